@@ -1,0 +1,90 @@
+/** What one side of the sidecar asks of the other: `proxy/` moves bytes, `sources/` know where to and who we are. */
+
+/** How an endpoint wants to be spoken to; `"any"` means: as the client speaks. */
+export type EndpointProtocol = "any" | "http1" | "http2" | "opaque";
+
+/** One address of a target. `identity` is the SPIFFE ID to be proven by its certificate; empty means plain text. */
+export interface Endpoint {
+  readonly address: string;
+  readonly port: number;
+  readonly protocol: EndpointProtocol;
+  readonly identity: string;
+}
+
+/** An endpoint chosen for one attempt. Call `end` exactly once. */
+export interface Pick {
+  readonly endpoint: Endpoint;
+  /** `failed` means the endpoint's fault (refused, reset, timeout, 5xx); feeds latency, accrual and probing. */
+  end(result: { readonly failed: boolean; readonly latencyMs: number }): void;
+}
+
+export type Route =
+  | {
+      readonly kind: "mesh";
+      /** The service's short name, for telemetry, such as "users" or "users.demo". */
+      readonly target: string;
+      /** Chooses a branch by weight, then an endpoint; undefined when the branch has none, or all are at their limit. */
+      pick(tried: ReadonlySet<string>): Pick | undefined;
+      /** Shared by all requests to the target. */
+      readonly retries: RetryBudget;
+      /** Why there may be no endpoint, for the error that a client sees. */
+      readonly reason: string;
+    }
+  /** Nobody in the mesh knows the name: forward as a plain proxy would. */
+  | { readonly kind: "egress"; readonly target: string }
+  | { readonly kind: "refused"; readonly target: string; readonly status: 400 | 403 | 502 | 503 | 504; readonly reason: string };
+
+/** At most a fifth of requests may be second tries, with a small reserve for quiet targets. */
+export interface RetryBudget {
+  /** Counts a first try. */
+  deposit(): void;
+  /** Takes the right for one more try. */
+  withdraw(): boolean;
+}
+
+export interface Router {
+  /** Answers from what is held, or asks once and waits for the first answer within the resolve deadline. Never rejects. */
+  route(authority: string): Promise<Route>;
+}
+
+/** Certificates of this workload, replaced while running. */
+export interface IdentitySource {
+  current(): WorkloadIdentity | undefined;
+  onChange(listener: (identity: WorkloadIdentity) => void): () => void;
+}
+
+export interface WorkloadIdentity {
+  readonly spiffeId: string;
+  readonly certificateChain: string;
+  readonly privateKey: string;
+  readonly trustBundle: string;
+}
+
+export type Direction = "inbound" | "outbound";
+
+/** One finished request (or opaque connection), as the recorder wants it. */
+export interface RequestRecord {
+  readonly direction: Direction;
+  /** Outbound: this workload. Inbound: the name proven by mutual TLS, else "unknown". */
+  readonly source: string;
+  readonly target: string;
+  readonly method: string;
+  /** Path with its query, as sent; the recorder turns it into a route. Empty for opaque connections. */
+  readonly path: string;
+  /** 0: no response. */
+  readonly status: number;
+  /** Undefined: not gRPC. */
+  readonly grpcStatus: number | undefined;
+  readonly tls: boolean;
+  readonly latencyMs: number;
+  readonly requestBytes: number;
+  readonly responseBytes: number;
+  readonly attempts: number;
+  readonly opaque: boolean;
+}
+
+export interface Recorder {
+  request(record: RequestRecord): void;
+  /** An opaque connection began; its end is a `request` with `opaque`. */
+  opened(connection: { readonly direction: Direction; readonly source: string; readonly target: string; readonly tls: boolean }): void;
+}
