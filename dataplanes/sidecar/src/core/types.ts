@@ -11,11 +11,15 @@ export interface Endpoint {
   readonly identity: string;
 }
 
-/** An endpoint chosen for one attempt. Call `end` exactly once. */
+/** An endpoint chosen for one attempt. Call `end` exactly once, when the attempt no longer occupies the endpoint. */
 export interface Pick {
   readonly endpoint: Endpoint;
-  /** `failed` means the endpoint's fault (refused, reset, timeout, 5xx); feeds latency, accrual and probing. */
-  end(result: { readonly failed: boolean; readonly latencyMs: number }): void;
+  /** `endpointKey(endpoint)`: what goes into `tried` for the next attempt of the same request. */
+  readonly key: string;
+  /** `failed` means the endpoint's fault (refused, reset, timeout, 5xx); feeds latency, accrual and probing.
+   *  `latencyMs` runs from the attempt's start to the head of the response, so that a long stream is not a slow endpoint.
+   *  Undefined: nothing was learned (the client went away first). */
+  end(result: { readonly failed: boolean; readonly latencyMs: number } | undefined): void;
 }
 
 export type Route =
@@ -23,7 +27,8 @@ export type Route =
       readonly kind: "mesh";
       /** The service's short name, for telemetry, such as "users" or "users.demo". */
       readonly target: string;
-      /** Chooses a branch by weight, then an endpoint; undefined when the branch has none, or all are at their limit. */
+      /** Chooses a branch by weight (a retry stays in its branch), then an endpoint, not one of `tried` (keys) unless nothing
+       *  else is left; undefined when the branch has none, or all are at their limit. */
       pick(tried: ReadonlySet<string>): Pick | undefined;
       /** Shared by all requests to the target. */
       readonly retries: RetryBudget;
