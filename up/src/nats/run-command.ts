@@ -1,0 +1,41 @@
+import { spawn } from "node:child_process";
+
+export interface CommandOptions {
+  readonly env: NodeJS.ProcessEnv;
+  readonly timeoutMs: number;
+}
+
+export interface CommandResult {
+  /** Undefined: the command does not exist, was ended by a signal, or ran out of time. */
+  readonly code: number | undefined;
+  /** The last 64 KiB of both streams. */
+  readonly output: string;
+}
+
+const keptCharacters = 65_536;
+
+/** Runs a command to its end. Never rejects; the command ends with this process. */
+export function runCommand(command: string, args: readonly string[], options: CommandOptions): Promise<CommandResult> {
+  const child = spawn(command, args, { env: options.env, stdio: ["ignore", "pipe", "pipe"] });
+  return new Promise((resolve) => {
+    let output = "";
+    const keep = (chunk: string) => {
+      output = (output + chunk).slice(-keptCharacters);
+    };
+    child.stdout.setEncoding("utf8").on("data", keep);
+    child.stderr.setEncoding("utf8").on("data", keep);
+    const stop = () => child.kill("SIGKILL");
+    const timer = setTimeout(stop, options.timeoutMs);
+    process.once("exit", stop);
+    const end = (code: number | undefined) => {
+      clearTimeout(timer);
+      process.removeListener("exit", stop);
+      resolve({ code, output });
+    };
+    child.on("error", (error) => {
+      output += error.message;
+      end(undefined);
+    });
+    child.on("close", (code) => end(code ?? undefined));
+  });
+}
