@@ -1,0 +1,44 @@
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+
+export interface Reply {
+  readonly status: number;
+  readonly body: unknown;
+}
+
+export type Handle = (request: { method: string; path: string; query: URLSearchParams }) => Promise<Reply> | Reply;
+
+/** Serves JSON over HTTP/1.1 on PORT, with GET /health, and ends cleanly at SIGTERM. */
+export function serveHttp(handle: Handle): void {
+  const server = createServer((request, response) => {
+    request.resume();
+    void answer(handle, request, response);
+  });
+  server.listen(Number(process.env["PORT"] ?? 0), "127.0.0.1");
+  process.once("SIGTERM", () => {
+    server.close(() => process.exit(0));
+    server.closeIdleConnections();
+  });
+}
+
+async function answer(handle: Handle, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const url = new URL(request.url ?? "/", "http://localhost");
+  const { status, body } = await reply(handle, request.method ?? "GET", url);
+  response.writeHead(status, { "content-type": "application/json" });
+  response.end(`${JSON.stringify(body)}\n`);
+}
+
+async function reply(handle: Handle, method: string, url: URL): Promise<Reply> {
+  if (url.pathname === "/health") return { status: 200, body: "ok" };
+  try {
+    return await handle({ method, path: url.pathname, query: url.searchParams });
+  } catch (error) {
+    return { status: 502, body: { error: error instanceof Error ? error.message : String(error) } };
+  }
+}
+
+export const notFound: Reply = { status: 404, body: { error: "not found" } };
+
+/** Waits as long as work of about this length would. */
+export function work(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms * (0.5 + Math.random())));
+}

@@ -1,0 +1,1 @@
+export { type DemoService, demoServices } from "./services.ts";

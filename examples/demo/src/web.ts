@@ -1,0 +1,29 @@
+import { addToCart } from "./cart-client.ts";
+import { getProduct } from "./catalog-client.ts";
+import { notFound, type Reply, serveHttp } from "./http-service.ts";
+
+async function home(user: string): Promise<Reply> {
+  const response = await fetch(`http://users/users/${user}`, { signal: AbortSignal.timeout(2_000) });
+  if (!response.ok) return { status: 502, body: { error: `users answered ${response.status}` } };
+  return { status: 200, body: { shop: "patchbay demo", user: await response.json() } };
+}
+
+async function checkout(method: string): Promise<Reply> {
+  const response = await fetch(`http://payments/charge/${method}`, {
+    method: "POST",
+    signal: AbortSignal.timeout(5_000),
+  });
+  await response.arrayBuffer();
+  if (!response.ok) return { status: 502, body: { error: `payment failed: payments answered ${response.status}` } };
+  return { status: 200, body: { paid: true } };
+}
+
+serveHttp(async ({ method, path, query }) => {
+  const user = query.get("user") ?? "1";
+  if (method === "GET" && path === "/") return await home(user);
+  if (method === "GET" && path.startsWith("/products/")) return { status: 200, body: await getProduct(path) };
+  if (method === "POST" && path === "/cart") return { status: 200, body: { size: await addToCart(user, "lamp") } };
+  if (method === "POST" && path === "/checkout")
+    return await checkout(query.get("method") === "voucher" ? "voucher" : "card");
+  return notFound;
+});
