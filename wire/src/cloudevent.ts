@@ -1,0 +1,73 @@
+/** Context attributes of a CloudEvent, version 1.0. */
+export interface CloudEventAttributes {
+  /** Unique together with the source. */
+  id: string;
+  /** URI reference of who says it, such as "/mesh/telemetry". */
+  source: string;
+  /** Such as "dev.patchbay.report.v1". */
+  type: string;
+  time: Date;
+  subject?: string;
+  /** URI of the data's schema. */
+  dataschema?: string;
+}
+
+const PROTOBUF = "application/protobuf";
+
+/**
+ * Headers of a CloudEvent in binary mode: one `ce-` header per attribute, data as it is.
+ * Follows the NATS protocol binding on the main branch of the CloudEvents specification, §3.1, with the values encoded
+ * as in the HTTP binding, §3.1.3.2; released 1.0.x knows structured mode only.
+ */
+export function cloudEventHeaders(event: CloudEventAttributes): Record<string, string> {
+  const headers: Record<string, string> = {
+    "ce-specversion": "1.0",
+    "ce-id": encodeValue(event.id),
+    "ce-source": encodeValue(event.source),
+    "ce-type": encodeValue(event.type),
+    "ce-time": event.time.toISOString(),
+    "content-type": PROTOBUF,
+  };
+  if (event.subject !== undefined) headers["ce-subject"] = encodeValue(event.subject);
+  if (event.dataschema !== undefined) headers["ce-dataschema"] = encodeValue(event.dataschema);
+  return headers;
+}
+
+/** The attributes again; undefined when a required one is missing or the time is none. */
+export function readCloudEvent(headers: ReadonlyMap<string, string>): CloudEventAttributes | undefined {
+  const read = (name: string) => {
+    const value = headers.get(`ce-${name}`);
+    return value === undefined ? undefined : decodeValue(value);
+  };
+  const [id, source, type, subject, dataschema] = [
+    read("id"),
+    read("source"),
+    read("type"),
+    read("subject"),
+    read("dataschema"),
+  ];
+  const time = new Date(headers.get("ce-time") ?? "");
+  if (!id || !source || !type || Number.isNaN(time.getTime())) return undefined;
+  return {
+    id,
+    source,
+    type,
+    time,
+    ...(subject === undefined ? {} : { subject }),
+    ...(dataschema === undefined ? {} : { dataschema }),
+  };
+}
+
+// Everything but printable ASCII, and of that the space, the double quote and the percent sign.
+function encodeValue(text: string): string {
+  return text.toWellFormed().replaceAll(/[^\x21\x23\x24\x26-\x7e]/gu, (character) => encodeURIComponent(character));
+}
+
+function decodeValue(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    // Somebody else's encoding: the value as it is says more than none.
+    return text;
+  }
+}

@@ -1,0 +1,8 @@
+/** One line that says what went wrong, for any thrown value. Never empty. */
+export function errorMessage(error: unknown): string {
+  if (error instanceof AggregateError && error.message === "" && error.errors.length > 0) {
+    return errorMessage(error.errors[0]);
+  }
+  if (error instanceof Error) return error.message === "" ? error.name : error.message;
+  return typeof error === "string" && error !== "" ? error : `unknown error (${String(error)})`;
+}

@@ -1,0 +1,80 @@
+export { type Backoff, type BackoffOptions, createBackoff, pause } from "./backoff.ts";
+export { type CloudEventAttributes, cloudEventHeaders, readCloudEvent } from "./cloudevent.ts";
+export { type Deadline, withDeadline } from "./deadline.ts";
+export { developmentKeyPath, readDevelopmentKey } from "./development-key.ts";
+export { errorMessage } from "./error-message.ts";
+export { exitWithParent } from "./exit-with-parent.ts";
+export { type HealthStatuses, healthRoutes } from "./health.ts";
+export { type HeartbeatState, holdLease, type Lease, type LeaseOptions } from "./lease/hold-lease.ts";
+export { type Log, noLog } from "./log.ts";
+export {
+  type ConsumerSpec,
+  type ConsumerState,
+  consumerState,
+  deleteConsumer,
+  ensureConsumer,
+  ensureStream,
+  pauseConsumer,
+  resumeConsumer,
+  type StreamSpec,
+} from "./nats/administer.ts";
+export { type ConnectEventsOptions, connectEvents } from "./nats/connect-events.ts";
+export { EventBusError, type EventBusErrorCode } from "./nats/event-bus-error.ts";
+export { PUBLISHER_LIMITS, type PublisherLimits } from "./nats/publisher.ts";
+export { requestKick } from "./nats/requests.ts";
+export type {
+  BusStatus,
+  ConsumeOptions,
+  CoreMessage,
+  Delivery,
+  EventBus,
+  JetStreamManager,
+  OutgoingEvent,
+  Published,
+  ReplayedEvent,
+  ReplayOptions,
+} from "./nats/types.ts";
+export {
+  type AuthorizationRequest,
+  decodeAuthorizationRequest,
+  encodeAuthorizationResponse,
+  encodeUserJwt,
+  type NatsPermissions,
+  type UserGrant,
+} from "./nats-jwt.ts";
+export { createSeed, isPublicKey, type Nkey, type NkeyKind, readSeed } from "./nkeys.ts";
+export {
+  processAlive,
+  type RunFile,
+  readRunFile,
+  removeRunFile,
+  runFilePath,
+  writeRunFile,
+} from "./run-file.ts";
+export { type GuardedOptions, type GuardedProcess, spawnGuarded } from "./spawn-guarded.ts";
+export { spawnTied, type TiedOptions } from "./spawn-tied.ts";
+export { ensureStateDir, StateError, stateDir } from "./state-dir.ts";
+export {
+  deadLetterSubject,
+  type EventClass,
+  endpointSubject,
+  pluginSubject,
+  reportSubject,
+  STREAM_SUBJECTS,
+  STREAMS,
+  subjectToken,
+} from "./subjects.ts";
+export { createTokenSource } from "./token-source.ts";
+export {
+  type CallerKind,
+  type Claims,
+  hookToken,
+  mintToken,
+  sameSecret,
+  TOKEN_LIFETIME_MS,
+  TokenError,
+  type TokenErrorReason,
+  verifyToken,
+} from "./tokens.ts";
+export { type ClosableTransport, createTransport, type TransportOptions } from "./transport.ts";
+export { createPrivateFile, isErrno, replacePrivateFile } from "./write-private-file.ts";

@@ -1,0 +1,131 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import { type Duration, durationMs } from "@bufbuild/protobuf/wkt";
+import { Code, ConnectError, createClient, type Transport } from "@connectrpc/connect";
+import type { NatsConnection } from "@patchbay/proto/mesh/registry/v1/plugin_pb";
+import {
+  type Accepted,
+  type AnnounceSchema,
+  type HeartbeatSchema,
+  type Notice,
+  type RegisterRequestSchema,
+  type RegisterResponse,
+  Registry,
+} from "@patchbay/proto/mesh/registry/v1/registry_pb";
+import { createOutbox } from "./outbox.ts";
+
+/** What a session says and to whom it passes on what it hears. */
+export interface SessionOptions {
+  transport: Transport;
+  announce: () => MessageInitShape<typeof AnnounceSchema>;
+  /** Everything of a heartbeat but its number. */
+  heartbeat: () => MessageInitShape<typeof HeartbeatSchema>;
+  drainReason: () => string;
+  onAccepted: (accepted: Accepted) => void;
+  onNotice: (notice: Notice) => void;
+  onNats: (nats: NatsConnection) => void;
+}
+
+/** One Register stream, from the announcement to its end. */
+export interface Session {
+  /** Resolves when the other side ended the stream after end(); rejects when it broke. */
+  readonly done: Promise<void>;
+  announceAgain(): void;
+  drain(): void;
+  /** Says nothing more and lets the registry end the stream. */
+  end(): void;
+  /** Ends it without another word. */
+  abort(reason: string): void;
+}
+
+// From dialling to Accepted.
+const ANSWER_MS = 5000;
+const DEFAULT_LEASE_MS = 5000;
+
+/** Opens the stream at once. Silence for one lease breaks it with DEADLINE_EXCEEDED. */
+export function openSession(options: SessionOptions): Session {
+  const controller = new AbortController();
+  const abort = (reason: string) => controller.abort(new ConnectError(reason, Code.DeadlineExceeded));
+  const watch = createWatch(abort);
+  const outbox = createOutbox(createWriter(options));
+  const beat = { timer: undefined as NodeJS.Timeout | undefined };
+  let ending = false;
+  const accept = (accepted: Accepted) => {
+    watch.setLimit(toMs(accepted.lease) || DEFAULT_LEASE_MS);
+    clearInterval(beat.timer);
+    beat.timer = setInterval(() => outbox.put("heartbeat"), heartbeatMs(accepted));
+    options.onAccepted(accepted);
+  };
+  const run = async () => {
+    outbox.put("announce");
+    try {
+      const answers = createClient(Registry, options.transport).register(outbox.messages(), {
+        signal: controller.signal,
+      });
+      for await (const answer of answers) {
+        watch.alive();
+        dispatch(answer, { ...options, onAccepted: accept });
+      }
+      if (!ending) throw new ConnectError("the registry ended the stream", Code.Unavailable);
+    } catch (error) {
+      throw controller.signal.aborted ? controller.signal.reason : error;
+    } finally {
+      clearInterval(beat.timer);
+      watch.stop();
+      outbox.end();
+    }
+  };
+  return {
+    done: run(),
+    announceAgain: () => outbox.put("announce"),
+    drain: () => outbox.put("drain"),
+    end() {
+      ending = true;
+      outbox.end();
+    },
+    abort,
+  };
+}
+
+function createWriter({ announce, heartbeat, drainReason }: SessionOptions) {
+  let sequence = 0n;
+  return (part: "announce" | "heartbeat" | "drain"): MessageInitShape<typeof RegisterRequestSchema> => {
+    if (part === "announce") return { message: { case: part, value: announce() } };
+    if (part === "drain") return { message: { case: part, value: { reason: drainReason() } } };
+    sequence += 1n;
+    return { message: { case: part, value: { ...heartbeat(), sequence } } };
+  };
+}
+
+// Announcements are never answered in silence, and heartbeats are acknowledged: who says nothing is dead.
+function createWatch(silent: (reason: string) => void) {
+  let limitMs = ANSWER_MS;
+  let timer: NodeJS.Timeout | undefined;
+  const alive = () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => silent(`the registry said nothing for ${limitMs} ms`), limitMs);
+  };
+  alive();
+  return {
+    alive,
+    setLimit(ms: number) {
+      limitMs = ms;
+      alive();
+    },
+    stop: () => clearTimeout(timer),
+  };
+}
+
+function dispatch({ message }: RegisterResponse, to: Pick<SessionOptions, "onAccepted" | "onNotice" | "onNats">): void {
+  if (message.case === "accepted") to.onAccepted(message.value);
+  else if (message.case === "notice") to.onNotice(message.value);
+  else if (message.case === "nats") to.onNats(message.value);
+}
+
+function heartbeatMs(accepted: Accepted): number {
+  const asked = toMs(accepted.heartbeatInterval);
+  return Math.max(10, asked || (toMs(accepted.lease) || DEFAULT_LEASE_MS) / 3);
+}
+
+function toMs(duration: Duration | undefined): number {
+  return duration === undefined ? 0 : durationMs(duration);
+}

@@ -1,0 +1,97 @@
+import { jetstreamManager } from "@nats-io/jetstream";
+import type { Authenticator, NatsConnection } from "@nats-io/nats-core";
+import { connect } from "@nats-io/transport-node";
+import { createBackoff, pause } from "../backoff.ts";
+import { errorMessage } from "../error-message.ts";
+import { type Log, noLog } from "../log.ts";
+import { readSeed } from "../nkeys.ts";
+import { EventBusError } from "./event-bus-error.ts";
+import { NatsEventBus } from "./nats-event-bus.ts";
+import { PUBLISHER_LIMITS, type PublisherLimits } from "./publisher.ts";
+import type { EventBus } from "./types.ts";
+
+export interface ConnectEventsOptions {
+  /** "nats://host:port". */
+  servers: string | readonly string[];
+  /** Shown by the server; the auth callout sees it. */
+  name: string;
+  /** Of an nkey user: the core. */
+  seed?: string;
+  /** Asked for at each connection: plugins. */
+  token?: () => string;
+  /** Where answers arrive. Default "_INBOX". */
+  inboxPrefix?: string;
+  /** Of the JetStream API. Default "$JS.API"; plugins are told theirs. */
+  apiPrefix?: string;
+  log?: Log;
+  /** Gives up waiting for the first connection. */
+  signal?: AbortSignal;
+  /** Of publish(); see PUBLISHER_LIMITS for the defaults. */
+  limits?: Partial<PublisherLimits>;
+}
+
+// An auth callout that is away costs the server's whole authorization timeout (5 s), and its answer says more than ours.
+const CONNECT_TIMEOUT_MS = 6000;
+const RECONNECT_MS = 100;
+const RECONNECT_JITTER_MS = 400;
+
+/**
+ * Connects to NATS and comes back for ever. Waits for the first connection until `signal` aborts, and says in the
+ * log why it takes long.
+ *
+ * @throws EventBusError "closed" when the signal aborted.
+ */
+export async function connectEvents(options: ConnectEventsOptions): Promise<EventBus> {
+  const nc = await connectFirst(options, authenticator(options));
+  const admin = await jetstreamManager(nc, {
+    checkAPI: false,
+    ...(options.apiPrefix === undefined ? {} : { apiPrefix: options.apiPrefix }),
+  });
+  return new NatsEventBus(nc, admin, {
+    inboxPrefix: options.inboxPrefix ?? "_INBOX",
+    log: options.log ?? noLog,
+    limits: { ...PUBLISHER_LIMITS, ...options.limits },
+  });
+}
+
+async function connectFirst(options: ConnectEventsOptions, auth: Authenticator | undefined): Promise<NatsConnection> {
+  const backoff = createBackoff({ minMs: RECONNECT_MS, maxMs: 1000 });
+  const log = options.log ?? noLog;
+  let said = "";
+  while (!options.signal?.aborted) {
+    try {
+      return await connect(connectionOptions(options, auth));
+    } catch (error) {
+      const reason = errorMessage(error);
+      log[reason === said ? "debug" : "warn"]({ servers: options.servers, reason }, "cannot connect to NATS yet");
+      said = reason;
+      await pause(backoff.next(), options.signal);
+    }
+  }
+  throw new EventBusError("closed", `stopped waiting for NATS${said === "" ? "" : `: ${said}`}`);
+}
+
+function connectionOptions(options: ConnectEventsOptions, auth: Authenticator | undefined) {
+  return {
+    servers: typeof options.servers === "string" ? options.servers : [...options.servers],
+    name: options.name,
+    timeout: CONNECT_TIMEOUT_MS,
+    // A stack for each request costs half of a request.
+    noAsyncTraces: true,
+    maxReconnectAttempts: -1,
+    reconnectDelayHandler: () => RECONNECT_MS + Math.random() * RECONNECT_JITTER_MS,
+    pingInterval: 10_000,
+    maxPingOut: 2,
+    // One refusal right after an expiry would otherwise close the client for good.
+    ignoreAuthErrorAbort: true,
+    ...(auth === undefined ? {} : { authenticator: auth }),
+    ...(options.inboxPrefix === undefined ? {} : { inboxPrefix: options.inboxPrefix }),
+  };
+}
+
+function authenticator({ seed, token }: ConnectEventsOptions): Authenticator | undefined {
+  if (token !== undefined) return () => ({ auth_token: token() });
+  if (seed === undefined) return undefined;
+  const key = readSeed(seed);
+  return (nonce = "") => ({ nkey: key.publicKey, sig: key.sign(Buffer.from(nonce)).toString("base64url") });
+}

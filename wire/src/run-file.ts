@@ -1,0 +1,109 @@
+import { readFile, rm } from "node:fs/promises";
+import { uptime } from "node:os";
+import { join } from "node:path";
+import { ensureStateDir, StateError } from "./state-dir.ts";
+import { isErrno, replacePrivateFile } from "./write-private-file.ts";
+
+/** Tells every command of this user where the running mesh is. */
+export interface RunFile {
+  /** Of this format. */
+  version: 1;
+  /** The process that everything else ends with. */
+  pid: number;
+  /** The registry's address, such as "http://127.0.0.1:4140", where all else is found. */
+  address: string;
+  /** ISO 8601. */
+  startedAt: string;
+  /** All services in one process, or a process each. */
+  mode: "single" | "processes";
+  development: boolean;
+}
+
+const VERSION = 1;
+
+/** Where the run file of a state folder lies. */
+export function runFilePath(dir: string): string {
+  return join(dir, "run.json");
+}
+
+/**
+ * The running mesh of this state folder; undefined when there is none, or its process is gone.
+ *
+ * @throws StateError when the file was written by a newer version, or cannot be understood.
+ */
+export async function readRunFile(dir: string): Promise<RunFile | undefined> {
+  const path = runFilePath(dir);
+  let text: string;
+  try {
+    text = await readFile(path, "utf8");
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return undefined;
+    throw error;
+  }
+  const run = parseRunFile(path, text);
+  return startedSinceBoot(run) && processAlive(run.pid) ? run : undefined;
+}
+
+/** Replaces the run file (0600). */
+export async function writeRunFile(dir: string, run: RunFile): Promise<void> {
+  await ensureStateDir(dir);
+  await replacePrivateFile(runFilePath(dir), `${JSON.stringify(run, undefined, 2)}\n`);
+}
+
+/** Removes the run file when it is that of process `pid`, and leaves another mesh's alone. */
+export async function removeRunFile(dir: string, pid: number = process.pid): Promise<void> {
+  const path = runFilePath(dir);
+  try {
+    if (parseRunFile(path, await readFile(path, "utf8")).pid === pid) await rm(path, { force: true });
+  } catch (error) {
+    if (!isErrno(error, "ENOENT") && !(error instanceof StateError)) throw error;
+  }
+}
+
+/** True when a process of this user has this id. */
+export function processAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    // ESRCH: nobody. EPERM: somebody else's process got the number; the mesh that wrote it was ours.
+    return false;
+  }
+}
+
+// After a boot the same number may belong to any process. A minute of tolerance for clocks that were set.
+function startedSinceBoot(run: RunFile): boolean {
+  return Date.parse(run.startedAt) >= Date.now() - (uptime() + 60) * 1000;
+}
+
+function parseRunFile(path: string, text: string): RunFile {
+  const value = parseJson(text);
+  const version = value?.["version"];
+  if (typeof version === "number" && version > VERSION) {
+    throw new StateError(
+      `${path} was written by a newer version (format ${version}; this one reads ${VERSION}): use that version, or run its \`mesh down\` first`,
+    );
+  }
+  const { pid, address, startedAt, mode, development } = value ?? {};
+  if (
+    version !== VERSION ||
+    typeof pid !== "number" ||
+    !Number.isSafeInteger(pid) ||
+    pid <= 0 ||
+    typeof address !== "string" ||
+    typeof startedAt !== "string" ||
+    (mode !== "single" && mode !== "processes")
+  ) {
+    throw new StateError(`${path} cannot be understood: remove it, then start the mesh again`);
+  }
+  return { version, pid, address, startedAt, mode, development: development === true };
+}
+
+function parseJson(text: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null ? { ...value } : undefined;
+  } catch {
+    return undefined;
+  }
+}
