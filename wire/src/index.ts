@@ -5,6 +5,7 @@ export { developmentKeyPath, readDevelopmentKey } from "./development-key.ts";
 export { errorMessage } from "./error-message.ts";
 export { exitWithParent } from "./exit-with-parent.ts";
 export { type HealthStatuses, healthRoutes } from "./health.ts";
+export { newInstanceId } from "./instance-id.ts";
 export { type HeartbeatState, holdLease, type Lease, type LeaseOptions } from "./lease/hold-lease.ts";
 export { type Log, noLog } from "./log.ts";
 export {

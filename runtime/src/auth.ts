@@ -1,0 +1,65 @@
+import { Code, ConnectError, createContextKey, type HandlerContext, type Interceptor } from "@connectrpc/connect";
+import { type CallerKind, type Claims, TokenError, verifyToken } from "@patchbay/wire";
+
+/** Turns a bearer token into proven claims, or throws UNAUTHENTICATED with a hint. */
+export type TokenCheck = (token: string) => Claims;
+
+export interface TokenCheckOptions {
+  readonly key: Uint8Array;
+  /** A secret of this run that stands for its operator: the token in the printed address. */
+  readonly operatorToken?: string | undefined;
+  readonly now?: () => number;
+}
+
+const callerKey = createContextKey<Claims | undefined>(undefined, { description: "proven caller" });
+
+export function createTokenCheck({ key, operatorToken, now = Date.now }: TokenCheckOptions): TokenCheck {
+  return (token) => {
+    if (operatorToken && token === operatorToken) {
+      return { kind: "operator", namespace: "default", name: "operator", instance: "address", expiresAt: Infinity };
+    }
+    try {
+      return verifyToken(key, token, now());
+    } catch (error) {
+      if (error instanceof TokenError) throw new ConnectError(error.message, Code.Unauthenticated);
+      throw error;
+    }
+  };
+}
+
+/** Reads "Bearer …"; throws UNAUTHENTICATED when there is none. */
+export function bearer(header: string | null | undefined): string {
+  const match = /^Bearer (\S+)$/i.exec(header ?? "");
+  if (!match?.[1]) {
+    throw new ConnectError(
+      'no token: send "authorization: Bearer <token>"; the token is in the printed address, and `mesh` commands have their own',
+      Code.Unauthenticated,
+    );
+  }
+  return match[1];
+}
+
+/** Proves each caller before its call reaches a handler. */
+export function authInterceptor(check: TokenCheck): Interceptor {
+  return (next) => (request) => {
+    request.contextValues.set(callerKey, check(bearer(request.header.get("authorization"))));
+    return next(request);
+  };
+}
+
+/** Who calls, proven. */
+export function caller(context: HandlerContext): Claims {
+  const claims = context.values.get(callerKey);
+  if (!claims) throw new ConnectError("the caller is not proven", Code.Unauthenticated);
+  return claims;
+}
+
+/** Who calls, when it is one of these kinds; else PERMISSION_DENIED. */
+export function requireKind(context: HandlerContext, ...kinds: readonly CallerKind[]): Claims {
+  const claims = caller(context);
+  if (kinds.includes(claims.kind)) return claims;
+  throw new ConnectError(
+    `${claims.kind} "${claims.name}" may not call ${context.method.name}; allowed: ${kinds.join(", ")}`,
+    Code.PermissionDenied,
+  );
+}

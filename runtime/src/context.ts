@@ -1,0 +1,96 @@
+import type { Transport } from "@connectrpc/connect";
+import { Kind } from "@patchbay/proto/mesh/registry/v1/registry_pb";
+import { type CallerKind, createTokenSource, type EventBus, type Log } from "@patchbay/wire";
+import type { AppContext, Self } from "./app.ts";
+import type { Environment } from "./environment.ts";
+import { createLocator } from "./locate.ts";
+import { createLog } from "./log.ts";
+import { createMetrics } from "./metrics.ts";
+import { developmentSettings, type Settings } from "./settings.ts";
+import { createView, type RunningView } from "./view.ts";
+
+export interface ContextOptions {
+  readonly name: string;
+  readonly instance: string;
+  readonly environment: Environment;
+  readonly key: Uint8Array;
+  /** To the registry. */
+  readonly registry: Transport;
+  /** Shared by the services of one process. */
+  readonly view?: RunningView;
+  /** Services of the same process. */
+  readonly local?: ReadonlyMap<string, Transport>;
+  /** The core's NATS connection, made at first use and shared in one process. */
+  events(): Promise<EventBus>;
+  readonly settings?: Settings;
+  readonly log?: Log;
+}
+
+export interface RunningContext extends AppContext {
+  close(): void;
+}
+
+/** Builds what a core service needs from the process it runs in. */
+export function createContext(options: ContextOptions): RunningContext {
+  const { name, instance, environment, key } = options;
+  const self: Self = { kind: "core", namespace: "default", name, instance };
+  const log = options.log ?? createLog({ name, level: environment.logLevel });
+  const token = tokenOf(key, self);
+  const view = options.view ?? createView({ registry: options.registry, log });
+  const locator = createLocator({ view, token, ...(options.local ? { local: options.local } : {}) });
+  return {
+    self,
+    settings: options.settings ?? developmentSettings,
+    log,
+    metrics: createMetrics(name),
+    key,
+    stateDir: environment.stateDir,
+    resourcesDir: environment.resourcesDir,
+    controlPlanePorts: () => new Set(corePorts(view)),
+    token,
+    registry: options.registry,
+    view,
+    locate: locator.locate,
+    addresses: locator.addresses,
+    at: locator.at,
+    events: () => options.events(),
+    now: Date.now,
+    close() {
+      locator.close();
+      if (!options.view) view.stop();
+    },
+  };
+}
+
+/** Tokens that prove a name, renewed as they age. */
+export function tokenOf(
+  key: Uint8Array,
+  self: { kind: CallerKind; namespace: string; name: string; instance: string },
+): () => string {
+  const { kind, namespace, name, instance } = self;
+  return createTokenSource(key, { kind, namespace, name, instance });
+}
+
+/** One lazy connection to the core's NATS account. */
+export function lazyEvents(connect: () => Promise<EventBus>): { events(): Promise<EventBus>; close(): Promise<void> } {
+  let bus: Promise<EventBus> | undefined;
+  return {
+    events() {
+      bus ??= connect().catch((error: unknown) => {
+        bus = undefined;
+        throw error;
+      });
+      return bus;
+    },
+    async close() {
+      await (await bus?.catch(() => undefined))?.close();
+    },
+  };
+}
+
+function* corePorts(view: RunningView): Iterable<number> {
+  for (const { announce } of view.list(Kind.CORE)) {
+    const port = Number(announce?.address.split(":").at(-1));
+    if (port > 0) yield port;
+  }
+}

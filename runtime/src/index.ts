@@ -1,0 +1,27 @@
+export type { App, AppContext, CreateApp, PageHandler, PageRequest, PageResponse, Readiness, Self } from "./app.ts";
+export { bearer, caller, createTokenCheck, requireKind, type TokenCheck } from "./auth.ts";
+export { CORE_VERSION, type ComposeOptions, type Composition, compose, REGISTRY } from "./compose.ts";
+export { type ContextOptions, createContext, lazyEvents, type RunningContext, tokenOf } from "./context.ts";
+export { type Environment, readEnvironment } from "./environment.ts";
+export { createInProcessTransport } from "./in-process.ts";
+export { createLocator, type Locator } from "./locate.ts";
+export { createLog } from "./log.ts";
+export { createMetrics, createProcessMetrics } from "./metrics.ts";
+export { nearest } from "./resources/nearest.ts";
+export { API_VERSION, createParser, type Kinds, type ParseFile } from "./resources/parse.ts";
+export { type Problem, problemText, type Resource } from "./resources/resource.ts";
+export { type ResourceWatch, watchResources } from "./resources/watch.ts";
+export { runService, untilTold } from "./run-service.ts";
+export {
+  beginStream,
+  type EnvelopeReader,
+  endStream,
+  envelope,
+  type RawCall,
+  type RawStreamHandler,
+  readEnvelopes,
+  type StreamProtocol,
+} from "./server/raw-stream.ts";
+export { type RunningServer, type ServeOptions, serve } from "./server/serve.ts";
+export { clusterSettings, developmentSettings, type Settings } from "./settings.ts";
+export { createView, createViewTable, type RegistryView, type RunningView, type ViewChange } from "./view.ts";

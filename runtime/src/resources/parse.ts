@@ -1,0 +1,160 @@
+import { Ajv, type ErrorObject, type ValidateFunction } from "ajv";
+import { type Document, isNode, LineCounter, parseAllDocuments } from "yaml";
+import { nearest } from "./nearest.ts";
+import type { Problem, Resource } from "./resource.ts";
+
+/** JSON Schema of `spec`, by kind. */
+export type Kinds = Readonly<Record<string, object>>;
+
+export interface ParsedFile {
+  readonly resources: readonly Resource[];
+  readonly problems: readonly Problem[];
+}
+
+/** Turns one file's text into resources, or says what is wrong and where. */
+export type ParseFile = (file: string, text: string) => ParsedFile;
+
+export const API_VERSION = "patchbay.dev/v1alpha1";
+
+/** Files larger than this are refused: nobody writes them by hand. */
+export const MAX_FILE_BYTES = 1024 * 1024;
+
+/** Resources that a folder may hold although this reader does not use them. */
+export interface ParserOptions {
+  readonly kinds: Kinds;
+  /** Kinds of other readers of the same folder: known, and left alone. */
+  readonly otherKinds?: readonly string[];
+}
+
+export function createParser({ kinds, otherKinds = [] }: ParserOptions): ParseFile {
+  const ajv = new Ajv({ allErrors: true, strict: false, verbose: true });
+  const validators = new Map(Object.entries(kinds).map(([kind, spec]) => [kind, ajv.compile(resourceSchema(spec))]));
+  const names = [...Object.keys(kinds), ...otherKinds];
+  return (file, text) => {
+    if (text.length > MAX_FILE_BYTES) {
+      return { resources: [], problems: [{ file, line: 1, message: "file is larger than 1 MiB", hint: "split it" }] };
+    }
+    const lines = new LineCounter();
+    const parsed = parseAllDocuments(text, { lineCounter: lines, uniqueKeys: true });
+    const documents: readonly Document.Parsed[] = "empty" in parsed ? [] : parsed;
+    const read = documents.map((document) => readDocument({ document, file, lines, validators, names }));
+    return { resources: read.flatMap((one) => one.resources), problems: read.flatMap((one) => one.problems) };
+  };
+}
+
+interface Reading {
+  readonly document: Document.Parsed;
+  readonly file: string;
+  readonly lines: LineCounter;
+  readonly validators: ReadonlyMap<string, ValidateFunction>;
+  readonly names: readonly string[];
+}
+
+function readDocument(reading: Reading): ParsedFile {
+  const { document, file, lines, validators, names } = reading;
+  if (document.contents === null) return { resources: [], problems: [] };
+  if (document.errors.length > 0)
+    return onlyProblems(document.errors.map((error) => syntaxProblem(file, lines, error)));
+  const value: unknown = document.toJS({ maxAliasCount: 100 });
+  const kind = isRecord(value) ? value.kind : undefined;
+  if (typeof kind !== "string") {
+    return onlyProblems([problemAt(reading, [], "a resource needs a kind", `one of ${names.join(", ")}`)]);
+  }
+  const validate = validators.get(kind);
+  if (!validate) {
+    if (names.includes(kind)) return { resources: [], problems: [] };
+    return onlyProblems([problemAt(reading, ["kind"], `unknown kind "${kind}"`, nearest(kind, names))]);
+  }
+  if (!validate(value)) return onlyProblems((validate.errors ?? []).map((error) => schemaProblem(reading, error)));
+  return { resources: [toResource(file, value)], problems: [] };
+}
+
+function onlyProblems(problems: readonly Problem[]): ParsedFile {
+  return { resources: [], problems };
+}
+
+function syntaxProblem(
+  file: string,
+  lines: LineCounter,
+  error: { message: string; pos: readonly [number, number] },
+): Problem {
+  const message = error.message.split("\n")[0]?.replace(/ at line.*$/, "") ?? "not YAML";
+  return { file, line: lines.linePos(error.pos[0]).line, message, hint: "" };
+}
+
+function schemaProblem(reading: Reading, error: ErrorObject): Problem {
+  const path = error.instancePath.split("/").slice(1).map(decodePointer);
+  const extra = error.keyword === "additionalProperties" ? String(error.params.additionalProperty) : undefined;
+  const name = dotted(path);
+  if (extra !== undefined) {
+    const known = Object.keys(isRecord(error.parentSchema?.properties) ? error.parentSchema.properties : {});
+    return problemAt(
+      reading,
+      [...path, extra],
+      `${name ? `${name}: ` : ""}unknown field "${extra}"`,
+      nearest(extra, known),
+    );
+  }
+  const allowed = error.keyword === "enum" ? `: ${JSON.stringify(error.params.allowedValues)}` : "";
+  return problemAt(reading, path, `${name || "resource"} ${error.message ?? "is not valid"}${allowed}`, "");
+}
+
+function problemAt(
+  { document, file, lines }: Reading,
+  path: readonly (string | number)[],
+  message: string,
+  hint: string,
+): Problem {
+  for (let depth = path.length; depth >= 0; depth--) {
+    const node: unknown = document.getIn(path.slice(0, depth), true);
+    if (isNode(node) && node.range) return { file, line: lines.linePos(node.range[0]).line, message, hint };
+  }
+  return { file, line: 1, message, hint };
+}
+
+function decodePointer(part: string): string | number {
+  const text = part.replaceAll("~1", "/").replaceAll("~0", "~");
+  return /^\d+$/.test(text) ? Number(text) : text;
+}
+
+function dotted(path: readonly (string | number)[]): string {
+  return path.map((part, index) => (typeof part === "number" ? `[${part}]` : `${index ? "." : ""}${part}`)).join("");
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function toResource(file: string, value: unknown): Resource {
+  const resource = value as Omit<Resource, "file">; // validated by the schema above
+  const { name, namespace = "default", labels = {} } = resource.metadata;
+  return {
+    apiVersion: resource.apiVersion,
+    kind: resource.kind,
+    metadata: { name, namespace, labels },
+    spec: resource.spec,
+    file,
+  };
+}
+
+const dnsLabel = { type: "string", pattern: "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$" };
+
+function resourceSchema(spec: object): object {
+  const metadata = {
+    type: "object",
+    properties: {
+      name: dnsLabel,
+      namespace: dnsLabel,
+      labels: { type: "object", additionalProperties: { type: "string" } },
+      annotations: { type: "object", additionalProperties: { type: "string" } },
+    },
+    required: ["name"],
+    additionalProperties: false,
+  };
+  return {
+    type: "object",
+    properties: { apiVersion: { const: API_VERSION }, kind: { type: "string" }, metadata, spec },
+    required: ["apiVersion", "kind", "metadata", "spec"],
+    additionalProperties: false,
+  };
+}

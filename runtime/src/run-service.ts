@@ -1,0 +1,31 @@
+import { exitWithParent, readDevelopmentKey } from "@patchbay/wire";
+import type { CreateApp } from "./app.ts";
+import { compose } from "./compose.ts";
+import { readEnvironment } from "./environment.ts";
+import { developmentSettings } from "./settings.ts";
+
+/** The body of a service's main.ts: serves one service until SIGTERM or SIGINT, then drains it. */
+export async function runService(name: string, createApp: CreateApp): Promise<void> {
+  exitWithParent();
+  const environment = readEnvironment();
+  const key = await readDevelopmentKey(environment.stateDir);
+  const services = new Map([[name, createApp]]);
+  const composition = await compose({ services, environment, key, settings: developmentSettings });
+  await untilTold();
+  await composition.stop();
+  process.exit(0);
+}
+
+/** Settles at the first SIGTERM or SIGINT; a second one ends the process at once. */
+export function untilTold(): Promise<void> {
+  return new Promise((resolve) => {
+    let told = false;
+    const onSignal = (): void => {
+      if (told) process.exit(130);
+      told = true;
+      resolve();
+    };
+    process.on("SIGTERM", onSignal);
+    process.on("SIGINT", onSignal);
+  });
+}

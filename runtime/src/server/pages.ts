@@ -1,0 +1,45 @@
+import type { App, PageHandler, PageResponse } from "../app.ts";
+
+export interface PagesOptions {
+  readonly apps: readonly App[];
+  /** Prometheus text of the process's own metrics. */
+  metrics(): Promise<string>;
+}
+
+/** Pages that need no token: whoever watches over the process must be able to ask. */
+export const openPages: ReadonlySet<string> = new Set(["/healthz", "/livez", "/readyz"]);
+
+/** Health, readiness, metrics, and what the apps add. */
+export function createPages({ apps, metrics }: PagesOptions): ReadonlyMap<string, PageHandler> {
+  const alive: PageHandler = (_request, response) => send(response, 200, "text/plain", "ok\n");
+  const pages = new Map<string, PageHandler>([
+    ["/healthz", alive],
+    ["/livez", alive],
+    ["/readyz", (_request, response) => sendReadiness(response, apps)],
+    ["/metrics", (_request, response) => void sendMetrics(response, apps, metrics)],
+  ]);
+  for (const app of apps) for (const [path, page] of app.pages ?? []) pages.set(path, page);
+  return pages;
+}
+
+export function send(response: PageResponse, status: number, type: string, body: string): void {
+  response.writeHead(status, { "content-type": `${type}; charset=utf-8`, "x-content-type-options": "nosniff" });
+  response.end(body);
+}
+
+/** 200 when all apps are ready, else 503; one JSON object either way. */
+function sendReadiness(response: PageResponse, apps: readonly App[]): void {
+  const services = apps.map((app) => ({ name: app.name, ...app.readiness() }));
+  const ready = services.every((service) => service.ready);
+  send(response, ready ? 200 : 503, "application/json", `${JSON.stringify({ ready, services })}\n`);
+}
+
+async function sendMetrics(response: PageResponse, apps: readonly App[], own: () => Promise<string>): Promise<void> {
+  try {
+    const parts = await Promise.all([own(), ...apps.map((app) => app.metrics?.() ?? "")]);
+    response.writeHead(200, { "content-type": "text/plain; version=0.0.4; charset=utf-8" });
+    response.end(parts.join(""));
+  } catch (error) {
+    send(response, 500, "text/plain", `metrics could not be collected: ${String(error)}\n`);
+  }
+}

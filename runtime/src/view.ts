@@ -1,0 +1,105 @@
+import { createClient, type Transport } from "@connectrpc/connect";
+import {
+  type Kind,
+  type Registration,
+  Registry,
+  type WatchResponse,
+} from "@patchbay/proto/mesh/registry/v1/registry_pb";
+import { createBackoff, errorMessage, type Log } from "@patchbay/wire";
+
+export interface ViewChange {
+  readonly changed: readonly Registration[];
+  /** Ids. */
+  readonly removed: readonly string[];
+  readonly complete: boolean;
+}
+
+/** A live mirror of the registry. What it knew stays while the registry is away or does not have the whole picture yet. */
+export interface RegistryView {
+  /** The registry has said that this is the whole picture. */
+  complete(): boolean;
+  list(kind?: Kind): readonly Registration[];
+  subscribe(listener: (change: ViewChange) => void): () => void;
+  /** Settles at the first message. */
+  ready(): Promise<void>;
+}
+
+export interface ViewOptions {
+  readonly registry: Transport;
+  readonly log: Log;
+  /** Empty: all kinds. */
+  readonly kinds?: readonly Kind[];
+}
+
+export interface RunningView extends RegistryView {
+  stop(): void;
+}
+
+/** Watches the registry until stopped, reconnecting for ever. */
+export function createView({ registry, log, kinds = [] }: ViewOptions): RunningView {
+  const table = createViewTable();
+  const first = Promise.withResolvers<void>();
+  const stopping = new AbortController();
+  const client = createClient(Registry, registry);
+  const backoff = createBackoff({ minMs: 100, maxMs: 1_000 });
+
+  const watch = async (): Promise<void> => {
+    for await (const message of client.watch({ kinds: [...kinds] }, { signal: stopping.signal })) {
+      backoff.reset();
+      table.apply(message);
+      first.resolve();
+    }
+  };
+  const watchForEver = async (): Promise<void> => {
+    while (!stopping.signal.aborted) {
+      await watch().catch((error: unknown) => {
+        if (!stopping.signal.aborted) log.debug({ error: errorMessage(error) }, "registry is away; what it said stays");
+      });
+      await sleep(backoff.next(), stopping.signal);
+    }
+  };
+  void watchForEver();
+  return { ...table, ready: () => first.promise, stop: () => stopping.abort() };
+}
+
+interface ViewTable extends Omit<RegistryView, "ready"> {
+  apply(message: WatchResponse): void;
+}
+
+/** The mirror's contents: an incomplete picture adds, and removes nothing. */
+export function createViewTable(): ViewTable {
+  const known = new Map<string, Registration>();
+  const listeners = new Set<(change: ViewChange) => void>();
+  let complete = false;
+  return {
+    complete: () => complete,
+    list: (kind) => [...known.values()].filter((entry) => kind === undefined || entry.announce?.kind === kind),
+    subscribe(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    apply(message) {
+      complete = message.complete;
+      const named = new Set(message.changed.map((entry) => entry.id));
+      const forgotten = message.reset ? [...known.keys()].filter((id) => !named.has(id)) : message.removed;
+      const removed = message.complete ? forgotten : [];
+      for (const id of removed) known.delete(id);
+      for (const entry of message.changed) known.set(entry.id, entry);
+      for (const listener of listeners) listener({ changed: message.changed, removed, complete });
+    },
+  };
+}
+
+function sleep(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    signal.addEventListener(
+      "abort",
+      () => {
+        clearTimeout(timer);
+        resolve();
+      },
+      { once: true },
+    );
+  });
+}

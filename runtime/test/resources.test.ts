@@ -1,0 +1,158 @@
+import assert from "node:assert/strict";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import fc from "fast-check";
+import { createParser, type Problem, problemText, type Resource, watchResources } from "../src/index.ts";
+
+const kinds = {
+  Color: {
+    type: "object",
+    properties: { red: { type: "integer", maximum: 255 }, names: { type: "array", items: { type: "string" } } },
+    required: ["red"],
+    additionalProperties: false,
+  },
+};
+const parse = createParser({ kinds, otherKinds: ["MeshPlugin"] });
+
+function color(name: string, spec: string): string {
+  return `apiVersion: patchbay.dev/v1alpha1\nkind: Color\nmetadata:\n  name: ${name}\nspec:\n${spec}`;
+}
+
+describe("a resource file", () => {
+  it("holds several documents", () => {
+    const { resources, problems } = parse("a.yaml", `${color("one", "  red: 1\n")}---\n${color("two", "  red: 2\n")}`);
+    assert.deepEqual(problems, []);
+    assert.deepEqual(
+      resources.map((resource) => resource.metadata.name),
+      ["one", "two"],
+    );
+    assert.equal(resources[0]?.metadata.namespace, "default");
+  });
+
+  it("is refused with file, line and path of what is wrong", () => {
+    const { problems } = parse("a.yaml", color("one", "  red: 1\n  names:\n    - ok\n    - 7\n"));
+    assert.deepEqual(problems.map(problemText), ["a.yaml:9: spec.names[1] must be string"]);
+  });
+
+  it("names the nearest field for an unknown one", () => {
+    const { problems } = parse("a.yaml", color("one", "  red: 1\n  nams: []\n"));
+    assert.deepEqual(problems.map(problemText), ['a.yaml:7: spec: unknown field "nams" (did you mean "names"?)']);
+  });
+
+  it("names the nearest kind for an unknown one", () => {
+    const { problems } = parse("a.yaml", color("one", "  red: 1\n").replace("Color", "Colour"));
+    assert.deepEqual(problems.map(problemText), ['a.yaml:2: unknown kind "Colour" (did you mean "Color"?)']);
+  });
+
+  it("may hold kinds that another reader uses", () => {
+    const { resources, problems } = parse("a.yaml", color("one", "  anything: 1\n").replace("Color", "MeshPlugin"));
+    assert.deepEqual({ resources, problems }, { resources: [], problems: [] });
+  });
+
+  it("with broken YAML says where", () => {
+    const { problems } = parse("a.yaml", "kind: Color\n  bad: [\n");
+    assert.ok(problems.length > 0);
+    assert.ok(problems.every((problem) => problem.line >= 1 && problem.message !== ""));
+  });
+
+  it("whatever it contains, gives resources or problems, never a crash", () => {
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          fc.string({ maxLength: 300 }),
+          fc.json().map((json) => `kind: Color\nspec: ${json}`),
+        ),
+        (text) => {
+          const { resources, problems } = parse("a.yaml", text);
+          for (const problem of problems) assert.ok(problem.line >= 1);
+          for (const resource of resources) assert.equal(resource.kind, "Color");
+        },
+      ),
+    );
+  });
+
+  it("that names every field of its schema rightly is always accepted", () => {
+    const spec = fc.record({ red: fc.integer({ max: 255 }), names: fc.array(fc.string()) }, { noNullPrototype: true });
+    fc.assert(
+      fc.property(spec, (value) => {
+        const text = JSON.stringify({
+          apiVersion: "patchbay.dev/v1alpha1",
+          kind: "Color",
+          metadata: { name: "x" },
+          spec: value,
+        });
+        const { resources, problems } = parse("a.yaml", text);
+        assert.deepEqual(problems, []);
+        assert.deepEqual(resources[0]?.spec, value);
+      }),
+    );
+  });
+});
+
+describe("a watched folder", () => {
+  it("keeps the last good version of a file that became bad, and says so", async () => {
+    const dir = await mkdtemp(join(tmpdir(), "patchbay-resources-"));
+    const file = join(dir, "a.yaml");
+    await writeFile(file, color("one", "  red: 1\n"));
+    let inForce: readonly Resource[] = [];
+    let problems: readonly Problem[] = [];
+    const watch = await watchResources({
+      dir,
+      kinds,
+      onChange: (resources) => {
+        inForce = resources;
+      },
+      onProblems: (all) => {
+        problems = all;
+      },
+    });
+    try {
+      assert.deepEqual(
+        inForce.map((resource) => resource.spec),
+        [{ red: 1 }],
+      );
+      await writeFile(file, color("one", "  red: 1000\n"));
+      await watch.refresh();
+      assert.deepEqual(
+        inForce.map((resource) => resource.spec),
+        [{ red: 1 }],
+      );
+      assert.deepEqual(
+        problems.map((problem) => problem.message),
+        ["spec.red must be <= 255"],
+      );
+      await writeFile(file, color("one", "  red: 20\n"));
+      await watch.refresh();
+      assert.deepEqual(
+        inForce.map((resource) => resource.spec),
+        [{ red: 20 }],
+      );
+      assert.deepEqual(problems, []);
+    } finally {
+      watch.stop();
+      await rm(dir, { recursive: true });
+    }
+  });
+
+  it("refuses the second of two resources with one name", async () => {
+    const dir = await mkdtemp(join(tmpdir(), "patchbay-resources-"));
+    await writeFile(join(dir, "a.yaml"), color("one", "  red: 1\n"));
+    await writeFile(join(dir, "b.yaml"), color("one", "  red: 2\n"));
+    const seen: { resources: readonly Resource[]; problems: readonly Problem[] } = { resources: [], problems: [] };
+    const watch = await watchResources({
+      dir,
+      kinds,
+      onChange: (resources) => Object.assign(seen, { resources }),
+      onProblems: (problems) => Object.assign(seen, { problems }),
+    });
+    watch.stop();
+    await rm(dir, { recursive: true });
+    assert.deepEqual(
+      seen.resources.map((resource) => resource.spec),
+      [{ red: 1 }],
+    );
+    assert.match(seen.problems[0]?.message ?? "", /exists already/);
+  });
+});
