@@ -204,6 +204,7 @@ interface Stopping {
 
 async function stop({ units, leases, server, shared }: Stopping): Promise<void> {
   await Promise.all(leases.map((lease) => lease.drain("stopping")));
+  for (const lease of leases) lease.close();
   shared.view.stop();
   for (const unit of [...units].reverse()) await unit.app.stop();
   await server.stop();

@@ -125,8 +125,17 @@ function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+/** A resource as it may be written, before defaults. */
+interface WrittenResource extends Omit<Resource, "file" | "metadata"> {
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace?: string;
+    readonly labels?: Readonly<Record<string, string>>;
+  };
+}
+
 function toResource(file: string, value: unknown): Resource {
-  const resource = value as Omit<Resource, "file">; // validated by the schema above
+  const resource = value as WrittenResource; // validated by the schema
   const { name, namespace = "default", labels = {} } = resource.metadata;
   return {
     apiVersion: resource.apiVersion,
