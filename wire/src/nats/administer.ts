@@ -132,7 +132,7 @@ async function orAbsent<T>(answer: Promise<T>, code: number): Promise<T | undefi
   }
 }
 
-function streamConfig(spec: StreamSpec): StreamConfig & { name: string } {
+function streamConfig(spec: StreamSpec) {
   return {
     name: spec.name,
     subjects: [...spec.subjects],
@@ -145,7 +145,7 @@ function streamConfig(spec: StreamSpec): StreamConfig & { name: string } {
     storage: StorageType.File,
     retention: RetentionPolicy.Limits,
     allow_direct: true,
-  };
+  } satisfies Partial<StreamConfig>;
 }
 
 function consumerConfig(spec: ConsumerSpec): Partial<ConsumerConfig> {

@@ -59,7 +59,11 @@ export class Publisher {
     this.#nc = nc;
     this.#limits = limits;
     this.#inbox = `${createInbox(inboxPrefix)}.ack.`;
-    nc.subscribe(`${this.#inbox}*`, { callback: (error, message) => error === null && this.#answered(message) });
+    nc.subscribe(`${this.#inbox}*`, {
+      callback: (error, message) => {
+        if (error === null) this.#answered(message);
+      },
+    });
   }
 
   publish(event: OutgoingEvent): Promise<Published> {

@@ -1,0 +1,4 @@
+export { eventually } from "./eventually.ts";
+export { createRecordingLog, type LogRecord } from "./log.ts";
+export { freePort, natsServerPath, startNats, type TestNats } from "./nats.ts";
+export { temporaryDir } from "./temporary-dir.ts";

@@ -1,0 +1,16 @@
+import type { Log } from "../../src/log.ts";
+
+export interface LogRecord {
+  level: keyof Log;
+  fields: object;
+  message: string;
+}
+
+/** Keeps what is written, for tests that look at it. */
+export function createRecordingLog(): Log & { readonly records: LogRecord[] } {
+  const records: LogRecord[] = [];
+  const at = (level: keyof Log) => (fields: object, message: string) => {
+    records.push({ level, fields, message });
+  };
+  return { records, debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
+}
