@@ -6,6 +6,7 @@ export { errorMessage } from "./error-message.ts";
 export { exitWithParent } from "./exit-with-parent.ts";
 export { type HealthStatuses, healthRoutes } from "./health.ts";
 export { newInstanceId } from "./instance-id.ts";
+export { LATENCY_BOUNDS_MS, LATENCY_BUCKETS, latencyBucket } from "./latency-buckets.ts";
 export { type HeartbeatState, holdLease, type Lease, type LeaseOptions } from "./lease/hold-lease.ts";
 export { type Log, noLog } from "./log.ts";
 export {
