@@ -1,0 +1,25 @@
+import type { Endpoint } from "@patchbay/proto/mesh/destination/v1/endpoint_pb";
+import type { Authority } from "./authority.ts";
+
+/** What a link says about an authority. Pending is not an answer but the lack of one. */
+export type Answer =
+  /** Served by these, in canonical order; at least one. */
+  | { readonly kind: "endpoints"; readonly endpoints: readonly Endpoint[] }
+  /** Exists, nobody serves it: the chain stops. */
+  | { readonly kind: "empty"; readonly detail?: string }
+  /** Not mine: the next link is asked. */
+  | { readonly kind: "absent"; readonly detail?: string }
+  | { readonly kind: "failed"; readonly message: string }
+  /** The chain starts again under another authority. */
+  | { readonly kind: "rewrite"; readonly authority: Authority }
+  /** The chain starts again under several; at least one, weights not all 0. */
+  | { readonly kind: "split"; readonly targets: readonly Target[] };
+
+export interface Target {
+  readonly authority: Authority;
+  readonly weight: number;
+}
+
+export function failed(message: string): Answer {
+  return { kind: "failed", message };
+}

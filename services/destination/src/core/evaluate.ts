@@ -1,0 +1,276 @@
+import type { Answer, Target } from "./answer.ts";
+import type { Authority } from "./authority.ts";
+import type { LinkSpec } from "./link.ts";
+import { ask, type QuestionState, type Weighed, weigh } from "./question.ts";
+import type { Branch, Effect, Evaluation, Outcome, Step } from "./resolution.ts";
+import { detailOf, effectOf, whyOf } from "./why.ts";
+
+/** Rewrites and splits that may follow each other. */
+export const MAX_DEPTH = 16;
+/** Authorities that one evaluation may be led to, so that splits of splits cannot grow without end. */
+export const MAX_LED = 256;
+/** The sum of weights after nested splits: shares are kept to a millionth. */
+const SHARE_UNIT = 1_000_000;
+
+export interface Evaluating {
+  readonly authority: Authority;
+  /** In order. */
+  readonly links: readonly LinkSpec[];
+  /** The state of a question; undefined: not asked yet. Called for every link that is asked, also for those that do not count. */
+  lookup(link: LinkSpec, authority: Authority): QuestionState | undefined;
+  readonly now: number;
+}
+
+/**
+ * Puts an authority to the chain.
+ *
+ * The first link in order decides that does not answer "absent" (or "failed", when it fails open). "rewrite" and "split" put
+ * other authorities to the whole chain; a link that is pending lets nobody behind it decide.
+ */
+export function evaluate(input: Evaluating): Evaluation {
+  const walk: Walk = {
+    input,
+    steps: [],
+    leaves: [],
+    led: 0,
+    pending: false,
+    partial: false,
+    usesContext: false,
+    until: Number.POSITIVE_INFINITY,
+  };
+  visit(walk, { authority: input.authority, path: [], vetters: [], stale: false, weight: 1, share: 1, splits: 0 });
+  const { steps, pending, partial, usesContext, until } = walk;
+  return { branches: branchesOf(walk.leaves), steps, pending, partial, usesContext, until };
+}
+
+interface Walk {
+  readonly input: Evaluating;
+  readonly steps: Step[];
+  readonly leaves: Leaf[];
+  led: number;
+  pending: boolean;
+  partial: boolean;
+  usesContext: boolean;
+  until: number;
+}
+
+/** Where the walk is, and how it got there. */
+interface Place {
+  readonly authority: Authority;
+  /** Keys of the authorities that led here, the asked one first. */
+  readonly path: readonly string[];
+  /** Links that led here and limit where to. */
+  readonly vetters: readonly LinkSpec[];
+  readonly stale: boolean;
+  /** As given by the only split on the way. */
+  readonly weight: number;
+  /** Product of the shares of all splits on the way. */
+  readonly share: number;
+  readonly splits: number;
+}
+
+interface Leaf extends Omit<Branch, "weight"> {
+  readonly place: Place;
+}
+
+interface Heard {
+  readonly link: LinkSpec;
+  readonly weighed: Weighed;
+  readonly state: QuestionState;
+}
+
+function visit(walk: Walk, place: Place): void {
+  let decision: Heard | undefined;
+  const passedOver: Heard[] = [];
+  let decided: StepDraft | undefined;
+  for (const link of walk.input.links) {
+    const skipped = link.skips(place.authority, place.path.length > 0);
+    if (skipped !== undefined) {
+      walk.steps.push(notAsked(place, link, { why: skipped, effect: decision ? "unused" : "next" }));
+      continue;
+    }
+    const heard = listen(walk, place, link);
+    if (decision) {
+      walk.steps.push({ ...draftStep(place, heard), effect: "unused", why: whyUnused(decision) });
+      continue;
+    }
+    const step: StepDraft = draftStep(place, heard);
+    walk.steps.push(step);
+    if (heard.state.partial) walk.partial = true;
+    if (step.effect === "next") passedOver.push(heard);
+    else {
+      decision = heard;
+      decided = step;
+    }
+  }
+  if (!decision || !decided) walk.leaves.push(nobody(place, passedOver));
+  else conclude(walk, place, { ...decision, step: decided });
+}
+
+function listen(walk: Walk, { authority }: Place, link: LinkSpec): Heard {
+  const { now } = walk.input;
+  const state = walk.input.lookup(link, authority) ?? ask(now);
+  const weighed = weigh(link, state, now);
+  walk.until = Math.min(walk.until, weighed.until);
+  walk.usesContext ||= link.usesContext;
+  return { link, weighed, state };
+}
+
+type StepDraft = { -readonly [Key in keyof Step]: Step[Key] };
+
+function draftStep({ authority, path }: Place, { link, weighed, state }: Heard): StepDraft {
+  const { answer, fault } = weighed;
+  const given = fault ? undefined : state.given;
+  return {
+    authority: authority.key,
+    depth: path.length,
+    link: link.name,
+    instance: given?.instance ?? "",
+    answer: answer?.kind ?? "pending",
+    endpoints: answer?.kind === "endpoints" ? answer.endpoints.length : 0,
+    since: fault ? (state.broken?.at ?? state.askedAt + link.deadlineMs) : given?.at,
+    tookMs: state.tookMs,
+    stale: weighed.stale,
+    cached: given?.cached ?? false,
+    detail: [detailOf(answer), fault ? "" : weighed.detail].filter(Boolean).join("; "),
+    effect: effectOf(answer, link),
+    why: whyOf(weighed, link),
+  };
+}
+
+function notAsked({ authority, path }: Place, { name }: LinkSpec, verdict: { why: string; effect: Effect }): Step {
+  return {
+    authority: authority.key,
+    depth: path.length,
+    link: name,
+    instance: "",
+    answer: "not asked",
+    endpoints: 0,
+    since: undefined,
+    tookMs: undefined,
+    stale: false,
+    cached: false,
+    detail: "",
+    ...verdict,
+  };
+}
+
+function whyUnused({ link, weighed }: Heard): string {
+  return `${link.name} comes before it and ${weighed.answer ? "decided" : "has not answered yet"}`;
+}
+
+interface Decision extends Heard {
+  readonly step: StepDraft;
+}
+
+/** Turns the deciding answer into a leaf, or goes where it leads. */
+function conclude(walk: Walk, place: Place, decision: Decision): void {
+  const { link, weighed } = decision;
+  const stale = place.stale || weighed.stale;
+  const { answer } = weighed;
+  const leaf = (outcome: Outcome, reason: string): void => {
+    walk.leaves.push({ place, authority: place.authority.key, outcome, endpoints: [], link: link.name, reason, stale });
+  };
+  switch (answer?.kind) {
+    case undefined:
+      walk.pending = true;
+      return leaf("pending", `waits for ${link.name}`);
+    case "endpoints":
+      return endpointsLeaf(walk, { ...place, stale }, { ...decision, answer });
+    case "empty":
+      return leaf(
+        "empty",
+        `${link.name}: ${answer.detail ?? `${place.authority.shortHost} exists and nobody serves it`}`,
+      );
+    case "failed":
+      return leaf("failed", `${link.name}: ${answer.message}`);
+    case "rewrite":
+      return lead(
+        walk,
+        { ...place, stale },
+        { ...decision, targets: [{ authority: answer.authority, weight: 1 }], split: false },
+      );
+    case "split":
+      return lead(walk, { ...place, stale }, { ...decision, targets: answer.targets, split: true });
+    case "absent":
+      throw new Error("an absent answer decides nothing");
+  }
+}
+
+function endpointsLeaf(
+  walk: Walk,
+  place: Place,
+  decision: Decision & { answer: Answer & { kind: "endpoints" } },
+): void {
+  const { link, answer, step } = decision;
+  const objection = link.outside ? objectionOf(place.vetters, answer.endpoints) : undefined;
+  const base = { place, authority: place.authority.key, link: link.name, stale: place.stale };
+  if (objection === undefined) {
+    walk.leaves.push({ ...base, outcome: "endpoints", endpoints: answer.endpoints, reason: "" });
+    return;
+  }
+  step.why = objection;
+  walk.leaves.push({ ...base, outcome: "failed", endpoints: [], reason: objection });
+}
+
+function objectionOf(
+  vetters: readonly LinkSpec[],
+  endpoints: Parameters<NonNullable<LinkSpec["vet"]>>[0],
+): string | undefined {
+  for (const vetter of vetters) {
+    const objection = vetter.vet?.(endpoints);
+    if (objection !== undefined) return `${vetter.name} led here and may not: ${objection}`;
+  }
+  return undefined;
+}
+
+interface Leading extends Decision {
+  readonly targets: readonly Target[];
+  readonly split: boolean;
+}
+
+/** Starts the chain again under each target that is neither a cycle nor too deep. */
+function lead(walk: Walk, place: Place, leading: Leading): void {
+  const { link, targets, step, split } = leading;
+  const path = [...place.path, place.authority.key];
+  const fail = (at: Place, reason: string): void => {
+    if (!split || targets.length === 1) Object.assign(step, { effect: "stop", why: reason });
+    const base = { place: at, authority: at.authority.key, link: link.name, stale: at.stale };
+    walk.leaves.push({ ...base, outcome: "failed", endpoints: [], reason: `${link.name}: ${reason}` });
+  };
+  if (walk.led + targets.length > MAX_LED) {
+    Object.assign(step, { effect: "stop" });
+    return fail(place, `leads to more than ${MAX_LED} authorities`);
+  }
+  walk.led += targets.length;
+  const vetters = link.vet && !place.vetters.includes(link) ? [...place.vetters, link] : place.vetters;
+  const sum = targets.reduce((total, { weight }) => total + weight, 0);
+  for (const { authority, weight } of targets) {
+    const share = split ? { weight, share: (place.share * weight) / sum, splits: place.splits + 1 } : {};
+    const next: Place = { ...place, authority, path, vetters, ...share };
+    if (path.includes(authority.key)) fail(next, `a cycle: ${[...path, authority.key].join(" → ")}`);
+    else if (path.length > MAX_DEPTH) fail(next, `more than ${MAX_DEPTH} rewrites and splits follow each other`);
+    else visit(walk, next);
+  }
+}
+
+/** No link decided. Only who asked for a name itself may go to it as to any other host; who was led to it must not. */
+function nobody(place: Place, passedOver: readonly Heard[]): Leaf {
+  const remarks = passedOver
+    .map(({ link, weighed }) => ({ link: link.name, text: detailOf(weighed.answer) }))
+    .filter(({ text }) => text !== "")
+    .map(({ link, text }) => `${link}: ${text}`);
+  const reason = [`no link knows ${place.authority.shortHost}`, ...remarks].join("; ");
+  const outcome = place.path.length > 0 ? "failed" : "absent";
+  return { place, authority: place.authority.key, outcome, endpoints: [], link: "", reason, stale: place.stale };
+}
+
+function branchesOf(leaves: readonly Leaf[]): readonly Branch[] {
+  const nested = leaves.some(({ place }) => place.splits > 1);
+  return leaves.map(({ place, ...leaf }) => ({ ...leaf, weight: nested ? scaled(place.share) : place.weight }));
+}
+
+/** A share that is not nothing does not become nothing. */
+function scaled(share: number): number {
+  return share === 0 ? 0 : Math.max(1, Math.round(share * SHARE_UNIT));
+}
