@@ -37,7 +37,12 @@ export type Route =
     }
   /** Nobody in the mesh knows the name: forward as a plain proxy would. */
   | { readonly kind: "egress"; readonly target: string }
-  | { readonly kind: "refused"; readonly target: string; readonly status: 400 | 403 | 502 | 503 | 504; readonly reason: string };
+  | {
+      readonly kind: "refused";
+      readonly target: string;
+      readonly status: 400 | 403 | 502 | 503 | 504;
+      readonly reason: string;
+    };
 
 /** At most a fifth of requests may be second tries, with a small reserve for quiet targets. */
 export interface RetryBudget {
@@ -76,7 +81,7 @@ export interface RequestRecord {
   readonly method: string;
   /** Path with its query, as sent; the recorder turns it into a route. Empty for opaque connections. */
   readonly path: string;
-  /** 0: no response. */
+  /** 0: no response. Opaque: 0 ended after it was open, 5xx could not be made, and then `opened` was not called. */
   readonly status: number;
   /** Undefined: not gRPC. */
   readonly grpcStatus: number | undefined;
@@ -91,5 +96,10 @@ export interface RequestRecord {
 export interface Recorder {
   request(record: RequestRecord): void;
   /** An opaque connection began; its end is a `request` with `opaque`. */
-  opened(connection: { readonly direction: Direction; readonly source: string; readonly target: string; readonly tls: boolean }): void;
+  opened(connection: {
+    readonly direction: Direction;
+    readonly source: string;
+    readonly target: string;
+    readonly tls: boolean;
+  }): void;
 }

@@ -1,0 +1,150 @@
+import { endpointKey } from "./endpoint-key.ts";
+import { type AccrualSettings, ADMITTED, afterBegin, afterEnd, type Health, isAvailable } from "./failure-accrual.ts";
+import { cost, createPeakEwma, observe, type PeakEwma } from "./peak-ewma.ts";
+import type { Endpoint, Pick } from "./types.ts";
+import { createUrn, type Urn } from "./weighted-urn.ts";
+
+/** An endpoint with its relative share of requests, greater than 0. */
+export interface WeightedEndpoint {
+  readonly endpoint: Endpoint;
+  readonly weight: number;
+}
+
+export interface BalancerSettings extends AccrualSettings {
+  /** How fast a peak of latency is forgotten. */
+  readonly decayMs: number;
+  /** A failed attempt counts as at least this slow, or failing fast would look like being fast. */
+  readonly failurePenaltyMs: number;
+  /** Requests in flight per endpoint. */
+  readonly maxOutstanding: number;
+  /** Monotonic milliseconds. */
+  readonly now: () => number;
+}
+
+/** Balances over the endpoints of one branch: power of two choices on {@link PeakEwma}, with failure accrual. */
+export interface Balancer {
+  /** Replaces the endpoints. Those that stay keep what was learned about them. */
+  update(endpoints: readonly WeightedEndpoint[]): void;
+  /** Undefined: there is none, or all are at their limit. */
+  pick(tried: ReadonlySet<string>): Pick | undefined;
+  has(key: string): boolean;
+  size(): number;
+  /** How many are ejected at this moment. */
+  ejected(): number;
+}
+
+interface Slot {
+  endpoint: Endpoint;
+  readonly key: string;
+  readonly ewma: PeakEwma;
+  health: Health;
+  outstanding: number;
+}
+
+/** The second choice wins only when it is cheaper by a fifth: what is about equal is left to the weights. */
+const CLEARLY = 0.8;
+
+/** Random draws before the endpoints are searched one by one. */
+const DRAWS = 4;
+
+export function createBalancer(settings: BalancerSettings): Balancer {
+  let slots: readonly Slot[] = [];
+  let byKey = new Map<string, Slot>();
+  let urn: Urn = createUrn([]);
+
+  /** Two choices among the slots that pass, the cheaper one wins. */
+  function choose(passes: (slot: Slot) => boolean, now: number): Slot | undefined {
+    const first = draw((random) => urn.first(random), passes);
+    if (first === undefined) return undefined;
+    const second = draw((random) => urn.second(first, random), passes);
+    const a = slots[first];
+    const b = second === undefined ? undefined : slots[second];
+    if (a === undefined || b === undefined) return a ?? b;
+    return slotCost(b, now, settings) < slotCost(a, now, settings) * CLEARLY ? b : a;
+  }
+
+  function draw(next: (random: number) => number, passes: (slot: Slot) => boolean): number | undefined {
+    for (let attempt = 0; attempt < DRAWS; attempt += 1) {
+      const index = next(settings.random());
+      const slot = slots[index];
+      if (slot !== undefined && passes(slot)) return index;
+    }
+    return scan(slots, passes, settings.random());
+  }
+
+  return {
+    update(endpoints) {
+      const next = new Map<string, Slot>();
+      const weights: number[] = [];
+      for (const { endpoint, weight } of endpoints) {
+        const key = endpointKey(endpoint);
+        if (next.has(key)) continue;
+        const slot = byKey.get(key) ?? { endpoint, key, ewma: createPeakEwma(), health: ADMITTED, outstanding: 0 };
+        slot.endpoint = endpoint;
+        next.set(key, slot);
+        weights.push(weight);
+      }
+      byKey = next;
+      slots = [...next.values()];
+      urn = createUrn(weights);
+    },
+    pick(tried) {
+      const now = settings.now();
+      const free = (slot: Slot) => slot.outstanding < settings.maxOutstanding;
+      const available = (slot: Slot) => free(slot) && isAvailable(slot.health, now, settings);
+      const slot =
+        tried.size === 0
+          ? (choose(available, now) ?? choose(free, now))
+          : // Rather one that was tried than an ejected one, rather an ejected one than none: then the least bad serves.
+            (choose((candidate) => available(candidate) && !tried.has(candidate.key), now) ??
+            choose(available, now) ??
+            choose((candidate) => free(candidate) && !tried.has(candidate.key), now) ??
+            choose(free, now));
+      return slot === undefined ? undefined : begin(slot, settings);
+    },
+    has: (key) => byKey.has(key),
+    size: () => slots.length,
+    ejected: () => slots.reduce((count, slot) => (slot.health.state === "admitted" ? count : count + 1), 0),
+  };
+}
+
+/** A probe that is due goes before everything: it is one request, and without it the endpoint would never come back. */
+function slotCost(slot: Slot, now: number, settings: BalancerSettings): number {
+  if (slot.health.state !== "admitted" && isAvailable(slot.health, now, settings)) return 0;
+  return cost(slot.ewma, { outstanding: slot.outstanding, now, decayMs: settings.decayMs });
+}
+
+function begin(slot: Slot, settings: BalancerSettings): Pick {
+  const began = settings.now();
+  slot.outstanding += 1;
+  slot.health = afterBegin(slot.health, began);
+  let open = true;
+  return {
+    endpoint: slot.endpoint,
+    key: slot.key,
+    end(result) {
+      if (!open) return;
+      open = false;
+      slot.outstanding -= 1;
+      if (result === undefined) return;
+      const now = settings.now();
+      const latencyMs = result.failed ? Math.max(result.latencyMs, settings.failurePenaltyMs) : result.latencyMs;
+      // What the slow time before the probe taught is over once the probe has succeeded.
+      if (!result.failed && slot.health.state === "probing" && began >= slot.health.since)
+        slot.ewma.valueMs = latencyMs;
+      observe(slot.ewma, { latencyMs, now, decayMs: settings.decayMs });
+      slot.health = afterEnd(slot.health, { began, failed: result.failed, now }, settings);
+    },
+  };
+}
+
+/** One by one from a random place. */
+function scan(slots: readonly Slot[], passes: (slot: Slot) => boolean, random: number): number | undefined {
+  const start = Math.floor(random * slots.length);
+  for (let offset = 0; offset < slots.length; offset += 1) {
+    const index = (start + offset) % slots.length;
+    const slot = slots[index];
+    if (slot !== undefined && passes(slot)) return index;
+  }
+  return undefined;
+}
