@@ -34,6 +34,8 @@ export interface ComposeOptions {
   readonly key: Uint8Array;
   readonly settings: Settings;
   readonly log?: Log;
+  /** Where each component logs under its own name when there is no `log`. Default: standard error. */
+  readonly logTo?: { write(line: string): void };
 }
 
 export interface Composition {
@@ -88,10 +90,11 @@ interface Shared {
 }
 
 /** What the services of one process have together. */
-function createShared({ services, environment, key, log: given }: ComposeOptions): Shared {
+function createShared(options: ComposeOptions): Shared {
+  const { services, environment, key } = options;
   const [first = "mesh"] = services.keys();
   const name = services.size === 1 ? first : "mesh";
-  const log = given ?? createLog({ name, level: environment.logLevel });
+  const log = logOf(name, options);
   const check = createTokenCheck({ key, operatorToken: environment.operatorToken });
   const local = new Map<string, Transport>();
   const token = tokenOf(key, { kind: "core", namespace: "default", name, instance: newInstanceId() });
@@ -106,6 +109,10 @@ function createShared({ services, environment, key, log: given }: ComposeOptions
     events: lazyEvents(() => connectCore(environment, name, log)),
     closeRegistry: () => remote?.close(),
   };
+}
+
+function logOf(name: string, { log, logTo, environment }: ComposeOptions): Log {
+  return log ?? createLog({ name, level: environment.logLevel, ...(logTo ? { destination: logTo } : {}) });
 }
 
 function registryAddress({ registry }: Environment): string {
@@ -150,7 +157,7 @@ function createUnit({ name, createApp, shared, options }: UnitOptions): Unit {
   const { environment, key, settings } = options;
   const instance = newInstanceId();
   const { registry, local, view, events } = shared;
-  const log = options.log ?? createLog({ name, level: environment.logLevel });
+  const log = logOf(name, options);
   const context = createContext({
     name,
     instance,
