@@ -1,0 +1,34 @@
+/** Tells a handler that fails for everything from single events that fail. */
+export interface Breaker {
+  /** Why the handler is held to be broken; undefined while it is not. */
+  reason(): string | undefined;
+  /** An event was handled. */
+  success(): void;
+  /** An event failed; `key` is the event's own. */
+  failure(key: string | number, why: string): void;
+}
+
+const failuresInARow = 10;
+const distinctEvents = 3;
+
+/** Opens after ten failures in a row of at least three events, closes with the first success. */
+export function createBreaker(): Breaker {
+  const failing = new Set<string | number>();
+  let inARow = 0;
+  let reason: string | undefined;
+  return {
+    reason: () => reason,
+    success() {
+      failing.clear();
+      inARow = 0;
+      reason = undefined;
+    },
+    failure(key, why) {
+      inARow += 1;
+      // Only "enough" matters: the set stays small however long everything fails.
+      if (failing.size < distinctEvents) failing.add(key);
+      if (inARow >= failuresInARow && failing.size >= distinctEvents)
+        reason = `${inARow} tries in a row failed, the last: ${why}`;
+    },
+  };
+}

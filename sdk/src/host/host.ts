@@ -1,0 +1,51 @@
+import type { HostAnswer } from "../model/answer-message.ts";
+import type { EventName } from "../model/events.ts";
+import type { PluginManifest } from "../model/manifest.ts";
+import type { Authority, ClientContext } from "../public/authority.ts";
+
+/** What is asked of a resolver. */
+export interface Question {
+  readonly authority: Authority;
+  /** Only when the resolver uses it. */
+  readonly client: ClientContext | undefined;
+}
+
+/** An event before it is decoded; survives a message between processes. */
+export interface RawEvent {
+  readonly name: EventName;
+  readonly id: string;
+  readonly subject: string;
+  /** Milliseconds since the epoch. */
+  readonly time: number;
+  readonly data: Uint8Array;
+  /** 1 for the first delivery. */
+  readonly attempt: number;
+  readonly pending: number;
+}
+
+/** How a handler ended. */
+export type HandlerResult =
+  | { readonly status: "done" }
+  /** It threw or ran out of time: try again with backoff. */
+  | { readonly status: "failed"; readonly reason: string }
+  /** It said when to try again. */
+  | { readonly status: "retry"; readonly afterMs: number; readonly reason: string }
+  /** Trying again will not help. */
+  | { readonly status: "permanent"; readonly reason: string };
+
+/**
+ * Runs an author's plugin: in this process, or (`mesh-sdk dev`) in a child that comes and goes. Whoever serves the plugin
+ * knows only this.
+ */
+export interface PluginHost {
+  readonly manifest: PluginManifest;
+  /** Checks configuration and gives it to handlers from now on. Throws a ConfigError; handlers then keep the last one. */
+  configure(config: unknown): Promise<void>;
+  /**
+   * Every answer until `signal` aborts. Throws a PluginMistake, with the place in the author's file, when the resolver
+   * throws or yields no answer.
+   */
+  resolve(question: Question, signal: AbortSignal): AsyncIterable<HostAnswer>;
+  /** Runs the event's handler once. Never rejects. */
+  deliver(event: RawEvent, signal: AbortSignal): Promise<HandlerResult>;
+}

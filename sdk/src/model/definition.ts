@@ -1,0 +1,46 @@
+import { placeOfCaller } from "../mistakes/place.ts";
+import type { ConfigSchema } from "../public/config.ts";
+import type { EventHandler, Hooks, Plugin, PluginDefinition } from "../public/plugin.ts";
+import { checkDefinition } from "./definition-check.ts";
+import type { EventName, EventOf } from "./events.ts";
+import { isRecord } from "./record.ts";
+
+// A registered symbol: a plugin is recognised also when another copy of this package made it.
+const pluginBrand = Symbol.for("mesh-sdk.plugin");
+
+/** A definition whose handlers take the configuration that was checked against the schema, whatever its type is. */
+export interface RunnableDefinition extends Omit<PluginDefinition, "hooks" | "on"> {
+  readonly hooks?: Hooks<never>;
+  readonly on?: { readonly [Name in EventName]?: EventHandler<EventOf[Name], never> };
+}
+
+/** What the SDK keeps with a plugin and its author does not see. */
+export interface PluginInternals {
+  readonly definition: RunnableDefinition;
+  /** Where `definePlugin` was called, for mistakes that have no place of their own, such as `"src/plugin.ts:5:16"`. */
+  readonly place: string | undefined;
+}
+
+/**
+ * Checks a plugin's definition and returns it for `serve()`, `startTest()` and the default export.
+ * Throws one PluginMistake that names everything that is wrong.
+ */
+export function definePlugin<const S extends ConfigSchema>(definition: PluginDefinition<S>): Plugin {
+  const place = placeOfCaller();
+  checkDefinition(definition, place);
+  const internals: PluginInternals = { definition, place };
+  const { name, version = "0.0.0" } = definition;
+  return Object.freeze({ name, version, [pluginBrand]: internals });
+}
+
+/** What the SDK keeps with a plugin; undefined for what `definePlugin` of this or another copy of the package did not make. */
+export function internalsOf(value: unknown): PluginInternals | undefined {
+  if (!isRecord(value)) return undefined;
+  const internals: unknown = Reflect.get(value, pluginBrand);
+  return isInternals(internals) ? internals : undefined;
+}
+
+/** Only `definePlugin` sets the brand, after its checks. */
+function isInternals(value: unknown): value is PluginInternals {
+  return isRecord(value) && isRecord(value.definition);
+}

@@ -1,0 +1,80 @@
+import type { JsonObject, MessageInitShape } from "@bufbuild/protobuf";
+import { durationFromMs } from "@bufbuild/protobuf/wkt";
+import { FailurePolicy, type HookSchema, type ManifestSchema } from "@patchbay/proto/mesh/registry/v1/plugin_pb";
+import type { ResolveOptions } from "../public/plugin.ts";
+import type { RunnableDefinition } from "./definition.ts";
+import { parseDuration } from "./duration.ts";
+import { type EventName, eventNames } from "./events.ts";
+
+/** What a plugin asks of the mesh, in plain values: survives a message between processes. */
+export interface PluginManifest {
+  readonly name: string;
+  readonly version: string;
+  readonly resolve: ResolveManifest | undefined;
+  readonly events: readonly EventManifest[];
+  readonly configSchema: JsonObject | undefined;
+}
+
+export interface ResolveManifest {
+  readonly suffixes: readonly string[];
+  readonly order: number;
+  readonly deadlineMs: number;
+  readonly failurePolicy: "open" | "closed";
+  readonly usesContext: boolean;
+}
+
+export interface EventManifest {
+  readonly name: EventName;
+  readonly concurrency: number;
+  readonly ordered: boolean;
+  readonly timeoutMs: number;
+}
+
+/** Reads a checked definition, defaults filled in. */
+export function readManifest(definition: RunnableDefinition, configSchema: JsonObject | undefined): PluginManifest {
+  const { name, version = "0.0.0", hooks, options = {} } = definition;
+  return {
+    name,
+    version,
+    resolve: hooks?.resolve && readResolve(options.resolve ?? {}),
+    events: eventNames.flatMap((event) => readEvent(definition, event)),
+    configSchema,
+  };
+}
+
+function readResolve(options: ResolveOptions): ResolveManifest {
+  return {
+    suffixes: options.suffixes ?? [],
+    order: options.order ?? 500,
+    deadlineMs: parseDuration(options.deadline ?? "2s", "options.resolve.deadline"),
+    failurePolicy: options.failurePolicy ?? "open",
+    usesContext: options.usesContext ?? false,
+  };
+}
+
+function readEvent({ on, options }: RunnableDefinition, name: EventName): EventManifest[] {
+  if (!on?.[name]) return [];
+  const { concurrency = 16, ordered = false, timeout = "5m" } = options?.[name] ?? {};
+  return [{ name, concurrency, ordered, timeoutMs: parseDuration(timeout, `options.${name}.timeout`) }];
+}
+
+/** The manifest as the contract's message. `sdk` is such as `"mesh-sdk/0.1.0"`. */
+export function toManifestMessage(manifest: PluginManifest, sdk: string): MessageInitShape<typeof ManifestSchema> {
+  return {
+    hooks: manifest.resolve ? [toHook(manifest.resolve)] : [],
+    events: manifest.events.map(({ name, concurrency, ordered }) => ({ class: name, concurrency, ordered })),
+    sdk,
+    ...(manifest.configSchema && { configSchema: manifest.configSchema }),
+  };
+}
+
+function toHook(resolve: ResolveManifest): MessageInitShape<typeof HookSchema> {
+  return {
+    kind: "resolve",
+    authoritySuffixes: [...resolve.suffixes],
+    deadline: durationFromMs(resolve.deadlineMs),
+    failurePolicy: resolve.failurePolicy === "closed" ? FailurePolicy.CLOSED : FailurePolicy.OPEN,
+    order: resolve.order,
+    usesContext: resolve.usesContext,
+  };
+}

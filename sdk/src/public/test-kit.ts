@@ -1,0 +1,75 @@
+import type { Answer } from "./answer.ts";
+import type { ClientContext } from "./authority.ts";
+import type { EndpointChange, PluginChange, Report, ReportRow } from "./report.ts";
+
+export interface TestOptions {
+  /** Checked against the plugin's schema, defaults filled in. */
+  readonly config?: unknown;
+}
+
+/** A plugin that runs in this process, without a mesh or a network. */
+export interface TestPlugin {
+  /** The configuration that handlers get. */
+  readonly config: unknown;
+  /** The first answer to an authority such as `"users"` or `"users:80"`. Rejects when the resolver throws or errs. */
+  resolve(authority: string, options?: ResolveTestOptions): Promise<Answer>;
+  /** Every answer, until it is stopped: `await watch.next()`, or `for await`. */
+  watch(authority: string, options?: ResolveTestOptions): TestWatch;
+  /** Hands an event to the plugin's handler, fills in what is left out, and tells what became of it. */
+  readonly deliver: {
+    report(report?: PartialReport, options?: DeliverOptions): Promise<Outcome>;
+    endpoint(change?: Partial<EndpointChange>, options?: DeliverOptions): Promise<Outcome>;
+    plugin(change?: Partial<PluginChange>, options?: DeliverOptions): Promise<Outcome>;
+  };
+  /** What the plugin logged, oldest first. */
+  readonly logs: readonly TestLogLine[];
+  stop(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+export interface ResolveTestOptions {
+  /** How long to wait for an answer, in milliseconds. Default 2000, as in the mesh. */
+  readonly timeoutMs?: number;
+  readonly client?: Partial<ClientContext>;
+}
+
+export interface TestWatch extends AsyncIterable<Answer> {
+  /** The next answer. */
+  next(): Promise<Answer>;
+  /** Ends the watch, as the last proxy does that leaves. */
+  stop(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+export type PartialReport = Partial<Omit<Report, "rows">> & { readonly rows?: readonly Partial<ReportRow>[] };
+
+export interface DeliverOptions {
+  /** 1 for the first delivery (default); the last one, 5, dead-letters a failing event. */
+  readonly attempt?: number;
+}
+
+/** What became of an event. */
+export type Outcome =
+  | { readonly status: "acked" }
+  | { readonly status: "retried"; readonly afterMs: number; readonly reason: string }
+  | { readonly status: "dead"; readonly reason: string };
+
+export interface TestLogLine {
+  readonly level: "debug" | "info" | "warn" | "error";
+  readonly message: string;
+  readonly fields: Readonly<Record<string, unknown>>;
+}
+
+export interface MeshOptions {
+  /** Port of the mesh. Default: a free one. */
+  readonly port?: number;
+}
+
+/** A small real mesh: control plane and nats-server, with a state folder of its own. */
+export interface TestMesh {
+  /** Such as `"http://127.0.0.1:40123"`: give it to `serve()` as `registry`. */
+  readonly address: string;
+  readonly stateDir: string;
+  stop(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}

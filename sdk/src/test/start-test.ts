@@ -1,0 +1,94 @@
+import { outcomeOf } from "../events/outcome.ts";
+import { createLocalHost, type LocalHost } from "../host/local-host.ts";
+import type { EventName, EventOf } from "../model/events.ts";
+import type { Answer } from "../public/answer.ts";
+import type { Plugin } from "../public/plugin.ts";
+import type {
+  DeliverOptions,
+  Outcome,
+  ResolveTestOptions,
+  TestOptions,
+  TestPlugin,
+  TestWatch,
+} from "../public/test-kit.ts";
+import { fillEndpointChange, fillPluginChange, fillReport } from "./test-events.ts";
+import { createTestLog } from "./test-log.ts";
+import { openWatch } from "./test-watch.ts";
+
+/** As many deliveries as the mesh makes of an event that fails. */
+const maxDeliver = 5;
+
+/**
+ * Starts a plugin in this process, without a mesh or a network.
+ * Rejects with a ConfigError when `config` does not fit the plugin's schema, with a PluginMistake when it is no plugin.
+ */
+export async function startTest(plugin: Plugin, options: TestOptions = {}): Promise<TestPlugin> {
+  const log = createTestLog();
+  const host = createLocalHost(plugin, log);
+  await host.configure(options.config);
+  return new InProcess(host, log.lines);
+}
+
+class InProcess implements TestPlugin {
+  readonly logs: TestPlugin["logs"];
+  readonly deliver: TestPlugin["deliver"];
+  readonly #host: LocalHost;
+  readonly #stopped = new AbortController();
+  #delivered = 0;
+
+  constructor(host: LocalHost, logs: TestPlugin["logs"]) {
+    this.#host = host;
+    this.logs = logs;
+    this.deliver = {
+      report: (report, options) => this.#deliver("report", fillReport(report), options),
+      endpoint: (change, options) => this.#deliver("endpoint", fillEndpointChange(change), options),
+      plugin: (change, options) => this.#deliver("plugin", fillPluginChange(change), options),
+    };
+  }
+
+  get config(): unknown {
+    return this.#host.config();
+  }
+
+  async resolve(authority: string, options?: ResolveTestOptions): Promise<Answer> {
+    const watch = this.watch(authority, options);
+    try {
+      return await watch.next();
+    } finally {
+      await watch.stop();
+    }
+  }
+
+  watch(authority: string, options: ResolveTestOptions = {}): TestWatch {
+    return openWatch({ host: this.#host, authority, options, stopped: this.#stopped.signal });
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped.abort();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+
+  async #deliver<Name extends EventName>(
+    name: Name,
+    value: EventOf[Name],
+    options: DeliverOptions = {},
+  ): Promise<Outcome> {
+    if (!this.#host.manifest.events.some((event) => event.name === name)) {
+      throw new Error(`the plugin has no handler for "${name}" events: add \`on: { ${name}() { ... } }\``);
+    }
+    this.#delivered += 1;
+    const attempt = options.attempt ?? 1;
+    const delivery = {
+      id: `test-${this.#delivered}`,
+      subject: `mesh.event.${name}.standard.default.test`,
+      time: Date.now(),
+      attempt,
+      pending: 0,
+    };
+    const result = await this.#host.handle({ name, value, delivery, signal: this.#stopped.signal });
+    return outcomeOf(result, { attempt, maxDeliver, random: () => 0 });
+  }
+}
