@@ -8,7 +8,14 @@ export { createLocator, type Locator } from "./locate.ts";
 export { createLog } from "./log.ts";
 export { createMetrics, createProcessMetrics } from "./metrics.ts";
 export { nearest } from "./resources/nearest.ts";
-export { API_VERSION, createParser, type Kinds, type ParseFile } from "./resources/parse.ts";
+export {
+  API_VERSION,
+  type Checks,
+  createParser,
+  type Kinds,
+  type ParseFile,
+  type SpecProblem,
+} from "./resources/parse.ts";
 export { type Problem, problemText, type Resource } from "./resources/resource.ts";
 export { type ResourceWatch, watchResources } from "./resources/watch.ts";
 export { runService, untilTold } from "./run-service.ts";

@@ -4,7 +4,14 @@ import { connect } from "node:net";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { create, toBinary } from "@bufbuild/protobuf";
-import { Code, ConnectError, createClient, type HandlerContext, type Transport } from "@connectrpc/connect";
+import {
+  Code,
+  ConnectError,
+  createClient,
+  type HandlerContext,
+  type Interceptor,
+  type Transport,
+} from "@connectrpc/connect";
 import { createConnectTransport, createGrpcTransport, createGrpcWebTransport } from "@connectrpc/connect-node";
 import {
   Health,
@@ -77,9 +84,9 @@ before(async () => {
 });
 after(async () => await server.stop());
 
-const bearer = (secret: string) => [
-  (next: (request: never) => Promise<never>) => (request: never) => {
-    (request as { header: Headers }).header.set("authorization", `Bearer ${secret}`);
+const bearer = (secret: string): Interceptor[] => [
+  (next) => (request) => {
+    request.header.set("authorization", `Bearer ${secret}`);
     return next(request);
   },
 ];

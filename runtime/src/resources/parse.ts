@@ -19,14 +19,26 @@ export const API_VERSION = "patchbay.dev/v1alpha1";
 /** Files larger than this are refused: nobody writes them by hand. */
 export const MAX_FILE_BYTES = 1024 * 1024;
 
-/** Resources that a folder may hold although this reader does not use them. */
+/** What is wrong with a spec although it fits its schema. */
+export interface SpecProblem {
+  /** Within the spec. */
+  readonly path: readonly (string | number)[];
+  readonly message: string;
+  /** What to do about it; may be empty. */
+  readonly hint: string;
+}
+
+/** Rules that no schema can express, by kind; called with specs that fit the schema. */
+export type Checks = Readonly<Record<string, (spec: unknown) => readonly SpecProblem[]>>;
+
 export interface ParserOptions {
   readonly kinds: Kinds;
+  readonly checks?: Checks;
   /** Kinds of other readers of the same folder: known, and left alone. */
   readonly otherKinds?: readonly string[];
 }
 
-export function createParser({ kinds, otherKinds = [] }: ParserOptions): ParseFile {
+export function createParser({ kinds, checks = {}, otherKinds = [] }: ParserOptions): ParseFile {
   const ajv = new Ajv({ allErrors: true, strict: false, verbose: true });
   const validators = new Map(Object.entries(kinds).map(([kind, spec]) => [kind, ajv.compile(resourceSchema(spec))]));
   const names = [...Object.keys(kinds), ...otherKinds];
@@ -37,7 +49,7 @@ export function createParser({ kinds, otherKinds = [] }: ParserOptions): ParseFi
     const lines = new LineCounter();
     const parsed = parseAllDocuments(text, { lineCounter: lines, uniqueKeys: true });
     const documents: readonly Document.Parsed[] = "empty" in parsed ? [] : parsed;
-    const read = documents.map((document) => readDocument({ document, file, lines, validators, names }));
+    const read = documents.map((document) => readDocument({ document, file, lines, validators, names, checks }));
     return { resources: read.flatMap((one) => one.resources), problems: read.flatMap((one) => one.problems) };
   };
 }
@@ -48,6 +60,7 @@ interface Reading {
   readonly lines: LineCounter;
   readonly validators: ReadonlyMap<string, ValidateFunction>;
   readonly names: readonly string[];
+  readonly checks: Checks;
 }
 
 function readDocument(reading: Reading): ParsedFile {
@@ -66,7 +79,10 @@ function readDocument(reading: Reading): ParsedFile {
     return onlyProblems([problemAt(reading, ["kind"], `unknown kind "${kind}"`, nearest(kind, names))]);
   }
   if (!validate(value)) return onlyProblems((validate.errors ?? []).map((error) => schemaProblem(reading, error)));
-  return { resources: [toResource(file, value)], problems: [] };
+  const resource = toResource(file, value);
+  const wrong = reading.checks[kind]?.(resource.spec) ?? [];
+  if (wrong.length === 0) return { resources: [resource], problems: [] };
+  return onlyProblems(wrong.map(({ path, message, hint }) => problemAt(reading, ["spec", ...path], message, hint)));
 }
 
 function onlyProblems(problems: readonly Problem[]): ParsedFile {
