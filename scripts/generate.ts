@@ -1,0 +1,11 @@
+// `npm run generate`: TypeScript from the protos.
+import { execFileSync } from "node:child_process";
+import { delimiter, join } from "node:path";
+import { root } from "./lib/sources.ts";
+
+const bin = join(root, "node_modules", ".bin");
+const env = { ...process.env, PATH: `${bin}${delimiter}${process.env["PATH"] ?? ""}` };
+for (const folder of ["proto", "examples/demo"]) {
+  execFileSync("buf", ["lint"], { cwd: join(root, folder), env, stdio: "inherit" });
+  execFileSync("buf", ["generate"], { cwd: join(root, folder), env, stdio: "inherit" });
+}

@@ -1,0 +1,101 @@
+import { dirname, join, normalize } from "node:path/posix";
+import type { SyntaxFacts } from "./syntax.ts";
+
+/** Which rooms' packages a room may import, by the first part of its path. The same room is always allowed. */
+const allowed: ReadonlyMap<string, readonly string[]> = new Map([
+  ["proto", []],
+  ["wire", ["proto"]],
+  // The test kit may start a whole mesh when `up` is installed.
+  ["sdk", ["proto", "wire", "up"]],
+  ["plugins", ["sdk"]],
+  ["runtime", ["proto", "wire"]],
+  ["services", ["proto", "wire", "runtime"]],
+  ["dataplanes", ["proto", "wire", "runtime"]],
+  ["up", ["proto", "wire", "runtime", "services", "dataplanes"]],
+  ["cli", ["proto", "wire", "runtime", "services", "dataplanes", "up", "examples"]],
+  ["examples", []],
+  ["scripts", []],
+]);
+
+const rooms: ReadonlyMap<string, string> = new Map([
+  ["@patchbay/proto", "proto"],
+  ["@patchbay/wire", "wire"],
+  ["@patchbay/runtime", "runtime"],
+  ["@patchbay/registry", "services/registry"],
+  ["@patchbay/identity", "services/identity"],
+  ["@patchbay/destination", "services/destination"],
+  ["@patchbay/telemetry", "services/telemetry"],
+  ["@patchbay/sidecar", "dataplanes/sidecar"],
+  ["@patchbay/up", "up"],
+  ["@patchbay/cli", "cli"],
+  ["@patchbay/demo", "examples/demo"],
+  ["mesh-sdk", "sdk"],
+]);
+
+/** Tables and pure functions of wire that core/ may use; everything else in wire does I/O or belongs to it. */
+const coreMayImport = /^(@patchbay\/proto\/|@bufbuild\/(protobuf|cel)(\/|$)|@patchbay\/wire\/(latency-buckets|pure)$)/;
+
+/** Breaks of the rule, one sentence each. Tests and benches may start whatever they need. */
+export function dependencyBreaks(files: readonly SyntaxFacts[]): readonly string[] {
+  return files.flatMap((file) => file.imports.flatMap((specifier) => breaks(file.path, specifier)));
+}
+
+function breaks(path: string, specifier: string): readonly string[] {
+  const room = roomOf(path);
+  const target = specifier.startsWith(".") ? roomOf(normalize(join(dirname(path), specifier))) : packageRoom(specifier);
+  const found: string[] = [];
+  if (target && target !== room && !mayImport(room, target))
+    found.push(`${path}: ${room} may not import ${target} (${specifier})`);
+  if (specifier.startsWith(".") && target !== room)
+    found.push(`${path}: reaches into ${target} by path; import its package`);
+  if (isCore(path) && !coreAllowed(path, specifier)) found.push(`${path}: core/ may not import ${specifier}`);
+  return found;
+}
+
+function roomOf(path: string): string {
+  const [first = "", second = ""] = path.split("/");
+  return ["services", "dataplanes", "examples", "plugins"].includes(first) ? `${first}/${second}` : first;
+}
+
+function packageRoom(specifier: string): string | undefined {
+  const name = specifier.startsWith("@") ? specifier.split("/").slice(0, 2).join("/") : (specifier.split("/")[0] ?? "");
+  return rooms.get(name);
+}
+
+function mayImport(room: string, target: string): boolean {
+  const [from = ""] = room.split("/");
+  const [to = ""] = target.split("/");
+  return from === "bench" || (allowed.get(from)?.includes(to) ?? false);
+}
+
+function isCore(path: string): boolean {
+  return /^(services|dataplanes)\/[^/]+\/src\/core\//.test(path);
+}
+
+function coreAllowed(path: string, specifier: string): boolean {
+  if (!specifier.startsWith(".")) return coreMayImport.test(specifier);
+  return isCore(normalize(join(dirname(path), specifier)));
+}
+
+/** Circles of imports among files, each as a path back to its start. */
+export function importCircles(files: readonly SyntaxFacts[]): readonly string[] {
+  const byPath = new Map(files.map((file) => [file.path, file]));
+  const done = new Set<string>();
+  const circles: string[] = [];
+  const walk = (path: string, trail: readonly string[]): void => {
+    const at = trail.indexOf(path);
+    if (at >= 0) return void circles.push([...trail.slice(at), path].join(" -> "));
+    if (done.has(path)) return;
+    for (const next of localImports(byPath.get(path))) walk(next, [...trail, path]);
+    done.add(path);
+  };
+  for (const { path } of files) walk(path, []);
+  return circles;
+}
+
+function localImports(file: SyntaxFacts | undefined): readonly string[] {
+  if (!file) return [];
+  return file.imports
+    .filter((specifier) => specifier.startsWith("."))
+    .map((one) => normalize(join(dirname(file.path), one)));
+}
