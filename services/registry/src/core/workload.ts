@@ -1,0 +1,47 @@
+import type { Workload } from "@patchbay/proto/mesh/registry/v1/workload_pb";
+import { isCallable } from "./address.ts";
+import { check, checkDnsLabel, clip } from "./check.ts";
+
+const MAX_PORTS = 32;
+const MAX_LABELS = 32;
+const MAX_LABEL_LENGTH = 253;
+const ipLiteral = /^(\d{1,3}(\.\d{1,3}){3}|[0-9a-fA-F:]*:[0-9a-fA-F:.]*)$/;
+
+/** Throws INVALID_ARGUMENT with the field's path. The identity must be that of the proxy itself: others' names cannot be lent. */
+export function checkWorkload(workload: Workload, proxyIdentity: string): void {
+  checkDnsLabel(workload.service, "workload.service");
+  check(workload.ports.length <= MAX_PORTS, "workload.ports", `${workload.ports.length} are more than ${MAX_PORTS}`);
+  for (const [index, port] of workload.ports.entries()) checkPort(port, `workload.ports[${index}]`);
+  const { endpoint } = workload;
+  if (!endpoint)
+    return check(false, "workload.endpoint", "is missing: where does the proxy accept connections for the program?");
+  const { address, identity } = endpoint;
+  check(ipLiteral.test(address), "workload.endpoint.address", `"${clip(address)}" is not an IP literal`);
+  check(
+    isCallable(address),
+    "workload.endpoint.address",
+    `${address} can not be an endpoint (unspecified, link-local or multicast)`,
+  );
+  checkPort(endpoint.port, "workload.endpoint.port");
+  check(
+    identity === "" || identity === proxyIdentity,
+    "workload.endpoint.identity",
+    `"${clip(identity)}" is not what this proxy proves (${proxyIdentity})`,
+  );
+  checkLabels(endpoint.labels);
+}
+
+function checkPort(port: number, field: string): void {
+  check(port >= 1 && port <= 65_535, field, `port ${port} is not within 1 to 65535`);
+}
+
+function checkLabels(labels: Readonly<Record<string, string>>): void {
+  const entries = Object.entries(labels);
+  check(entries.length <= MAX_LABELS, "workload.endpoint.labels", `${entries.length} are more than ${MAX_LABELS}`);
+  const long = entries.find(([key, value]) => key.length > MAX_LABEL_LENGTH || value.length > MAX_LABEL_LENGTH);
+  check(
+    !long,
+    "workload.endpoint.labels",
+    `"${clip(long?.[0] ?? "")}" or its value is longer than ${MAX_LABEL_LENGTH} characters`,
+  );
+}

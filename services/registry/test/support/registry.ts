@@ -1,0 +1,81 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createClient } from "@connectrpc/connect";
+import { Registry } from "@patchbay/proto/mesh/registry/v1/registry_pb";
+import { type Composition, compose, developmentSettings, type Settings } from "@patchbay/runtime";
+import { type CallerKind, type ClosableTransport, createTransport, mintToken, noLog } from "@patchbay/wire";
+import { createRegistryApp, type RegistryOptions } from "../../src/app.ts";
+import type { TestNats } from "./nats-server.ts";
+
+export const key = new Uint8Array(32).fill(7);
+
+export interface Who {
+  readonly kind: CallerKind;
+  readonly name: string;
+  readonly namespace?: string;
+  readonly instance?: string;
+}
+
+export interface TestRegistry {
+  readonly address: string;
+  readonly composition: Composition;
+  readonly resourcesDir: string;
+  /** A transport that proves this caller; closed with the registry. */
+  as(who: Who): ClosableTransport;
+  client(who: Who): ReturnType<typeof createClient<typeof Registry>>;
+  stop(): Promise<void>;
+}
+
+export interface TestRegistryOptions extends RegistryOptions {
+  readonly server?: TestNats;
+  readonly settings?: Partial<Settings>;
+}
+
+export function token(who: Who): string {
+  const { kind, name, namespace = "default", instance = "one" } = who;
+  return mintToken(key, { kind, name, namespace, instance, expiresAt: Date.now() + 60_000 });
+}
+
+/** A registry as it runs, on a free port, with short leases. */
+export async function startRegistry({ server, settings, ...options }: TestRegistryOptions = {}): Promise<TestRegistry> {
+  const stateDir = server?.stateDir ?? (await mkdtemp(join(tmpdir(), "patchbay-registry-")));
+  const resourcesDir = await mkdtemp(join(tmpdir(), "patchbay-resources-"));
+  const nats = server && { servers: [server.url], keys: server.keys };
+  const composition = await compose({
+    services: new Map([["registry", (context) => createRegistryApp(context, { nats, ...options })]]),
+    environment: {
+      stateDir,
+      resourcesDir,
+      registry: undefined,
+      host: "127.0.0.1",
+      port: 0,
+      natsUrl: server?.url,
+      natsSeedFile: join(stateDir, "nats", "core.seed"),
+      operatorToken: undefined,
+      logLevel: "silent",
+    },
+    key,
+    settings: { ...developmentSettings, leaseMs: 600, heartbeatMs: 200, ...settings },
+    log: noLog,
+  });
+  const transports: ClosableTransport[] = [];
+  const as = (who: Who): ClosableTransport => {
+    const transport = createTransport({ address: composition.address, token: () => token(who) });
+    transports.push(transport);
+    return transport;
+  };
+  return {
+    address: composition.address,
+    composition,
+    resourcesDir,
+    as,
+    client: (who) => createClient(Registry, as(who)),
+    async stop() {
+      for (const transport of transports) transport.close();
+      await composition.stop();
+      await rm(resourcesDir, { recursive: true, force: true });
+      if (!server) await rm(stateDir, { recursive: true, force: true });
+    },
+  };
+}
