@@ -14,6 +14,7 @@ delete process.env.MESH_PARENT_PIPE;
 const FORWARDED = ["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGWINCH"];
 const child = spawn(command, args, { stdio: "inherit", detached: group });
 let ending = false;
+let killed = false;
 
 for (const signal of FORWARDED) process.on(signal, () => send(signal));
 child.once("error", cannotStart);
@@ -25,7 +26,9 @@ function watchSupervisor() {
   const supervisor = new Socket({ fd: pipeFd, readable: true, writable: true });
   supervisor.on("error", () => undefined);
   supervisor.on("data", (text) => {
-    if (String(text).includes("kill")) send("SIGKILL");
+    if (!String(text).includes("kill")) return;
+    killed = true;
+    send("SIGKILL");
   });
   supervisor.once("close", end);
   if (child.pid !== undefined) supervisor.write(`${child.pid}\n`);
@@ -59,7 +62,7 @@ function cannotStart(error) {
 
 /** The command ended: end what it left in its group, then as it did. */
 async function ended(code, signal) {
-  if (group && send("SIGTERM")) {
+  if (group && !killed && send("SIGTERM")) {
     for (let waited = 0; waited < graceMs && send(0); waited += 20) await new Promise((done) => setTimeout(done, 20));
     send("SIGKILL");
   }

@@ -1,4 +1,5 @@
 export { eventually } from "./eventually.ts";
 export { createRecordingLog, type LogRecord } from "./log.ts";
 export { freePort, natsServerPath, startNats, type TestNats } from "./nats.ts";
+export { processRunning } from "./process-running.ts";
 export { temporaryDir } from "./temporary-dir.ts";
