@@ -46,7 +46,7 @@ export function createContext(options: ContextOptions): RunningContext {
     key,
     stateDir: environment.stateDir,
     resourcesDir: environment.resourcesDir,
-    controlPlanePorts: () => new Set(corePorts(view)),
+    controlPlanePorts: () => new Set([...corePorts(view), ...natsPort(environment)]),
     token,
     registry: options.registry,
     view,
@@ -86,6 +86,11 @@ export function lazyEvents(connect: () => Promise<EventBus>): { events(): Promis
       await (await bus?.catch(() => undefined))?.close();
     },
   };
+}
+
+function natsPort({ natsUrl }: Environment): readonly number[] {
+  if (!natsUrl || !URL.canParse(natsUrl)) return [];
+  return [Number(new URL(natsUrl).port || 4222)];
 }
 
 function* corePorts(view: RunningView): Iterable<number> {

@@ -1,0 +1,79 @@
+import { create } from "@bufbuild/protobuf";
+import type { ConnectRouter, HandlerContext } from "@connectrpc/connect";
+import {
+  Destination,
+  type ExplainRequest,
+  type ExplainResponse,
+  type ListLinksResponse,
+  ListLinksResponseSchema,
+  type ResolveRequest,
+  type ResolveResponse,
+} from "@patchbay/proto/mesh/destination/v1/destination_pb";
+import { caller, requireKind } from "@patchbay/runtime";
+import type { Update } from "../update.ts";
+import type { Watches } from "../watches.ts";
+import { encodeExplanation } from "./explanation.ts";
+import { createLatest } from "./latest.ts";
+import type { Quota } from "./quota.ts";
+import { readAsking } from "./who-asks.ts";
+
+export interface RoutesOptions {
+  readonly watches: Watches;
+  readonly quota: Quota;
+  now(): number;
+}
+
+/**
+ * The API in every protocol that the server speaks. Binary streams over HTTP/2 do not come here but to `resolve-stream.ts`; both
+ * share the same watches.
+ */
+export function createRoutes(options: RoutesOptions): (router: ConnectRouter) => void {
+  return (router) => {
+    router.service(Destination, {
+      resolve: (request, context) => resolve(request, context, options),
+      explain: (request, context) => explain(request, context, options),
+      listLinks(_request, context) {
+        requireKind(context, "core", "operator", "proxy");
+        return listLinks(options.watches);
+      },
+    });
+  };
+}
+
+async function* resolve(
+  request: ResolveRequest,
+  context: HandlerContext,
+  { watches, quota }: RoutesOptions,
+): AsyncGenerator<ResolveResponse> {
+  const asking = readAsking(caller(context), request);
+  const giveBack = quota.take(caller(context));
+  const latest = createLatest<Update>(context.signal);
+  const leave = watches.subscribe(asking.authority, asking.context, { deliver: latest.put });
+  try {
+    for await (const update of latest) yield update.message;
+  } finally {
+    leave();
+    giveBack();
+  }
+}
+
+async function explain(
+  request: ExplainRequest,
+  context: HandlerContext,
+  { watches, now }: RoutesOptions,
+): Promise<ExplainResponse> {
+  const asking = readAsking(caller(context), request);
+  return encodeExplanation(await watches.explain(asking.authority, asking.context), now());
+}
+
+function listLinks(watches: Watches): ListLinksResponse {
+  return create(ListLinksResponseSchema, {
+    links: watches.links().map(({ link, watched }) => ({
+      name: link.spec.name,
+      order: link.spec.order,
+      ...link.status(),
+      watched,
+      authoritySuffixes: [...link.suffixes],
+    })),
+  });
+}

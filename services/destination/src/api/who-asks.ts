@@ -1,0 +1,59 @@
+import { create } from "@bufbuild/protobuf";
+import { Code, ConnectError } from "@connectrpc/connect";
+import { type Context, ContextSchema } from "@patchbay/proto/mesh/destination/v1/destination_pb";
+import type { Claims } from "@patchbay/wire";
+import { type Authority, AuthorityError, DEFAULT_NAMESPACE, parseAuthority } from "../core/authority.ts";
+
+/** What a client asks, understood and checked. */
+export interface Asking {
+  readonly authority: Authority;
+  readonly context: Context;
+}
+
+const MAX_ZONE = 128;
+const MAX_LABELS = 64;
+const MAX_LABEL = 256;
+const NAMESPACE = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
+
+/**
+ * Reads a request of a proven caller.
+ *
+ * @throws ConnectError INVALID_ARGUMENT (authority or context cannot be meant), PERMISSION_DENIED (a plugin asks, or a proxy
+ * claims another namespace than the one that it proves)
+ */
+export function readAsking(caller: Claims, request: { authority: string; context?: Context | undefined }): Asking {
+  if (caller.kind === "plugin") {
+    const hint = "plugins answer with a rewrite and let the chain resolve it";
+    throw new ConnectError(`plugin "${caller.name}" may not resolve authorities; ${hint}`, Code.PermissionDenied);
+  }
+  const context = readContext(caller, request.context ?? create(ContextSchema));
+  try {
+    return { authority: parseAuthority(request.authority, context.namespace), context };
+  } catch (error) {
+    if (error instanceof AuthorityError) throw new ConnectError(error.message, Code.InvalidArgument);
+    throw error;
+  }
+}
+
+function readContext(caller: Claims, { namespace, zone, labels }: Context): Context {
+  const proven = caller.kind === "proxy" ? caller.namespace : "";
+  if (proven && namespace && namespace !== proven) {
+    throw new ConnectError(
+      `the token proves namespace "${proven}", the context says "${namespace.slice(0, 64)}"; leave context.namespace empty`,
+      Code.PermissionDenied,
+    );
+  }
+  const effective = namespace || proven || DEFAULT_NAMESPACE;
+  if (!NAMESPACE.test(effective)) throw invalid("context.namespace is not a DNS label");
+  if (zone.length > MAX_ZONE) throw invalid(`context.zone is longer than ${MAX_ZONE} characters`);
+  const entries = Object.entries(labels);
+  if (entries.length > MAX_LABELS) throw invalid(`context.labels: ${entries.length} are more than ${MAX_LABELS}`);
+  if (entries.some((entry) => entry.some((text) => text.length > MAX_LABEL))) {
+    throw invalid(`context.labels: a key or value is longer than ${MAX_LABEL} characters`);
+  }
+  return create(ContextSchema, { namespace: effective, zone, labels });
+}
+
+function invalid(message: string): ConnectError {
+  return new ConnectError(message, Code.InvalidArgument);
+}

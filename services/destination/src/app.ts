@@ -1,0 +1,120 @@
+import type { App, AppContext } from "@patchbay/runtime";
+import { hookToken } from "@patchbay/wire";
+import { createQuota } from "./api/quota.ts";
+import { createResolveStreams } from "./api/resolve-stream.ts";
+import { createRoutes } from "./api/routes.ts";
+import { createMetrics } from "./metrics.ts";
+import { createPublisher } from "./publish.ts";
+import { createDns } from "./sources/dns.ts";
+import { createDnsLookup } from "./sources/dns-lookup.ts";
+import type { Link } from "./sources/link.ts";
+import { watchPluginLinks } from "./sources/plugin-links.ts";
+import { watchStaticServices } from "./sources/static-services.ts";
+import { createWorkloads } from "./sources/workloads.ts";
+import { createWatches, type Watches } from "./watches.ts";
+
+/** Answers what serves an authority, by the resolver chain. */
+export function createDestinationApp(context: AppContext): App {
+  const { settings, log, now } = context;
+  const metrics = createMetrics(context.metrics, () => watches);
+  const publisher = createPublisher({
+    events: () => context.events(),
+    instance: context.self.instance,
+    log,
+    now,
+    onPublished: () => metrics.eventsPublished.inc(),
+    onDropped: (reason) => metrics.eventsDropped.inc({ reason }),
+  });
+  const watches: Watches = createWatches({
+    settings,
+    log,
+    now,
+    onChange: (_authority, update) => publisher.changed(update.message),
+  });
+  const quota = createQuota(settings.maxWatchesPerClient);
+  const streams = createResolveStreams({
+    watches,
+    quota,
+    stuckReaderMs: settings.stuckReaderMs,
+    now,
+    onStuck: () => metrics.stuckReaders.inc(),
+    onSent: () => metrics.updatesSent.inc(),
+  });
+  const sources = createSources(context, { watches, metrics });
+  return {
+    name: "destination",
+    routes: createRoutes({ watches, quota, now }),
+    streams: new Map([["/mesh.destination.v1.Destination/Resolve", streams.handler]]),
+    start: () => sources.start(),
+    async stop() {
+      streams.stop();
+      sources.stop();
+      watches.stop();
+    },
+    readiness: () => sources.readiness(),
+  };
+}
+
+interface Sources {
+  start(): Promise<void>;
+  stop(): void;
+  readiness(): { ready: boolean; reason: string };
+}
+
+interface Parts {
+  readonly watches: Watches;
+  readonly metrics: ReturnType<typeof createMetrics>;
+}
+
+/** All links of the chain; plugins come and go. */
+function createSources(context: AppContext, { watches, metrics }: Parts): Sources {
+  const { view, settings, log, now, key } = context;
+  const stops: (() => void)[] = [];
+  let seen = false;
+  return {
+    async start() {
+      void view.ready().then(() => {
+        seen = true;
+      });
+      const workloads = createWorkloads({ view, settings });
+      const statics = await watchStaticServices({ dir: context.resourcesDir, settings, log });
+      const fixed: readonly Link[] = [workloads, statics, createDnsLink(context)];
+      const plugins = watchPluginLinks({
+        view,
+        staleForMs: settings.staleForMs,
+        deadlineMs: settings.resolveDeadlineMs,
+        // Often enough that a stopped process is noticed well within its lease.
+        pingMs: Math.min(settings.leaseMs / 5, 10_000),
+        coalesceMs: settings.coalesceMs,
+        hookToken: ({ hookToken: given, announce }) =>
+          given || hookToken(key, announce?.name ?? "", announce?.instance ?? ""),
+        controlPlanePorts: () => context.controlPlanePorts(),
+        now,
+        onViolation: (link, rule) => metrics.violations.inc({ link, rule }),
+        onChange: (links) => watches.setLinks([...fixed, ...links]),
+      });
+      stops.push(plugins.stop, statics.stop, workloads.stop);
+    },
+    stop() {
+      for (const stop of stops.splice(0)) stop();
+    },
+    readiness: () => ({ ready: seen, reason: seen ? "" : "the registry has not been heard yet" }),
+  };
+}
+
+const DNS_TIMEOUT_MS = 1_000;
+const DNS_TTL = { minTtlMs: 5_000, maxTtlMs: 300_000 };
+
+function createDnsLink(context: AppContext): Link {
+  const { resolveDeadlineMs, staleForMs } = context.settings;
+  return createDns({
+    lookup: createDnsLookup({ timeoutMs: DNS_TIMEOUT_MS, defaultTtlMs: DNS_TTL.minTtlMs }),
+    deadlineMs: resolveDeadlineMs,
+    staleForMs,
+    ...DNS_TTL,
+    forbids(address, port) {
+      const loopback = address.startsWith("127.") || address === "::1";
+      return loopback && context.controlPlanePorts().has(port) ? "the control plane's own" : undefined;
+    },
+  });
+}

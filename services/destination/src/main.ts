@@ -1,0 +1,4 @@
+import { runService } from "@patchbay/runtime";
+import { createDestinationApp } from "./app.ts";
+
+await runService("destination", createDestinationApp);

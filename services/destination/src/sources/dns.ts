@@ -1,0 +1,111 @@
+import { create } from "@bufbuild/protobuf";
+import { EndpointSchema } from "@patchbay/proto/mesh/destination/v1/endpoint_pb";
+import { createBackoff, errorMessage } from "@patchbay/wire";
+import { type Answer, failed } from "../core/answer.ts";
+import type { Authority } from "../core/authority.ts";
+import type { Question } from "../core/chain.ts";
+import { canonicalEndpoints } from "../core/endpoints.ts";
+import { parseIp } from "../core/ip.ts";
+import type { LinkSpec } from "../core/link.ts";
+import { whyNeverEndpoint } from "../core/network.ts";
+import type { DnsLookup, DnsRecord } from "./dns-lookup.ts";
+import type { Link, Tell } from "./link.ts";
+
+export interface DnsOptions {
+  readonly lookup: DnsLookup;
+  readonly deadlineMs: number;
+  readonly staleForMs: number;
+  /** Answers are asked for again after their TTL, but not sooner and not later than this. */
+  readonly minTtlMs: number;
+  readonly maxTtlMs: number;
+  /** Why this address and port can not be meant; undefined: it can. */
+  forbids(address: string, port: number): string | undefined;
+}
+
+/**
+ * The last link: names outside of the mesh, by DNS.
+ *
+ * A name that a client asks for itself and that nobody knows is plain egress: the proxy forwards it as any proxy would, so that
+ * HTTPS, a corporate proxy and the client's own idea of the name keep working. So this link answers only where somebody in the
+ * mesh decided that a name outside is what serves an authority: where a rewrite or split led to it (a StaticService with
+ * `rewrite: db.corp.example:5432`, or a plugin), and for SRV names ("_http._tcp.shop.example"), which no plain proxy can resolve.
+ * Where a plugin led, its allowedNetworks apply to the addresses found.
+ */
+export function createDns(options: DnsOptions): Link {
+  return {
+    spec: dnsSpec(options),
+    suffixes: [],
+    status: () => ({ ready: true, reason: "" }),
+    ask: ({ authority }: Question, tell) => {
+      if (authority.form === "name") return keepAsking(authority, tell, options);
+      tell({
+        kind: "answer",
+        answer: toAnswer([{ address: authority.host, port: authority.port, weight: 1 }], options),
+      });
+      return () => undefined;
+    },
+  };
+}
+
+function dnsSpec({ deadlineMs, staleForMs }: DnsOptions): LinkSpec {
+  return {
+    name: "dns",
+    order: 900,
+    failOpen: false,
+    deadlineMs,
+    staleForMs,
+    usesContext: false,
+    outside: true,
+    skips: skipReason,
+  };
+}
+
+function skipReason({ form, host }: Authority, led: boolean): string | undefined {
+  if (form === "mesh") return "DNS does not know names of the mesh";
+  if (led || (form === "name" && host.startsWith("_"))) return undefined;
+  return "asked for itself it is plain egress, which the proxy resolves";
+}
+
+/** Looks the name up again whenever its TTL ends, or after a while when that failed. */
+function keepAsking({ host, port }: Authority, tell: Tell, options: DnsOptions): () => void {
+  const { minTtlMs, maxTtlMs, lookup } = options;
+  const backoff = createBackoff({ minMs: minTtlMs, maxMs: maxTtlMs });
+  let timer: NodeJS.Timeout | undefined;
+  let stopped = false;
+  const look = async (): Promise<number> => {
+    try {
+      const found = await lookup(host, port);
+      if (!stopped) tell({ kind: "answer", answer: found ? toAnswer(found.records, options) : { kind: "absent" } });
+      backoff.reset();
+      return Math.min(Math.max(found?.ttlMs ?? minTtlMs, minTtlMs), maxTtlMs);
+    } catch (error) {
+      if (!stopped) tell({ kind: "broken", reason: errorMessage(error) });
+      return backoff.next();
+    }
+  };
+  const turn = async (): Promise<void> => {
+    const waitMs = await look();
+    if (!stopped) timer = setTimeout(() => void turn(), waitMs);
+  };
+  void turn();
+  return () => {
+    stopped = true;
+    clearTimeout(timer);
+  };
+}
+
+/** Records that can never be meant are left out, unless nothing else is there. */
+function toAnswer(records: readonly DnsRecord[], { forbids }: DnsOptions): Answer {
+  if (records.length === 0) return { kind: "empty", detail: "the name exists and has no addresses" };
+  const judged = records.map((record) => ({ record, bad: whyNot(record, forbids) }));
+  const good = judged.filter(({ bad }) => bad === undefined);
+  const [first] = judged;
+  if (good.length === 0) return failed(`${first?.record.address ?? ""} is ${first?.bad ?? ""}`);
+  const endpoints = good.map(({ record }) => create(EndpointSchema, { ...record }));
+  return { kind: "endpoints", endpoints: canonicalEndpoints(endpoints) };
+}
+
+function whyNot({ address, port }: DnsRecord, forbids: DnsOptions["forbids"]): string | undefined {
+  const ip = parseIp(address);
+  return ip ? (whyNeverEndpoint(ip) ?? forbids(address, port)) : "not an IP address";
+}

@@ -1,0 +1,92 @@
+import { Kind, type Registration } from "@patchbay/proto/mesh/registry/v1/registry_pb";
+import type { RegistryView } from "@patchbay/runtime";
+import { type ResolverGrant, resolverGrant, type Use, useOf } from "./plugin-hook.ts";
+import { createPluginLink, type PluginLink, type PluginLinkOptions } from "./plugin-link.ts";
+
+export interface PluginLinksOptions extends Omit<PluginLinkOptions, "name"> {
+  readonly view: RegistryView;
+  /** For hooks that are granted none of their own. */
+  readonly deadlineMs: number;
+  /** The links there are, after each change of them or of what they are granted. */
+  onChange(links: readonly PluginLink[]): void;
+}
+
+export interface PluginLinks {
+  stop(): void;
+}
+
+/** The chain has a link for a plugin while one of its instances is there, or ought to be: one that broke counts, one that left does not. */
+const inChain: ReadonlySet<Use> = new Set<Use>(["ready", "doubtful", "broken"]);
+/** An instance that starts again, as all do after a restart of the registry, keeps a link but does not make one. */
+const keepsLink: ReadonlySet<Use> = new Set<Use>([...inChain, "starting"]);
+
+/** One link per plugin that is granted the hook "resolve", as the registry knows them. */
+export function watchPluginLinks(options: PluginLinksOptions): PluginLinks {
+  const links = new Map<string, PluginLink>();
+  const refresh = (): void => {
+    const plugins = groupByPlugin(options.view.list(Kind.PLUGIN));
+    for (const name of links.keys()) if (!plugins.has(name)) remove(links, name);
+    for (const [name, registrations] of plugins) refreshOne({ links, options, name }, registrations);
+    options.onChange([...links.values()]);
+  };
+  const unsubscribe = options.view.subscribe(({ changed, removed }) => {
+    const touched = changed.some(({ announce }) => announce?.kind === Kind.PLUGIN) || removed.some(isPlugin);
+    if (touched) refresh();
+  });
+  refresh();
+  return {
+    stop() {
+      unsubscribe();
+      for (const name of links.keys()) remove(links, name);
+    },
+  };
+}
+
+/** Ids begin with the kind. */
+function isPlugin(id: string): boolean {
+  return id.startsWith("plugin/");
+}
+
+function groupByPlugin(registrations: readonly Registration[]): Map<string, Registration[]> {
+  const groups = new Map<string, Registration[]>();
+  for (const registration of registrations) {
+    const { namespace = "", name = "" } = registration.announce ?? {};
+    const link = namespace === "" || namespace === "default" ? `plugin/${name}` : `plugin/${namespace}/${name}`;
+    groups.set(link, [...(groups.get(link) ?? []), registration]);
+  }
+  return groups;
+}
+
+interface One {
+  readonly links: Map<string, PluginLink>;
+  readonly options: PluginLinksOptions;
+  readonly name: string;
+}
+
+function refreshOne({ links, options, name }: One, registrations: readonly Registration[]): void {
+  const known = links.get(name);
+  const wanted = known ? keepsLink : inChain;
+  const grant = grantOf(registrations, options.deadlineMs);
+  if (!grant || !registrations.some((one) => wanted.has(useOf(one)))) return remove(links, name);
+  const link = known ?? createPluginLink({ ...options, name }, grant);
+  links.set(name, link);
+  link.update(registrations, grant);
+}
+
+/** What the newest instance that is in use is granted. */
+function grantOf(registrations: readonly Registration[], deadlineMs: number): ResolverGrant | undefined {
+  const newest = [...registrations].sort(
+    (a, b) => rank(b) - rank(a) || Number((b.since?.seconds ?? 0n) - (a.since?.seconds ?? 0n)),
+  );
+  return newest.map((one) => resolverGrant(one, deadlineMs)).find((grant) => grant !== undefined);
+}
+
+function rank(registration: Registration): number {
+  const use = useOf(registration);
+  return use === "ready" ? 2 : use === "doubtful" ? 1 : 0;
+}
+
+function remove(links: Map<string, PluginLink>, name: string): void {
+  links.get(name)?.close();
+  links.delete(name);
+}

@@ -1,0 +1,8 @@
+import { exitWithParent } from "@patchbay/wire";
+import { endpointsOf, startCountingPlugin } from "./counting-plugin.ts";
+
+// A plugin in a process of its own, to be stopped and continued: always the same answer, its address on standard output.
+exitWithParent();
+const plugin = await startCountingPlugin();
+plugin.answer(endpointsOf(9001));
+process.stdout.write(`${plugin.address}\n`);
