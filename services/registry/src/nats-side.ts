@@ -127,7 +127,8 @@ export class NatsSide {
     this.#mirror = mirror;
     return async () => {
       this.#mirror = undefined;
-      await Promise.all([letters.stop(), mirror.stop()]);
+      mirror.stop();
+      await letters.stop();
     };
   }
 

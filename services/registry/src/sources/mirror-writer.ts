@@ -7,7 +7,8 @@ import { createBackoff, errorMessage, type Log, pause } from "@patchbay/wire";
 export interface MirrorWriter {
   put(changed: readonly Registration[], removed: readonly string[]): void;
   beat(): void;
-  stop(): Promise<void>;
+  /** Writes nothing more; what was sent when the connection broke is not waited for. */
+  stop(): void;
 }
 
 export interface MirrorWriterOptions {
@@ -25,7 +26,7 @@ export function createMirrorWriter({ kv, replica, log }: MirrorWriterOptions): M
   const stopping = new AbortController();
   const backoff = createBackoff({ minMs: 100, maxMs: 2_000 });
   let beats = 0;
-  let running: Promise<void> | undefined;
+  let running = false;
 
   const writeOne = async (key: string, value: Uint8Array | undefined): Promise<void> => {
     due.delete(key);
@@ -41,10 +42,12 @@ export function createMirrorWriter({ kv, replica, log }: MirrorWriterOptions): M
   };
   const run = async (): Promise<void> => {
     for (let next = first(due); next && !stopping.signal.aborted; next = first(due)) await writeOne(...next);
-    running = undefined;
+    running = false;
   };
   const wake = (): void => {
-    if (due.size > 0 && !stopping.signal.aborted) running ??= run();
+    if (running || due.size === 0 || stopping.signal.aborted) return;
+    running = true;
+    void run();
   };
   return {
     put(changed, removed) {
@@ -58,10 +61,7 @@ export function createMirrorWriter({ kv, replica, log }: MirrorWriterOptions): M
       due.set(replicaKey(replica), Buffer.from(String(beats)));
       wake();
     },
-    async stop() {
-      stopping.abort();
-      await running;
-    },
+    stop: () => stopping.abort(),
   };
 }
 

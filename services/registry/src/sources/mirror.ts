@@ -34,7 +34,7 @@ export interface Mirror {
   beat(): void;
   /** Clears away what dead replicas left. */
   clear(replicas: readonly string[]): Promise<void>;
-  stop(): Promise<void>;
+  stop(): void;
 }
 
 /** Starts from nothing: writes everything that we hold, reads everything that others do. Call it anew after each reconnect. */
@@ -53,9 +53,9 @@ export async function startMirror(options: MirrorOptions): Promise<Mirror> {
     clear: async (names) => {
       for (const name of names) await clearReplica(bus, name);
     },
-    async stop() {
+    stop() {
       reader.stop();
-      await writer.stop();
+      writer.stop();
     },
   };
 }

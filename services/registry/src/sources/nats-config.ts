@@ -19,6 +19,12 @@ export interface NatsConfigOptions {
   readonly newAcks?: boolean;
 }
 
+/**
+ * Seconds that the callout has for an answer. It takes less than a millisecond; but a plugin that connects while the callout itself is
+ * still away, such as after a restart of the server, waits for all of it before it may try again.
+ */
+const AUTH_TIMEOUT_S = 2;
+
 /** Services of the core's account that plugins reach, by name as the plugins see them. */
 const services: readonly { readonly subject: string; readonly as?: string; readonly stream?: boolean }[] = [
   { subject: "$JS.API.CONSUMER.INFO.*.*", as: `${API_PREFIX}.CONSUMER.INFO.*.*` },
@@ -63,7 +69,7 @@ export function natsConfig(options: NatsConfigOptions): string {
     "  }",
     "}",
     "authorization {",
-    "  timeout: 5",
+    `  timeout: ${AUTH_TIMEOUT_S}`,
     `  auth_callout { issuer: ${issuer}, account: AUTH, auth_users: [ ${calloutUser}, ${coreUser} ] }`,
     "}",
     "",
