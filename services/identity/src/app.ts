@@ -1,0 +1,55 @@
+import { join } from "node:path";
+import { Code, ConnectError } from "@connectrpc/connect";
+import type { App, AppContext } from "@patchbay/runtime";
+import { Counter } from "prom-client";
+import { identityRoutes } from "./api/routes.ts";
+import { TRUST_DOMAIN } from "./core/spiffe.ts";
+import { openRoots, type Roots } from "./sources/root-files.ts";
+
+/** How often a long-running authority looks whether its root needs a successor. */
+const ROOT_CHECK_MS = 3_600_000;
+
+/** Certificate authority of the mesh: turns a proven caller's key into an X.509-SVID. */
+export function createIdentityApp(context: AppContext): App {
+  const { metrics, settings, log } = context;
+  const signed = new Counter({
+    name: "identity_certificate_requests_total",
+    help: "Certificate requests by result",
+    labelNames: ["result"],
+    registers: [metrics],
+  });
+  const dir = join(context.stateDir, "ca");
+  let current: Roots | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  const open = async (): Promise<void> => {
+    current = await openRoots({ dir, trustDomain: TRUST_DOMAIN, now: context.now() });
+  };
+  const roots = (): Roots => {
+    if (current) return current;
+    throw new ConnectError("the certificate authority is still starting; try again in a moment", Code.Unavailable);
+  };
+  return {
+    name: "identity",
+    routes: (router) =>
+      identityRoutes(router, {
+        roots,
+        trustDomain: TRUST_DOMAIN,
+        lifeMs: settings.certificateLifeMs,
+        signed,
+        now: context.now,
+      }),
+    async start() {
+      await open();
+      timer = setInterval(
+        () => void open().catch((error: unknown) => log.error({ error }, "the root stays as it is")),
+        ROOT_CHECK_MS,
+      );
+      timer.unref();
+    },
+    async stop() {
+      clearInterval(timer);
+    },
+    readiness: () =>
+      current ? { ready: true, reason: "" } : { ready: false, reason: "opening the certificate authority" },
+  };
+}

@@ -1,0 +1,36 @@
+/** Times in milliseconds since the epoch. */
+export interface Validity {
+  readonly notBefore: number;
+  readonly notAfter: number;
+  /** Half of the life: early enough to try for a long time before the old one ends. */
+  readonly renewAt: number;
+}
+
+/** Peers whose clock is behind by up to this much accept a certificate at once. */
+export const CLOCK_SKEW_MS = 60_000;
+
+const DAY_MS = 24 * 3_600_000;
+
+/** How long a root is good. */
+export const ROOT_LIFE_MS = 365 * DAY_MS;
+
+/** A root with less than this left is followed by a new one; both are trusted until the old one ends. */
+export const ROOT_OVERLAP_MS = 30 * DAY_MS;
+
+/** The life of a workload certificate: never beyond its issuer's. X.509 times are whole seconds. */
+export function leafValidity(now: number, lifeMs: number, issuerNotAfter: number): Validity {
+  const notAfter = wholeSeconds(Math.min(now + lifeMs, issuerNotAfter));
+  return { notBefore: wholeSeconds(now - CLOCK_SKEW_MS), notAfter, renewAt: now + Math.floor((notAfter - now) / 2) };
+}
+
+export function rootValidity(now: number): Pick<Validity, "notBefore" | "notAfter"> {
+  return { notBefore: wholeSeconds(now - CLOCK_SKEW_MS), notAfter: wholeSeconds(now + ROOT_LIFE_MS) };
+}
+
+export function needsSuccessor(rootNotAfter: number, now: number): boolean {
+  return rootNotAfter - now < ROOT_OVERLAP_MS;
+}
+
+function wholeSeconds(ms: number): number {
+  return Math.floor(ms / 1_000) * 1_000;
+}
