@@ -11,3 +11,4 @@ export type * from "./public/log.ts";
 export type * from "./public/plugin.ts";
 export type * from "./public/report.ts";
 export type * from "./public/serve.ts";
+export { serve } from "./serve/serve.ts";

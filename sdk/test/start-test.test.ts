@@ -181,7 +181,7 @@ test("retry(after) runs the generator again and the answer before stays in force
   assert.equal(runs, 3);
 });
 
-function fail(error: unknown): never {
+function fail(error: unknown): Iterable<never> {
   throw error;
 }
 

@@ -4,6 +4,7 @@ export { type Deadline, withDeadline } from "./deadline.ts";
 export { developmentKeyPath, readDevelopmentKey } from "./development-key.ts";
 export { errorMessage } from "./error-message.ts";
 export { exitWithParent } from "./exit-with-parent.ts";
+export { createFront, type FrontOptions } from "./front.ts";
 export { type HealthStatuses, healthRoutes } from "./health.ts";
 export { newInstanceId } from "./instance-id.ts";
 export { LATENCY_BOUNDS_MS, LATENCY_BUCKETS, latencyBucket } from "./latency-buckets.ts";

@@ -2,10 +2,9 @@ import { createServer as createHttp1, type Server as Http1Server } from "node:ht
 import { createServer as createHttp2, type Http2Server, type ServerHttp2Session } from "node:http2";
 import type { AddressInfo, Server, Socket } from "node:net";
 import { Code, ConnectError, type ConnectRouter } from "@connectrpc/connect";
-import type { Log } from "@patchbay/wire";
+import { createFront, type Log } from "@patchbay/wire";
 import type { App, PageHandler, PageRequest, PageResponse } from "../app.ts";
 import { authInterceptor, bearer, type TokenCheck } from "../auth.ts";
-import { createFront } from "./front.ts";
 import { createGuard, loopbackHosts } from "./guard.ts";
 import { createPages, openPages, send } from "./pages.ts";
 import { endStream, rawProtocol } from "./raw-stream.ts";

@@ -75,7 +75,10 @@ function fromObject(item: Readonly<Record<string, unknown>>, index: number): End
   if (labels !== undefined && !isLabels(labels))
     throw wrong(`endpoint ${index} has the labels ${show(labels)}`, "Labels are an object of texts");
   if (protocol !== undefined && !isProtocol(protocol))
-    throw wrong(`endpoint ${index} has the protocol ${show(protocol)}`, suggestion(show(protocol), protocols));
+    throw wrong(
+      `endpoint ${index} has the protocol ${show(protocol)}`,
+      suggestion(typeof protocol === "string" ? protocol : "", protocols),
+    );
   if (identity !== undefined && !isSpiffeId(identity))
     throw wrong(
       `endpoint ${index} has the identity ${show(identity)}`,

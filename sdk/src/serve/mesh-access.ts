@@ -1,0 +1,60 @@
+import { Code, ConnectError } from "@connectrpc/connect";
+import { createTokenSource, newInstanceId, readDevelopmentKey, readRunFile, stateDir } from "@patchbay/wire";
+import { isRecord } from "../model/record.ts";
+
+/** Where the registry is and how the plugin proves itself there. */
+export interface MeshAccess {
+  readonly namespace: string;
+  readonly instance: string;
+  /** The registry's address at this moment. Rejects with why there is none. */
+  locate(): Promise<string>;
+  token(): string;
+}
+
+export interface AccessOptions {
+  readonly name: string;
+  readonly registry: string | undefined;
+  readonly token: string | undefined;
+  readonly env: NodeJS.ProcessEnv;
+}
+
+const defaultNamespace = "default";
+
+/**
+ * From options and environment: a token that was given proves the plugin; otherwise one is made from this machine's
+ * development key. Without an address the mesh that this user runs is looked up at each connection.
+ */
+export async function openAccess({ name, registry, token, env }: AccessOptions): Promise<MeshAccess> {
+  const address = registry ?? env.MESH_REGISTRY;
+  const given = token ?? env.MESH_PLUGIN_TOKEN;
+  const dir = stateDir(env);
+  const locate = address ? async () => address : () => locateRunning(dir);
+  if (given) return { ...claimsOf(given), locate, token: () => given };
+  const instance = newInstanceId();
+  const key = await readDevelopmentKey(dir);
+  const source = createTokenSource(key, { kind: "plugin", namespace: defaultNamespace, name, instance });
+  return { namespace: defaultNamespace, instance, locate, token: source };
+}
+
+async function locateRunning(dir: string): Promise<string> {
+  const run = await readRunFile(dir);
+  if (run) return run.address;
+  const hint = "Start one with `mesh up`, or `npm start` in Patchbay's folder; this plugin joins it by itself";
+  throw new ConnectError(`no mesh is running here. ${hint}`, Code.Unavailable);
+}
+
+/** A token names the instance that it proves; the registry checks it, so it need not be checked here. */
+function claimsOf(token: string): { namespace: string; instance: string } {
+  const claims = readPayload(token);
+  const namespace = typeof claims.ns === "string" ? claims.ns : defaultNamespace;
+  return { namespace, instance: typeof claims.i === "string" ? claims.i : newInstanceId() };
+}
+
+function readPayload(token: string): Readonly<Record<string, unknown>> {
+  try {
+    const payload: unknown = JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString());
+    return isRecord(payload) ? payload : {};
+  } catch {
+    return {};
+  }
+}

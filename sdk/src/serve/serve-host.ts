@@ -1,0 +1,268 @@
+import { ConnectError } from "@connectrpc/connect";
+import { Health } from "@patchbay/proto/grpc/health/v1/health_pb";
+import { Resolver } from "@patchbay/proto/mesh/plugin/v1/resolver_pb";
+import { type Accepted, type Notice, State, StateSchema } from "@patchbay/proto/mesh/registry/v1/registry_pb";
+import { errorMessage, healthRoutes, holdLease, type Lease } from "@patchbay/wire";
+import { createIntake, type EventIntake } from "../events/intake.ts";
+import type { PluginHost } from "../host/host.ts";
+import { isRecord } from "../model/record.ts";
+import type { Log } from "../public/log.ts";
+import type { Served } from "../public/serve.ts";
+import { createHookGuard } from "../server/hook-guard.ts";
+import { createPluginMetrics, type PluginMetrics } from "../server/metrics.ts";
+import { type PluginServer, startPluginServer } from "../server/plugin-server.ts";
+import { reflectionRoutes } from "../server/reflection.ts";
+import { resolverRoutes } from "../server/resolver-routes.ts";
+import { toAnnouncement, toHeartbeat } from "./announcement.ts";
+import { quietWireLog, toWireLog } from "./logs.ts";
+import type { MeshAccess } from "./mesh-access.ts";
+import { createMeshTransport } from "./mesh-transport.ts";
+import type { ServeObserver } from "./observer.ts";
+
+export interface ServeHostOptions {
+  readonly host: PluginHost;
+  readonly access: MeshAccess;
+  readonly bind: { readonly host: string; readonly port: number };
+  /** Configuration to use when the mesh grants none. */
+  readonly config: unknown;
+  readonly drainMs: number;
+  readonly log: Log;
+  readonly observer: ServeObserver;
+}
+
+/** A served plugin, for those who run it. */
+export interface ServedHost extends Served {
+  /** The host's manifest changed: tells the registry. */
+  announceAgain(): void;
+  readonly metrics: PluginMetrics;
+  /** Settles after stop(). */
+  readonly stopped: Promise<void>;
+}
+
+/** Time that the mesh gets to move its questions elsewhere when the plugin stops. */
+const moveMs = 1_000;
+
+/** Serves a plugin's hooks, announces it, reads its events, until stop(). Rejects when its port cannot be had. */
+export async function serveHost(options: ServeHostOptions): Promise<ServedHost> {
+  const plugin = new ServedPlugin(options);
+  await plugin.start();
+  return plugin;
+}
+
+class ServedPlugin implements ServedHost {
+  readonly metrics: PluginMetrics;
+  readonly #options: ServeHostOptions;
+  readonly #guard = createHookGuard();
+  readonly #intake: EventIntake;
+  readonly #transport;
+  readonly #stopped = Promise.withResolvers<void>();
+  readonly #ready = Promise.withResolvers<void>();
+  #server: PluginServer | undefined;
+  #lease: Lease | undefined;
+  #stopping: Promise<void> | undefined;
+  #openHooks = 0;
+  /** Why it is not ready; the reason that the registry was told last decides whether to tell it again. */
+  #configProblem: string | undefined;
+  #told: string | undefined;
+  #registry = "";
+  /** State and reason that the registry told last. */
+  #held = "";
+
+  constructor(options: ServeHostOptions) {
+    this.#options = options;
+    const { host, access, log, observer } = options;
+    const { name, version, configSchema } = host.manifest;
+    if (configSchema) this.#configProblem = "waiting for its configuration";
+    this.metrics = createPluginMetrics({
+      name,
+      version,
+      ready: () => this.#problem() === undefined,
+      eventsInFlight: () => this.#intake.inFlight(),
+    });
+    this.#intake = createIntake({
+      plugin: name,
+      host,
+      log,
+      wireLog: toWireLog(log),
+      onChange: () => this.#tell(),
+      onOutcome: (event, outcome, tookMs) => {
+        this.metrics.handled(event, outcome, tookMs);
+        observer.onEvent(event, outcome, tookMs);
+      },
+    });
+    this.#transport = createMeshTransport({ locate: () => this.#locate(), token: () => access.token() });
+    this.#ready.promise.catch(() => undefined);
+  }
+
+  get address(): string {
+    return this.#server ? `${this.#server.host}:${this.#server.port}` : "";
+  }
+
+  get instance(): string {
+    return this.#options.access.instance;
+  }
+
+  get stopped(): Promise<void> {
+    return this.#stopped.promise;
+  }
+
+  ready(): Promise<void> {
+    return this.#ready.promise;
+  }
+
+  announceAgain(): void {
+    this.#lease?.announceAgain();
+  }
+
+  stop(reason = "stopped"): Promise<void> {
+    this.#stopping ??= this.#stop(reason);
+    return this.#stopping;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+
+  async start(): Promise<void> {
+    const { host, bind, observer, log } = this.#options;
+    const { metrics } = this;
+    this.#server = await startPluginServer({
+      ...bind,
+      metrics: () => metrics.text(),
+      routes: (router) => {
+        reflectionRoutes(router, host.manifest.resolve ? [Resolver, Health] : [Health]);
+        healthRoutes(router, () => this.#health());
+        resolverRoutes(router, {
+          host,
+          guard: this.#guard,
+          notReady: () => this.#configProblem,
+          observer: this.#hookObserver(),
+        });
+      },
+    });
+    this.#told = this.#problem();
+    this.#lease = holdLease({
+      transport: this.#transport,
+      announce: () => this.#announcement(),
+      heartbeat: () => toHeartbeat(this.#problem(), this.#intake.counts()),
+      onAccepted: (accepted) => void this.#accept(accepted),
+      onNotice: (notice) => this.#notice(notice),
+      onNats: (nats) => this.#intake.update(nats),
+      onLost: (reason) => observer.onLost(reason),
+      onRefused: (error) => observer.onRefused(error.rawMessage),
+      log: quietWireLog(log),
+    });
+  }
+
+  async #locate(): Promise<string> {
+    try {
+      this.#registry = await this.#options.access.locate();
+      return this.#registry;
+    } catch (error) {
+      this.#options.observer.onWaiting(error instanceof ConnectError ? error.rawMessage : errorMessage(error));
+      throw error;
+    }
+  }
+
+  #announcement(): ReturnType<typeof toAnnouncement> {
+    const { host, access } = this.#options;
+    const { namespace, instance } = access;
+    return toAnnouncement({
+      manifest: host.manifest,
+      namespace,
+      instance,
+      address: this.address,
+      problem: this.#problem(),
+    });
+  }
+
+  async #accept(accepted: Accepted): Promise<void> {
+    this.#guard.accept(accepted.hookToken);
+    this.#options.observer.onAccepted({ registry: this.#registry, grant: accepted.grant?.source ?? "" });
+    await this.#configure(accepted.grant?.config);
+    if (accepted.nats && !this.#stopping) this.#intake.update(accepted.nats);
+    this.#tell();
+  }
+
+  /** The mesh's configuration wins over the one that was given here, which is for running without any. */
+  async #configure(granted: unknown): Promise<void> {
+    const { host, config } = this.#options;
+    const chosen = isEmpty(granted) ? config : granted;
+    try {
+      await host.configure(chosen);
+      this.#configProblem = undefined;
+    } catch (error) {
+      this.#configProblem = `its configuration does not fit: ${errorMessage(error)}`;
+    }
+  }
+
+  /** Tells the registry at once when the plugin became well or ill, instead of with the next heartbeat. */
+  #tell(): void {
+    const problem = this.#problem();
+    if (problem === this.#told || this.#stopping) return;
+    this.#told = problem;
+    this.#options.observer.onProblem(problem);
+    this.#lease?.announceAgain();
+  }
+
+  #problem(): string | undefined {
+    return this.#configProblem ?? (this.#intake.problems().join("; ") || undefined);
+  }
+
+  #notice({ state, reason }: Notice): void {
+    if (state === State.READY) this.#ready.resolve();
+    const name = StateSchema.value[state]?.localName.toLowerCase() ?? "unknown";
+    if (this.#held === `${name} ${reason}`) return;
+    this.#held = `${name} ${reason}`;
+    this.#options.observer.onState(name, reason);
+  }
+
+  #health(): ReadonlyMap<string, boolean> {
+    const serving = this.#problem() === undefined && !this.#stopping;
+    const names = this.#options.host.manifest.resolve ? ["", Resolver.typeName] : [""];
+    return new Map(names.map((name) => [name, serving]));
+  }
+
+  #hookObserver() {
+    const { observer } = this.#options;
+    return {
+      onRefused: () => this.metrics.refused(),
+      onOpen: () => {
+        this.#openHooks += 1;
+        this.metrics.opened(1);
+      },
+      onClose: () => {
+        this.#openHooks -= 1;
+        this.metrics.opened(-1);
+      },
+      onAnswer: (...answer: Parameters<ServeObserver["onAnswer"]>) => {
+        this.metrics.answered(answer[1].kind);
+        observer.onAnswer(...answer);
+      },
+      onMistake: (...mistake: Parameters<ServeObserver["onMistake"]>) => {
+        this.metrics.mistaken();
+        observer.onMistake(...mistake);
+      },
+    };
+  }
+
+  /** Order: say so, let the mesh ask elsewhere, finish events, close the port, give the lease back. */
+  async #stop(reason: string): Promise<void> {
+    this.#ready.reject(new Error(`the plugin was stopped before it was ready: ${reason}`));
+    await this.#lease?.drain(reason);
+    await Promise.all([this.#intake.drain(this.#options.drainMs), this.#hooksMoved()]);
+    await this.#server?.close();
+    this.#lease?.close();
+    this.#transport.close();
+    this.#stopped.resolve();
+  }
+
+  async #hooksMoved(): Promise<void> {
+    const end = performance.now() + Math.min(moveMs, this.#options.drainMs);
+    while (this.#openHooks > 0 && performance.now() < end) await new Promise((done) => setTimeout(done, 20));
+  }
+}
+
+function isEmpty(config: unknown): boolean {
+  return config === undefined || (isRecord(config) && Object.keys(config).length === 0);
+}

@@ -1,0 +1,86 @@
+import { Code, ConnectError, type ConnectRouter } from "@connectrpc/connect";
+import { type ResolveRequest, Resolver } from "@patchbay/proto/mesh/plugin/v1/resolver_pb";
+import type { PluginHost, Question } from "../host/host.ts";
+import { PluginMistake } from "../mistakes/mistake.ts";
+import { type HostAnswer, toResolveResponse } from "../model/answer-message.ts";
+import { parseAuthority } from "../model/authority.ts";
+import type { HookGuard } from "./hook-guard.ts";
+
+export interface ResolverRoutesOptions {
+  readonly host: PluginHost;
+  readonly guard: HookGuard;
+  /** Why questions cannot be answered yet. */
+  readonly notReady: () => string | undefined;
+  readonly observer: ResolverObserver;
+}
+
+/** Told what happens, for logs, metrics and the line that `mesh-sdk dev` prints. */
+export interface ResolverObserver {
+  onRefused(why: string): void;
+  onOpen(authority: string): void;
+  onAnswer(authority: string, answer: HostAnswer): void;
+  /** The author's code broke the stream. */
+  onMistake(authority: string, why: string): void;
+  onClose(authority: string): void;
+}
+
+/** Authorities that the core may have open at a time. */
+const maxOpen = 10_000;
+
+/** Serves mesh.plugin.v1.Resolver from a plugin's host. */
+export function resolverRoutes(router: ConnectRouter, options: ResolverRoutesOptions): void {
+  const { guard, observer, notReady } = options;
+  let open = 0;
+  router.service(Resolver, {
+    async *resolve(request, { requestHeader, signal }) {
+      checkCall(guard, observer, requestHeader);
+      const problem = notReady();
+      if (problem) throw new ConnectError(problem, Code.Unavailable);
+      const question = readQuestion(request);
+      if (open >= maxOpen) throw new ConnectError(`${maxOpen} authorities are open already`, Code.ResourceExhausted);
+      open += 1;
+      observer.onOpen(question.authority.host);
+      try {
+        yield* answers(options, question, signal);
+      } finally {
+        open -= 1;
+        observer.onClose(question.authority.host);
+      }
+    },
+  });
+}
+
+function checkCall(guard: HookGuard, observer: ResolverObserver, header: Headers): void {
+  try {
+    guard.check(header.get("authorization"));
+  } catch (error) {
+    observer.onRefused(ConnectError.from(error).rawMessage);
+    throw error;
+  }
+}
+
+async function* answers({ host, observer }: ResolverRoutesOptions, question: Question, signal: AbortSignal) {
+  const { host: name } = question.authority;
+  try {
+    for await (const answer of host.resolve(question, signal)) {
+      observer.onAnswer(name, answer);
+      yield toResolveResponse(answer);
+    }
+    // Without this the mesh would take the end of a plugin for an answer that needs no stream.
+    if (signal.aborted) throw new ConnectError("the plugin stops", Code.Unavailable);
+  } catch (error) {
+    if (signal.aborted) throw error;
+    const why = error instanceof Error ? error.message : String(error);
+    observer.onMistake(name, why);
+    throw new ConnectError(why, error instanceof PluginMistake ? Code.Internal : Code.Unavailable);
+  }
+}
+
+function readQuestion({ authority, host, port, context }: ResolveRequest): Question {
+  const parsed = parseAuthority(authority);
+  if (!parsed) throw new ConnectError(`"${authority}" is no authority`, Code.InvalidArgument);
+  // The core says itself which form is the shortest, so that both sides mean the same.
+  const said = { ...parsed, host: host || parsed.host, port: port || parsed.port };
+  const client = context && { namespace: context.namespace || "default", zone: context.zone, labels: context.labels };
+  return { authority: said, client };
+}
