@@ -1,5 +1,6 @@
-import { Code, ConnectError, type Interceptor, type Transport } from "@connectrpc/connect";
-import { createConnectTransport, Http2SessionManager } from "@connectrpc/connect-node";
+import { Code, ConnectError, type Interceptor, type StreamResponse, type Transport } from "@connectrpc/connect";
+import { createConnectTransport } from "@connectrpc/connect-node";
+import { Http2Connection } from "./http2-connection.ts";
 
 export interface TransportOptions {
   /** "http://host:port" or "host:port"; clear-text HTTP/2. */
@@ -25,47 +26,28 @@ const READ_MAX_BYTES = 16 * 1024 * 1024;
 
 /**
  * How one part of the mesh calls another: the Connect protocol over one kept connection of clear-text HTTP/2, without
- * compression. A lost connection is opened again by the next call. Variables such as `http_proxy` are not looked at.
+ * compression. A lost connection fails its calls with UNAVAILABLE and is opened again by the next one.
+ * Variables such as `http_proxy` are not looked at.
  */
 export function createTransport(options: TransportOptions): ClosableTransport {
   const baseUrl = options.address.includes("://") ? options.address : `http://${options.address}`;
-  const session = new Http2SessionManager(baseUrl, {
+  const connection = new Http2Connection(baseUrl, {
     pingIntervalMs: options.pingIntervalMs ?? 10_000,
     pingTimeoutMs: options.pingTimeoutMs ?? 3000,
-    pingIdleConnection: true,
   });
   const inner = createConnectTransport({
     baseUrl,
     httpVersion: "2",
-    sessionManager: session,
+    sessionManager: connection,
     acceptCompression: [],
     readMaxBytes: READ_MAX_BYTES,
-    interceptors: [bearer(options.token)],
+    interceptors: [explain(() => connection.closed), bearer(options.token)],
   });
-  return withDeadlineAndEnd(inner, { session, deadlineMs: options.deadlineMs ?? DEADLINE_MS });
-}
-
-function withDeadlineAndEnd(
-  inner: Transport,
-  { session, deadlineMs }: { session: Http2SessionManager; deadlineMs: number },
-): ClosableTransport {
-  let closed = false;
-  const checkOpen = () => {
-    if (closed) throw new ConnectError("the transport was closed", Code.Canceled);
-  };
+  const deadlineMs = options.deadlineMs ?? DEADLINE_MS;
   return {
-    async unary(method, signal, timeoutMs, header, input, contextValues) {
-      checkOpen();
-      return inner.unary(method, signal, timeoutMs ?? deadlineMs, header, input, contextValues);
-    },
-    async stream(method, signal, timeoutMs, header, input, contextValues) {
-      checkOpen();
-      return inner.stream(method, signal, timeoutMs, header, input, contextValues);
-    },
-    close() {
-      closed = true;
-      session.abort(new ConnectError("the transport was closed", Code.Canceled));
-    },
+    unary: (method, signal, timeoutMs, ...rest) => inner.unary(method, signal, timeoutMs ?? deadlineMs, ...rest),
+    stream: (...call) => inner.stream(...call),
+    close: () => connection.close(),
   };
 }
 
@@ -74,4 +56,39 @@ function bearer(token: () => string): Interceptor {
     request.header.set("authorization", `Bearer ${token()}`);
     return next(request);
   };
+}
+
+// A lost connection shows as one of these, depending on how Node noticed (INVALID_ARGUMENT: a message or the end of the
+// stream is missing). To a caller it is UNAVAILABLE.
+const LOST: readonly Code[] = [Code.Canceled, Code.Aborted, Code.Internal, Code.Unknown, Code.InvalidArgument];
+
+const explain =
+  (closed: () => boolean): Interceptor =>
+  (next) =>
+  async (request) => {
+    const lost = (error: unknown) => {
+      const known = ConnectError.from(error);
+      if (known.isWireError || request.signal.aborted || closed() || !LOST.includes(known.code)) return known;
+      return new ConnectError(
+        `the connection was lost: ${known.rawMessage}`,
+        Code.Unavailable,
+        undefined,
+        undefined,
+        known,
+      );
+    };
+    try {
+      const response = await next(request);
+      return response.stream ? { ...response, message: explained(response, lost) } : response;
+    } catch (error) {
+      throw lost(error);
+    }
+  };
+
+async function* explained(response: StreamResponse, lost: (error: unknown) => ConnectError) {
+  try {
+    yield* response.message;
+  } catch (error) {
+    throw lost(error);
+  }
 }
