@@ -1,20 +1,11 @@
 import { readFile } from "node:fs/promises";
-import type { Transport } from "@connectrpc/connect";
 import { Kind } from "@patchbay/proto/mesh/registry/v1/registry_pb";
-import {
-  connectEvents,
-  createTransport,
-  type EventBus,
-  holdLease,
-  type Lease,
-  type Log,
-  newInstanceId,
-} from "@patchbay/wire";
+import { connectEvents, type EventBus, holdLease, type Lease, type Log, newInstanceId } from "@patchbay/wire";
 import type { App, CreateApp } from "./app.ts";
 import { createTokenCheck, type TokenCheck } from "./auth.ts";
 import { createContext, lazyEvents, type RunningContext, tokenOf } from "./context.ts";
+import { type CoreTransports, createCoreTransports } from "./core-transports.ts";
 import type { Environment } from "./environment.ts";
-import { createInProcessTransport } from "./in-process.ts";
 import { createLog } from "./log.ts";
 import { createProcessMetrics } from "./metrics.ts";
 import { type RunningServer, serve } from "./server/serve.ts";
@@ -23,9 +14,6 @@ import { createView, type RunningView } from "./view.ts";
 
 /** Version that core services announce. */
 export const CORE_VERSION = "0.1.0";
-
-/** The registry's name among the services; who has it in the same process calls it without a socket. */
-export const REGISTRY = "registry";
 
 export interface ComposeOptions {
   /** Services of this process in the order in which they start; they stop in reverse. */
@@ -54,7 +42,6 @@ export async function compose(options: ComposeOptions): Promise<Composition> {
   const units = [...options.services].map(([name, createApp]) =>
     createUnit({ name, createApp, shared: process, options }),
   );
-  for (const unit of units) process.local.set(unit.context.self.name, unit.transport);
   const processMetrics = createProcessMetrics();
   const server = await serve({
     apps: units.map((unit) => unit.app),
@@ -69,7 +56,7 @@ export async function compose(options: ComposeOptions): Promise<Composition> {
   const leases: Lease[] = [];
   for (const unit of units) {
     await unit.app.start();
-    leases.push(announce({ unit, registry: process.registry, address: `${environment.host}:${server.port}` }));
+    leases.push(announce(unit, `${environment.host}:${server.port}`));
   }
   return {
     address: server.address,
@@ -82,11 +69,9 @@ export async function compose(options: ComposeOptions): Promise<Composition> {
 interface Shared {
   readonly log: Log;
   readonly check: TokenCheck;
-  readonly registry: Transport;
-  readonly local: Map<string, Transport>;
+  readonly transports: CoreTransports;
   readonly view: RunningView;
   readonly events: ReturnType<typeof lazyEvents>;
-  closeRegistry(): void;
 }
 
 /** What the services of one process have together. */
@@ -96,41 +81,23 @@ function createShared(options: ComposeOptions): Shared {
   const name = services.size === 1 ? first : "mesh";
   const log = logOf(name, options);
   const check = createTokenCheck({ key, operatorToken: environment.operatorToken });
-  const local = new Map<string, Transport>();
+  const transports = createCoreTransports({
+    names: [...services.keys()],
+    check,
+    registryAddress: environment.registry,
+  });
   const token = tokenOf(key, { kind: "core", namespace: "default", name, instance: newInstanceId() });
-  const remote = services.has(REGISTRY) ? undefined : createTransport({ address: registryAddress(environment), token });
-  const registry = remote ?? localTransport(local, REGISTRY);
   return {
     log,
     check,
-    local,
-    registry,
-    view: createView({ registry, log }),
+    transports,
+    view: createView({ registry: transports.registry(token), log }),
     events: lazyEvents(() => connectCore(environment, name, log)),
-    closeRegistry: () => remote?.close(),
   };
 }
 
 function logOf(name: string, { log, logTo, environment }: ComposeOptions): Log {
   return log ?? createLog({ name, level: environment.logLevel, ...(logTo ? { destination: logTo } : {}) });
-}
-
-function registryAddress({ registry }: Environment): string {
-  if (registry) return registry;
-  throw new Error("where is the registry? Set MESH_REGISTRY=http://host:port, or start a whole mesh: mesh up");
-}
-
-/** Looks the transport up at each call, since apps are created one after the other. */
-function localTransport(local: ReadonlyMap<string, Transport>, service: string): Transport {
-  const find = (): Transport => {
-    const transport = local.get(service);
-    if (transport) return transport;
-    throw new Error(`"${service}" is not composed yet`);
-  };
-  return {
-    unary: async (...call) => await find().unary(...call),
-    stream: async (...call) => await find().stream(...call),
-  };
 }
 
 async function connectCore(environment: Environment, name: string, log: Log): Promise<EventBus> {
@@ -143,7 +110,6 @@ async function connectCore(environment: Environment, name: string, log: Log): Pr
 interface Unit {
   readonly context: RunningContext;
   readonly app: App;
-  readonly transport: Transport;
 }
 
 interface UnitOptions {
@@ -155,38 +121,31 @@ interface UnitOptions {
 
 function createUnit({ name, createApp, shared, options }: UnitOptions): Unit {
   const { environment, key, settings } = options;
+  const { transports, view, events } = shared;
   const instance = newInstanceId();
-  const { registry, local, view, events } = shared;
-  const log = logOf(name, options);
+  const token = tokenOf(key, { kind: "core", namespace: "default", name, instance });
   const context = createContext({
     name,
     instance,
     environment,
     key,
-    registry,
+    registry: transports.registry(token),
     view,
-    local,
+    local: transports.local(token),
     events: events.events,
     settings,
-    log,
+    log: logOf(name, options),
   });
   const app = createApp(context);
-  // Whoever calls from within this process is a core service; each call proves so with the same kind of token.
-  return { context, app, transport: createInProcessTransport({ app, check: shared.check, token: context.token }) };
+  transports.add(app);
+  return { context, app };
 }
 
-interface Announcing {
-  readonly unit: Unit;
-  readonly registry: Transport;
-  /** "host:port" */
-  readonly address: string;
-}
-
-/** Holds a core service's registration, with its readiness as its health. */
-function announce({ unit: { app, context }, registry, address }: Announcing): Lease {
+/** Holds a core service's registration at "host:port", with its readiness as its health. */
+function announce({ app, context }: Unit, address: string): Lease {
   const { name, namespace, instance } = context.self;
   return holdLease({
-    transport: registry,
+    transport: context.registry,
     announce: () => ({
       kind: Kind.CORE,
       name,
@@ -216,6 +175,6 @@ async function stop({ units, leases, server, shared }: Stopping): Promise<void> 
   for (const unit of [...units].reverse()) await unit.app.stop();
   await server.stop();
   for (const unit of units) unit.context.close();
-  shared.closeRegistry();
+  shared.transports.close();
   await shared.events.close();
 }

@@ -1,7 +1,8 @@
 export type { App, AppContext, CreateApp, PageHandler, PageRequest, PageResponse, Readiness, Self } from "./app.ts";
 export { bearer, caller, createTokenCheck, requireKind, type TokenCheck } from "./auth.ts";
-export { CORE_VERSION, type ComposeOptions, type Composition, compose, REGISTRY } from "./compose.ts";
+export { CORE_VERSION, type ComposeOptions, type Composition, compose } from "./compose.ts";
 export { type ContextOptions, createContext, lazyEvents, type RunningContext, tokenOf } from "./context.ts";
+export { REGISTRY } from "./core-transports.ts";
 export { type Environment, readEnvironment } from "./environment.ts";
 export { createInProcessTransport } from "./in-process.ts";
 export { createLocator, type Locator } from "./locate.ts";
