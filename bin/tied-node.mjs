@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { capture } from "./lib/capture.mjs";
 
@@ -21,6 +22,7 @@ export async function runTied(nodePath, args, { env = process.env, cwd } = {}) {
   const forward = (signal) => child.kill(signal);
   process.on("SIGINT", forward);
   process.on("SIGTERM", forward);
+  watchOwnParent(env.MESH_PARENT_PIPE, () => endChild(child));
   const stopWatching = await watchNpm(() => endChild(child));
   const [code, signal] = await ended(child);
   stopWatching();
@@ -47,6 +49,18 @@ async function mirror(signal) {
 function endChild(child) {
   child.kill("SIGTERM");
   setTimeout(() => child.kill("SIGKILL"), killAfterMs).unref();
+}
+
+/** This process may itself be tied to another by a pipe. */
+function watchOwnParent(descriptor, onGone) {
+  if (!descriptor) return;
+  try {
+    const pipe = new Socket({ fd: Number(descriptor), readable: true, writable: false });
+    pipe.on("error", () => undefined).once("close", onGone);
+    pipe.resume().unref();
+  } catch {
+    // No such descriptor: the variable came from an ancestor that is not our parent.
+  }
 }
 
 /**

@@ -1,0 +1,65 @@
+import { Destination, type ResolveResponse } from "@patchbay/proto/mesh/destination/v1/destination_pb";
+import { Command } from "commander";
+import { connectMesh } from "../connect.ts";
+import { CliError, exitCodes } from "../errors.ts";
+import {
+  lineWidth,
+  type OutputOption,
+  outputOption,
+  paint,
+  print,
+  printJson,
+  printJsonLine,
+} from "../output/output.ts";
+import { untilTold } from "../until-told.ts";
+import { isServed, resolutionJson, resolutionLines } from "./resolution.ts";
+
+interface EndpointsOptions extends OutputOption {
+  readonly watch?: true;
+  readonly namespace: string;
+}
+
+export function endpointsCommand(): Command {
+  return new Command("endpoints")
+    .description("who serves an authority at this moment")
+    .argument("<authority>", "such as users, users:8080 or users.demo.svc.cluster.local")
+    .option("--watch", "print each change until Ctrl-C")
+    .option("-n, --namespace <name>", "namespace of the asking client", "default")
+    .addOption(outputOption())
+    .addHelpText(
+      "after",
+      `
+Examples:
+  mesh endpoints users
+  mesh endpoints users --watch
+  mesh endpoints users -o json | jq -r '.branches[].endpoints[].address'
+
+Exit code 1 when nobody serves the authority. With --watch, -o json prints one
+object a line.`,
+    )
+    .action(endpoints);
+}
+
+async function endpoints(authority: string, options: EndpointsOptions): Promise<void> {
+  using mesh = await connectMesh();
+  const destination = await mesh.service("destination", Destination);
+  const { signal } = untilTold();
+  const request = { authority, context: { namespace: options.namespace } };
+  for await (const response of destination.resolve(request, { signal })) {
+    if (options.watch) showChange(response, options);
+    else return showOnce(response, options);
+  }
+  if (!signal.aborted)
+    throw new CliError("The destination service ended the answer. Is it stopping? `mesh check` looks.");
+}
+
+function showChange(response: ResolveResponse, { output }: EndpointsOptions): void {
+  if (output === "json") printJsonLine(resolutionJson(response));
+  else print(paint("dim", new Date().toLocaleTimeString()), ...resolutionLines(response, lineWidth()));
+}
+
+function showOnce(response: ResolveResponse, { output }: EndpointsOptions): void {
+  if (output === "json") printJson(resolutionJson(response));
+  else print(...resolutionLines(response, lineWidth()));
+  if (!isServed(response)) process.exitCode = exitCodes.failure;
+}

@@ -1,0 +1,94 @@
+import { GroupBy, type StatResponse, Telemetry } from "@patchbay/proto/mesh/telemetry/v1/telemetry_pb";
+import { Command, InvalidArgumentError, Option } from "commander";
+import { connectMesh } from "../connect.ts";
+import {
+  createRedraw,
+  lineWidth,
+  type OutputOption,
+  outputOption,
+  paint,
+  print,
+  printJson,
+  printJsonLine,
+} from "../output/output.ts";
+import { parseSeconds } from "../output/units.ts";
+import { untilTold } from "../until-told.ts";
+import { looksWrong, type StatBy, statJson, statTable } from "./stat-rows.ts";
+
+interface StatOptions extends OutputOption {
+  readonly by: StatBy;
+  readonly routes?: true;
+  readonly window: number;
+  readonly watch?: true;
+  readonly from?: string;
+  readonly to?: string;
+}
+
+const groupBy: Readonly<Record<StatBy, GroupBy>> = {
+  service: GroupBy.TARGET,
+  pair: GroupBy.PAIR,
+  route: GroupBy.ROUTE,
+};
+
+export function statCommand(): Command {
+  return new Command("stat")
+    .description("success rate, requests a second and latencies, from the proxies' reports")
+    .addOption(new Option("--by <what>", "what makes a row").choices(["service", "pair", "route"]).default("pair"))
+    .option("-r, --routes", "a row per route; the same as --by route")
+    .option("-w, --window <time>", "how far back, 1s to 1h", parseWindow, 60)
+    .option("--from <service>", "only requests of this source")
+    .option("--to <service>", "only requests to this target")
+    .option("--watch", "redraw every second until Ctrl-C")
+    .addOption(outputOption())
+    .addHelpText(
+      "after",
+      `
+Examples:
+  mesh stat                          a row per source and target, last minute
+  mesh stat --routes --to payments   which route of payments fails
+  mesh stat --window 5m --by service
+  mesh stat -o json | jq '.rows[] | select(.successRate < 0.99)'
+
+A response counts as failed when its status is 5xx, its gRPC status blames the
+server, or none came. With --watch, -o json prints one object a line.`,
+    )
+    .action(stat);
+}
+
+async function stat(options: StatOptions): Promise<void> {
+  using mesh = await connectMesh();
+  const telemetry = await mesh.service("telemetry", Telemetry);
+  const by = options.routes ? "route" : options.by;
+  const query = { window: options.window, groupBy: groupBy[by], source: options.from ?? "", target: options.to ?? "" };
+  if (!options.watch) {
+    const response = await telemetry.stat(query);
+    return options.output === "json" ? printJson(statJson(response)) : print(...statLines(response, by));
+  }
+  const redraw = createRedraw();
+  const { signal } = untilTold();
+  for await (const response of telemetry.subscribe({ query, interval: 1 }, { signal })) {
+    if (options.output === "json") printJsonLine(statJson(response));
+    else redraw(statLines(response, by));
+  }
+}
+
+function statLines(response: StatResponse, by: StatBy): string[] {
+  const { rows, window, partial } = statJson(response);
+  if (rows.length === 0) return ["No requests in this window. Is anything running? `mesh check` looks."];
+  const [title = "", ...lines] = statTable(rows, by, lineWidth());
+  const painted = lines.map((line, index) => {
+    const row = rows[index];
+    return row && looksWrong(row) ? paint("bad", line) : line;
+  });
+  const missing = response.missing.length > 0 ? ` without ${response.missing.join(", ")}` : "";
+  const note = partial ? [paint("warn", `Partial: not every report is in yet${missing}.`)] : [];
+  return [paint("bold", title), ...painted, paint("dim", `last ${Math.round(window)} s`), ...note];
+}
+
+function parseWindow(text: string): number {
+  const seconds = parseSeconds(text);
+  if (seconds === undefined || seconds < 1 || seconds > 3_600) {
+    throw new InvalidArgumentError("Give a time from 1s to 1h, such as 30s, 5m or 1h.");
+  }
+  return Math.round(seconds);
+}

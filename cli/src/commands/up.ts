@@ -1,0 +1,104 @@
+import { join } from "node:path";
+import { developmentSettings } from "@patchbay/runtime";
+import { type Mesh, pathLine, startMesh } from "@patchbay/up";
+import { pause } from "@patchbay/wire";
+import { Command, InvalidArgumentError } from "commander";
+import { type OutputOption, outputOption, paint, print, printJsonLine } from "../output/output.ts";
+import { parseSeconds } from "../output/units.ts";
+import { createSteps } from "../steps.ts";
+import { untilTold } from "../until-told.ts";
+
+/** Where `mesh up` listens unless somebody else does. */
+export const defaultPort = 4140;
+
+interface UpOptions extends OutputOption {
+  readonly processes?: true;
+  readonly port?: number;
+  readonly for?: number;
+}
+
+export function upCommand(): Command {
+  return new Command("up")
+    .description("start the control plane and stay with it until Ctrl-C")
+    .option("--processes", "each service a process of its own, restarted when it ends")
+    .option("--port <port>", `port of the API (default: ${defaultPort}, or any free one when it is taken)`, parsePort)
+    .option("--for <time>", "stop by itself after this time, such as 30s", parseTime)
+    .addOption(outputOption())
+    .addHelpText(
+      "after",
+      `
+Examples:
+  mesh up
+  mesh up --processes
+  mesh up --for 10m -o json
+
+Everything it keeps is in $XDG_STATE_HOME/patchbay (MESH_STATE_DIR moves it).
+Ctrl-C drains for at most a second; a second Ctrl-C ends at once. Exit code 1
+when a mesh is already running. MESH_NATS_URL uses a nats-server of yours.`,
+    )
+    .action(up);
+}
+
+async function up(options: UpOptions): Promise<void> {
+  const { signal, first } = untilTold();
+  const steps = createSteps();
+  const mesh = await startMesh({
+    mode: options.processes ? "processes" : "single",
+    port: options.port ?? defaultPort,
+    orFreePort: options.port === undefined,
+    progress: steps.show,
+    signal,
+  }).finally(steps.clear);
+  if (options.output === "json") printJsonLine(upJson(mesh));
+  else print(...upLines(mesh));
+  await Promise.race([first, options.for === undefined ? first : pause(options.for * 1_000, signal)]);
+  steps.show("stopping");
+  await mesh.stop();
+  steps.clear();
+}
+
+/** "http://127.0.0.1:4140/?token=…": all that a browser or curl needs. */
+export function addressWithToken(mesh: Mesh): string {
+  return `${mesh.address}/?token=${mesh.token}`;
+}
+
+function upJson(mesh: Mesh): object {
+  const { address, token, stateDir, mode, nats } = mesh;
+  const services = mesh.services.map((each) => ({ name: each.name, pid: each.pid() }));
+  return { address, token, stateDir, mode, nats: { url: nats.url, version: nats.version }, services, pid: process.pid };
+}
+
+function upLines(mesh: Mesh): string[] {
+  const names = mesh.services.map((each) => each.name).join(", ");
+  const lease = developmentSettings.leaseMs / 1_000;
+  return [
+    `${paint("good", "The mesh is up")}: ${names}; ${natsText(mesh)}`,
+    `  address    ${paint("bold", addressWithToken(mesh))}`,
+    `  state      ${mesh.stateDir}`,
+    `  resources  ${join(mesh.stateDir, "resources")} (YAML, watched)`,
+    "Put a program into it, from another terminal:",
+    "  mesh run --service greeter --port 7001 -- node server.js",
+    "  mesh run -- curl http://greeter/",
+    "  mesh check",
+    `The command mesh everywhere: ${pathLine(join(mesh.stateDir, "bin"))}`,
+    paint("dim", `Ctrl-C stops it. Leases are ${lease} s.`),
+  ];
+}
+
+/** What carries the events, in a few words. */
+export function natsText({ nats }: Mesh): string {
+  return nats.origin === "foreign" ? `NATS at ${nats.url}` : `nats-server ${nats.version}`;
+}
+
+function parsePort(text: string): number {
+  const port = Number(text);
+  if (Number.isInteger(port) && port >= 0 && port <= 65_535) return port;
+  throw new InvalidArgumentError("Give a port from 0 (any free one) to 65535.");
+}
+
+/** For options that take a time. */
+export function parseTime(text: string): number {
+  const seconds = parseSeconds(text);
+  if (seconds !== undefined && seconds > 0) return seconds;
+  throw new InvalidArgumentError("Give a time such as 30s, 5m or 1h.");
+}

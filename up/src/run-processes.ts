@@ -1,0 +1,95 @@
+import type { ChildProcess } from "node:child_process";
+import { createClient } from "@connectrpc/connect";
+import { Kind, Registry, State } from "@patchbay/proto/mesh/registry/v1/registry_pb";
+import { createLog } from "@patchbay/runtime";
+import { createTokenSource, createTransport, pause, spawnTied } from "@patchbay/wire";
+import { type CoreService, coreServices } from "./core-services.ts";
+import type { LogFile } from "./log-file.ts";
+import type { RunningServices, RunServicesOptions } from "./run-services.ts";
+import { type Supervised, supervise } from "./supervise.ts";
+
+const readyWithinMs = 20_000;
+/** A service that stops gets this head start before the next in line is told. */
+const turnMs = 300;
+const killAfterMs = 2_000;
+
+/** Runs each core service as a process of its own, from its own main.ts, and starts again those that end. */
+export async function runProcesses(options: RunServicesOptions): Promise<RunningServices> {
+  const { environment } = options;
+  const address = `http://${environment.host}:${environment.port}`;
+  const log = createLog({ name: "mesh", level: environment.logLevel, destination: options.openLog("mesh") });
+  const supervised = coreServices.map((service) => {
+    const file = options.openLog(service.name);
+    return supervise({ name: service.name, log, spawn: () => spawnService(service, { options, address, file }) });
+  });
+  const stop = (): Promise<void> => stopInReverse(supervised);
+  try {
+    await untilReady(address, options);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { address, services: supervised, stop };
+}
+
+interface Spawning {
+  readonly options: RunServicesOptions;
+  readonly address: string;
+  readonly file: LogFile;
+}
+
+function spawnService(service: CoreService, { options, address, file }: Spawning): ChildProcess {
+  const { environment } = options;
+  const isRegistry = service.name === "registry";
+  const child = spawnTied(process.execPath, ["--disable-warning=ExperimentalWarning", service.main], {
+    env: {
+      ...options.env,
+      MESH_STATE_DIR: environment.stateDir,
+      MESH_RESOURCES: environment.resourcesDir,
+      MESH_HOST: environment.host,
+      // The registry keeps its port over restarts, because everybody knows it; the others announce theirs there.
+      MESH_PORT: isRegistry ? String(environment.port) : "0",
+      MESH_REGISTRY: address,
+      MESH_NATS_URL: environment.natsUrl,
+      MESH_NATS_SEED_FILE: environment.natsSeedFile,
+      MESH_OPERATOR_TOKEN: environment.operatorToken,
+      MESH_LOG_LEVEL: environment.logLevel,
+    },
+    stdio: ["ignore", "pipe", "pipe"],
+    // Ctrl-C in the terminal is for the supervisor alone, which stops services in their order.
+    detached: true,
+  });
+  for (const stream of [child.stdout, child.stderr]) stream?.setEncoding("utf8").on("data", (text) => file.write(text));
+  return child;
+}
+
+/** Waits until each core service is Ready at the registry; too long is not fatal, since the supervisor goes on. */
+async function untilReady(address: string, { key, signal }: RunServicesOptions): Promise<void> {
+  const token = createTokenSource(key, { kind: "operator", namespace: "default", name: "up", instance: "up" });
+  const transport = createTransport({ address, token, deadlineMs: 1_000 });
+  const registry = createClient(Registry, transport);
+  const deadline = performance.now() + readyWithinMs;
+  try {
+    while (performance.now() < deadline && !signal.aborted) {
+      const answer = await registry.list({ kinds: [Kind.CORE] }).catch(() => undefined);
+      const ready = new Set(
+        answer?.registrations.filter((each) => each.state === State.READY).map((each) => each.announce?.name),
+      );
+      if (coreServices.every(({ name }) => ready.has(name))) return;
+      await pause(50, signal);
+    }
+  } finally {
+    transport.close();
+  }
+}
+
+/** The last one started goes first; nobody waits for a slow one longer than its turn. */
+async function stopInReverse(supervised: readonly Supervised[]): Promise<void> {
+  const stopping: Promise<void>[] = [];
+  for (const each of [...supervised].reverse()) {
+    const stopped = each.stop(killAfterMs);
+    stopping.push(stopped);
+    await Promise.race([stopped, pause(turnMs)]);
+  }
+  await Promise.all(stopping);
+}
