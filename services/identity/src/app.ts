@@ -22,7 +22,9 @@ export function createIdentityApp(context: AppContext): App {
   let current: Roots | undefined;
   let timer: NodeJS.Timeout | undefined;
   const open = async (): Promise<void> => {
-    current = await openRoots({ dir, trustDomain: TRUST_DOMAIN, now: context.now() });
+    // Everybody asks for a certificate, and with it for the roots, at half of its life; other replicas look once a check.
+    const settleMs = settings.certificateLifeMs + ROOT_CHECK_MS;
+    current = await openRoots({ dir, trustDomain: TRUST_DOMAIN, now: context.now(), settleMs });
   };
   const roots = (): Roots => {
     if (current) return current;

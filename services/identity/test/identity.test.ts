@@ -16,8 +16,9 @@ after(async () => await rm(dir, { recursive: true }));
 
 const now = Date.now();
 const trustDomain = "cluster.local";
+const settleMs = 3_600_000;
 const workload = { namespace: "default", name: "users" };
-const open = (folder: string, at = now) => openRoots({ dir: join(dir, folder), trustDomain, now: at });
+const open = (folder: string, at = now) => openRoots({ dir: join(dir, folder), trustDomain, now: at, settleMs });
 
 async function requestFor(curve: string) {
   const algorithm = { name: "ECDSA", namedCurve: curve, hash: "SHA-256" };
@@ -115,18 +116,23 @@ describe("the authority's files", () => {
 
   it("are refused when other users can read them", async () => {
     await open("readable");
-    await chmod(join(dir, "readable", "ca.pem"), 0o644);
+    await chmod(join(dir, "readable", "root-1.pem"), 0o644);
     await assert.rejects(open("readable"), /chmod 600/);
   });
 
-  it("get a successor before the root ends, and both are trusted meanwhile", async () => {
+  it("get one successor before the root ends, which is trusted first and signs only when everybody knows it", async () => {
     const first = await open("rotate");
+    const serial = (root: { certificate: { serialNumber: string } } | undefined) => root?.certificate.serialNumber;
     const late = now + ROOT_LIFE_MS - ROOT_OVERLAP_MS + 1_000;
-    const second = await open("rotate", late);
-    assert.notEqual(second.signing.certificate.serialNumber, first.signing.certificate.serialNumber);
+    const [second, same] = await Promise.all([open("rotate", late), open("rotate", late)]);
+    assert.equal(trustBundle(second), trustBundle(same));
     assert.equal(second.trusted.length, 2);
-    assert.equal((await open("rotate", late)).trusted.length, 2);
-    assert.equal((await open("rotate", now + ROOT_LIFE_MS + 1_000)).trusted.length, 1);
+    assert.equal(serial(second.signing), serial(first.signing));
+    const settled = await open("rotate", late + settleMs);
+    assert.equal(settled.trusted.length, 2);
+    assert.notEqual(serial(settled.signing), serial(first.signing));
+    const after = await open("rotate", now + ROOT_LIFE_MS + 1_000);
+    assert.deepEqual(after.trusted.map(serial), [serial(settled.signing)]);
   });
 });
 

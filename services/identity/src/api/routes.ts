@@ -3,6 +3,7 @@ import { Code, ConnectError, type ConnectRouter, type HandlerContext } from "@co
 import { Identity, type SignRequest } from "@patchbay/proto/mesh/identity/v1/identity_pb";
 import { requireKind } from "@patchbay/runtime";
 import type { Counter } from "prom-client";
+import { isNameable } from "../core/spiffe.ts";
 import { signCertificate, trustBundle } from "../sources/authority.ts";
 import { CertificateRequestError } from "../sources/certificate-request.ts";
 import type { Roots } from "../sources/root-files.ts";
@@ -29,9 +30,14 @@ async function sign(options: IdentityRoutesOptions, request: SignRequest, contex
   const { namespace, name } = requireKind(context, "core", "proxy", "plugin");
   const { trustDomain, lifeMs, signed } = options;
   const roots = options.roots();
+  const workload = { namespace, name };
   try {
+    if (!isNameable(workload)) {
+      throw new CertificateRequestError(
+        "the token's namespace and name are not DNS labels, so no SPIFFE ID can hold them",
+      );
+    }
     const now = options.now();
-    const workload = { namespace, name };
     const { chain, spiffeId, validity } = await signCertificate(roots, {
       request: request.certificateRequest,
       workload,

@@ -31,6 +31,14 @@ export function needsSuccessor(rootNotAfter: number, now: number): boolean {
   return rootNotAfter - now < ROOT_OVERLAP_MS;
 }
 
+/**
+ * Whether a successor may sign yet. It is trusted first: whoever still has the bundle from before would refuse its certificates,
+ * so it waits until everybody has asked for a new one.
+ */
+export function signs(rootNotBefore: number, now: number, settleMs: number): boolean {
+  return now - CLOCK_SKEW_MS - rootNotBefore >= settleMs;
+}
+
 function wholeSeconds(ms: number): number {
   return Math.floor(ms / 1_000) * 1_000;
 }

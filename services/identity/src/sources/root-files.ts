@@ -1,45 +1,78 @@
-import { mkdir, readFile, stat } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { createPrivateFile, errorMessage, isErrno, replacePrivateFile } from "@patchbay/wire";
-import { needsSuccessor } from "../core/validity.ts";
+import { createPrivateFile, errorMessage, isErrno } from "@patchbay/wire";
+import { needsSuccessor, signs } from "../core/validity.ts";
 import { createRoot, decodeRoot, encodeRoot, type Root } from "./root.ts";
 
-/** The root that signs, and all that are to be trusted: during a change the one before, too. */
+/** The root that signs, and all that are to be trusted: during a change both the old and the new one. */
 export interface Roots {
   readonly signing: Root;
+  /** Newest first. */
   readonly trusted: readonly Root[];
 }
 
 export interface RootFilesOptions {
-  /** Folder of "ca.pem" and, during a change, "previous-ca.pem"; created 0700. */
+  /** Folder of "root-1.pem" and its successors; created 0700. */
   readonly dir: string;
   readonly trustDomain: string;
   readonly now: number;
+  /** How long a successor is only trusted before it signs: until everybody has fetched it. */
+  readonly settleMs: number;
 }
 
-/** Reads the roots, makes the first one, and begins the change to a new one when the old one ends soon. */
-export async function openRoots({ dir, trustDomain, now }: RootFilesOptions): Promise<Roots> {
+const fileName = /^root-(\d+)\.pem$/;
+
+/**
+ * Reads the roots, makes the first one, and begins the change to a successor when the newest one ends soon. Files are numbered and
+ * never replaced, so that processes which begin the change together agree on one successor.
+ */
+export async function openRoots({ dir, trustDomain, now, settleMs }: RootFilesOptions): Promise<Roots> {
   await mkdir(dir, { recursive: true, mode: 0o700 });
-  const file = join(dir, "ca.pem");
-  const previousFile = join(dir, "previous-ca.pem");
-  // Two processes may start together: one creates, both read the same.
-  if (!(await readRoot(file))) await createPrivateFile(file, await encodeRoot(await createRoot(now, trustDomain)));
-  const current = await readRoot(file);
-  if (!current) throw new Error(`${file} vanished while it was being read`);
-  if (!needsSuccessor(notAfter(current), now))
-    return { signing: current, trusted: [current, ...(await alive(previousFile, now))] };
-  const next = await createRoot(now, trustDomain);
-  await replacePrivateFile(previousFile, await encodeRoot(current));
-  await replacePrivateFile(file, await encodeRoot(next));
-  return { signing: next, trusted: [next, current] };
+  const numbers = await numbersIn(dir);
+  const alive = (await Promise.all(numbers.map((number) => readAlive(dir, number, now)))).filter(
+    (root) => root !== undefined,
+  );
+  const [newest] = alive;
+  if (!newest || needsSuccessor(notAfter(newest), now)) {
+    const file = join(dir, `root-${(numbers[0] ?? 0) + 1}.pem`);
+    await createPrivateFile(file, await encodeRoot(await createRoot(now, trustDomain)));
+    alive.unshift(await readRoot(file));
+  }
+  const signing =
+    alive.find(({ certificate }) => signs(certificate.notBefore.getTime(), now, settleMs)) ?? alive.at(-1);
+  if (!signing) throw new Error(`${dir} holds no root, although one was just made`);
+  return { signing, trusted: alive };
 }
 
-async function readRoot(file: string): Promise<Root | undefined> {
+/** Newest first. */
+async function numbersIn(dir: string): Promise<readonly number[]> {
+  const matches = (await readdir(dir)).map((name) => fileName.exec(name)?.[1]);
+  return matches
+    .filter((digits) => digits !== undefined)
+    .map(Number)
+    .sort((a, b) => b - a);
+}
+
+/** A root that has ended goes. */
+async function readAlive(dir: string, number: number, now: number): Promise<Root | undefined> {
+  const file = join(dir, `root-${number}.pem`);
+  try {
+    const root = await readRoot(file);
+    if (notAfter(root) > now) return root;
+    await rm(file, { force: true });
+  } catch (error) {
+    // Another process was first to clear it away.
+    if (!isErrno(error, "ENOENT")) throw error;
+  }
+  return undefined;
+}
+
+async function readRoot(file: string): Promise<Root> {
   try {
     await refuseOthers(file);
     return await decodeRoot(await readFile(file, "utf8"));
   } catch (error) {
-    if (isErrno(error, "ENOENT")) return undefined;
+    if (isErrno(error, "ENOENT")) throw error;
     throw new Error(
       `${file} cannot be used: ${errorMessage(error)}. Repair it, or remove it to start with a new authority`,
       { cause: error },
@@ -52,11 +85,6 @@ async function refuseOthers(file: string): Promise<void> {
   const { mode } = await stat(file);
   if ((mode & 0o077) !== 0)
     throw new Error(`other users can read it (mode ${(mode & 0o777).toString(8)}); run: chmod 600 ${file}`);
-}
-
-async function alive(file: string, now: number): Promise<readonly Root[]> {
-  const root = await readRoot(file);
-  return root && notAfter(root) > now ? [root] : [];
 }
 
 function notAfter({ certificate }: Root): number {

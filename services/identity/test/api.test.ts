@@ -1,0 +1,158 @@
+import assert from "node:assert/strict";
+import { generateKeyPairSync, webcrypto, X509Certificate } from "node:crypto";
+import { mkdtemp, rm, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { timestampMs } from "@bufbuild/protobuf/wkt";
+import { Code, ConnectError, createClient, createRouterTransport } from "@connectrpc/connect";
+import { Identity } from "@patchbay/proto/mesh/identity/v1/identity_pb";
+import {
+  type App,
+  createContext,
+  createTokenCheck,
+  type RunningContext,
+  type RunningServer,
+  serve,
+} from "@patchbay/runtime";
+import { type CallerKind, type ClosableTransport, createTransport, mintToken, noLog } from "@patchbay/wire";
+import { createIdentityApp } from "../src/app.ts";
+import { Pkcs10CertificateRequestGenerator } from "../src/sources/x509.ts";
+
+const key = new Uint8Array(32).fill(3);
+
+describe("the identity API", () => {
+  let stateDir: string;
+  let context: RunningContext;
+  let app: App;
+  let server: RunningServer;
+  const transports: ClosableTransport[] = [];
+
+  before(async () => {
+    stateDir = await mkdtemp(join(tmpdir(), "patchbay-identity-"));
+    context = createContext({
+      name: "identity",
+      instance: "one",
+      environment: {
+        stateDir,
+        resourcesDir: join(stateDir, "resources"),
+        registry: undefined,
+        host: "127.0.0.1",
+        port: 0,
+        natsUrl: undefined,
+        natsSeedFile: "",
+        operatorToken: undefined,
+        logLevel: "silent",
+      },
+      key,
+      registry: createRouterTransport(() => undefined),
+      events: () => Promise.reject(new Error("no NATS here")),
+      log: noLog,
+    });
+    app = createIdentityApp(context);
+    await app.start();
+    server = await serve({
+      apps: [app],
+      check: createTokenCheck({ key }),
+      log: noLog,
+      metrics: async () => "",
+      drainMs: 100,
+    });
+  });
+  after(async () => {
+    for (const transport of transports) transport.close();
+    await server?.stop();
+    await app?.stop();
+    context?.close();
+    await rm(stateDir, { recursive: true, force: true });
+  });
+
+  function client(kind: CallerKind, name: string, namespace = "default") {
+    const token = () => mintToken(key, { kind, namespace, name, instance: "one", expiresAt: Date.now() + 60_000 });
+    const transport = createTransport({ address: server.address, token });
+    transports.push(transport);
+    return createClient(Identity, transport);
+  }
+
+  async function request(curve: "P-256" | "P-384" | "Ed25519"): Promise<Uint8Array<ArrayBuffer>> {
+    const generate = async (): Promise<webcrypto.CryptoKeyPair> =>
+      curve === "Ed25519"
+        ? await webcrypto.subtle.generateKey("Ed25519", true, ["sign", "verify"])
+        : await webcrypto.subtle.generateKey({ name: "ECDSA", namedCurve: curve }, true, ["sign", "verify"]);
+    const signingAlgorithm =
+      curve === "Ed25519" ? { name: curve } : { name: "ECDSA", namedCurve: curve, hash: "SHA-256" };
+    const csr = await Pkcs10CertificateRequestGenerator.create({
+      name: "CN=payments",
+      keys: await generate(),
+      signingAlgorithm,
+    });
+    return new Uint8Array(csr.rawData);
+  }
+
+  const refused = async (call: Promise<unknown>): Promise<ConnectError> => {
+    const error: unknown = await call.then(
+      () => assert.fail("it was not refused"),
+      (reason: unknown) => reason,
+    );
+    assert.ok(error instanceof ConnectError);
+    return error;
+  };
+
+  it("signs for the name that the token proves, not for the one in the request, and says when to come again", async () => {
+    const signed = await client("proxy", "users").sign({ certificateRequest: await request("P-256") });
+    assert.equal(signed.spiffeId, "spiffe://cluster.local/ns/default/sa/users");
+    const certificate = new X509Certificate(signed.certificateChain);
+    assert.equal(certificate.subjectAltName, `URI:${signed.spiffeId}`);
+    assert.ok(certificate.verify(new X509Certificate(signed.trustBundle).publicKey));
+    assert.ok(signed.notAfter && signed.renewAt);
+    const left = timestampMs(signed.notAfter) - Date.now();
+    assert.ok(left > 3_500_000 && left <= 3_600_000);
+    assert.ok(timestampMs(signed.renewAt) < timestampMs(signed.notAfter) - 1_700_000);
+    assert.ok(certificate.validFromDate.getTime() <= Date.now() - 59_000);
+  });
+
+  it("signs for core services and plugins too, and takes Ed25519 keys", async () => {
+    for (const kind of ["core", "plugin"] as const) {
+      const { spiffeId } = await client(kind, "x", "demo").sign({
+        certificateRequest: await request("Ed25519"),
+      });
+      assert.equal(spiffeId, "spiffe://cluster.local/ns/demo/sa/x");
+    }
+  });
+
+  it("gives the trust bundle and its domain", async () => {
+    const { trustBundle, trustDomain } = await client("operator", "me").getTrustBundle({});
+    assert.equal(trustDomain, "cluster.local");
+    assert.ok(new X509Certificate(trustBundle).ca);
+  });
+
+  it("refuses an operator, who has no name to certify", async () => {
+    const error = await refused(client("operator", "me").sign({ certificateRequest: await request("P-256") }));
+    assert.equal(error.code, Code.PermissionDenied);
+  });
+
+  it("refuses a name that could be read as another's in a SPIFFE ID", async () => {
+    for (const name of ["users/ns/x", "..", "Users", ""]) {
+      const error = await refused(client("proxy", name).sign({ certificateRequest: await request("P-256") }));
+      assert.equal(error.code, Code.InvalidArgument);
+    }
+  });
+
+  it("refuses what is no request, and weak keys, with what to do instead", async () => {
+    const rubbish = await refused(client("proxy", "users").sign({ certificateRequest: new Uint8Array(64).fill(1) }));
+    assert.equal(rubbish.code, Code.InvalidArgument);
+    const { publicKey } = generateKeyPairSync("rsa", { modulusLength: 1_024 });
+    const key1024 = new Uint8Array(publicKey.export({ format: "der", type: "spki" }));
+    assert.equal(
+      (await refused(client("proxy", "users").sign({ certificateRequest: key1024 }))).code,
+      Code.InvalidArgument,
+    );
+    const weak = await refused(client("proxy", "users").sign({ certificateRequest: await request("P-384") }));
+    assert.match(weak.rawMessage, /neither ECDSA P-256 nor Ed25519/);
+  });
+
+  it("keeps its key where only this user can read it", async () => {
+    assert.equal((await stat(join(stateDir, "ca", "root-1.pem"))).mode & 0o777, 0o600);
+    assert.equal((await stat(join(stateDir, "ca"))).mode & 0o777, 0o700);
+  });
+});
