@@ -66,10 +66,12 @@ class NatsServer implements TestNats {
   }
 
   async restart(): Promise<void> {
+    // Counted before the start: a quick server is ready before anybody looks.
+    const before = (await this.log()).split("Server is ready").length;
     this.#child = spawnTied(natsServerPath(), ["-c", join(this.dir, "nats.conf")], {
       stdio: ["ignore", "ignore", "ignore"],
     });
-    await this.#ready(this.#child);
+    await this.#ready(this.#child, before);
   }
 
   async kill(signal: NodeJS.Signals = "SIGKILL"): Promise<void> {
@@ -120,8 +122,7 @@ class NatsServer implements TestNats {
     await writeFile(join(this.dir, "nats.conf"), `${own.join("\n")}\n${config}\n`);
   }
 
-  async #ready(child: ChildProcess): Promise<void> {
-    const before = (await this.log()).split("Server is ready").length;
+  async #ready(child: ChildProcess, before: number): Promise<void> {
     let failed: Error | undefined;
     child.once("error", (error) => (failed = error));
     for (let waited = 0; waited < READY_MS && failed === undefined && child.exitCode === null; waited += 10) {

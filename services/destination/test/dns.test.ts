@@ -1,0 +1,126 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { eventually } from "@patchbay/wire/testing";
+import type { Answer } from "../src/core/answer.ts";
+import { anyone } from "../src/core/asker.ts";
+import { parseAuthority } from "../src/core/authority.ts";
+import type { LinkEvent } from "../src/core/question.ts";
+import { createDns } from "../src/sources/dns.ts";
+import { createDnsLookup } from "../src/sources/dns-lookup.ts";
+import { type DnsServer, startDnsServer, type Zone } from "./support/dns-server.ts";
+
+function link(server: DnsServer, minTtlMs = 50) {
+  return createDns({
+    lookup: createDnsLookup({ servers: [server.address], timeoutMs: 500, defaultTtlMs: minTtlMs }),
+    deadlineMs: 1_000,
+    staleForMs: 1_000,
+    minTtlMs,
+    maxTtlMs: 60_000,
+    forbids: (address, port) => (address === "127.0.0.1" && port === 4140 ? "the control plane's own" : undefined),
+  });
+}
+
+/** Asks and remembers what is told. */
+function ask(server: DnsServer, text: string) {
+  const events: LinkEvent[] = [];
+  const close = link(server).ask({ id: "1", link: "dns", authority: parseAuthority(text), asker: anyone }, (event) =>
+    events.push(event),
+  );
+  return {
+    events,
+    close,
+    answered: (kind: Answer["kind"]) =>
+      eventually(() => {
+        const last = events.at(-1);
+        return last?.kind === "answer" && last.answer.kind === kind ? last.answer : undefined;
+      }),
+  };
+}
+
+const addresses = (answer: Answer) =>
+  answer.kind === "endpoints"
+    ? answer.endpoints.map(({ address, port, weight }) => `${address}:${port} ${weight}`)
+    : [];
+
+const zone: Zone = {
+  "db.corp.example": { A: ["10.0.0.2", "10.0.0.1"], AAAA: ["fd000000000000000000000000000001"], ttl: 1 },
+  "none.corp.example": {},
+  "evil.corp.example": { A: ["169.254.169.254"] },
+  "mixed.corp.example": { A: ["169.254.169.254", "10.0.0.9"] },
+  "_http._tcp.shop.example": {
+    SRV: [
+      { priority: 1, weight: 9, port: 8001, target: "db.corp.example" },
+      { priority: 1, weight: 0, port: 8002, target: "mixed.corp.example" },
+      { priority: 2, weight: 1, port: 8003, target: "mixed.corp.example" },
+    ],
+  },
+};
+
+describe("the DNS link", () => {
+  it("is asked only for names outside to which somebody led, and for SRV names", async () => {
+    await using server = await startDnsServer(zone);
+    const { skips } = link(server).spec;
+    assert.match(skips(parseAuthority("db.corp.example"), false) ?? "", /plain egress/);
+    assert.match(skips(parseAuthority("10.0.0.1"), false) ?? "", /plain egress/);
+    assert.match(skips(parseAuthority("users"), true) ?? "", /names of the mesh/);
+    assert.equal(skips(parseAuthority("db.corp.example"), true), undefined);
+    assert.equal(skips(parseAuthority("10.0.0.1"), true), undefined);
+    assert.equal(skips(parseAuthority("_http._tcp.shop.example"), false), undefined);
+  });
+
+  it("answers with A and AAAA records and the port that was asked for", async () => {
+    await using server = await startDnsServer(zone);
+    const asked = ask(server, "db.corp.example:5432");
+    assert.deepEqual(addresses(await asked.answered("endpoints")), [
+      "10.0.0.1:5432 1",
+      "10.0.0.2:5432 1",
+      "fd00::1:5432 1",
+    ]);
+    asked.close();
+  });
+
+  it("answers SRV names with the ports and weights of the first priority", async () => {
+    await using server = await startDnsServer(zone);
+    const asked = ask(server, "_http._tcp.shop.example");
+    const expected = ["10.0.0.1:8001 9", "10.0.0.2:8001 9", "10.0.0.9:8002 1", "fd00::1:8001 9"];
+    assert.deepEqual(addresses(await asked.answered("endpoints")), expected);
+    asked.close();
+  });
+
+  it("asks again when the time to live is over, and no more when nobody wants to know", async () => {
+    await using server = await startDnsServer({ "db.corp.example": { A: ["10.0.0.1"], ttl: 0 } });
+    const asked = ask(server, "db.corp.example");
+    await asked.answered("endpoints");
+    server.zone = {};
+    await asked.answered("absent");
+    server.zone = { "db.corp.example": {} };
+    await asked.answered("empty");
+    asked.close();
+    const before = server.queries.length;
+    await new Promise((resolve) => setTimeout(resolve, 150));
+    assert.equal(server.queries.length, before);
+  });
+
+  it("tells a failure as a break, so that the last answer stays for a while", async () => {
+    await using server = await startDnsServer({ "db.corp.example": { A: ["10.0.0.1"] } });
+    const asked = ask(server, "db.corp.example");
+    await asked.answered("endpoints");
+    server.broken = true;
+    await eventually(() => asked.events.at(-1)?.kind === "broken");
+    server.broken = false;
+    await asked.answered("endpoints");
+    asked.close();
+  });
+
+  it("never leads to metadata addresses or to the control plane", async () => {
+    await using server = await startDnsServer({ ...zone, "me.example": { A: ["127.0.0.1"] } });
+    const evil = ask(server, "evil.corp.example");
+    const answer = await evil.answered("failed");
+    assert.match(answer.kind === "failed" ? answer.message : "", /169\.254\.169\.254 is link-local/);
+    const mixed = ask(server, "mixed.corp.example");
+    assert.deepEqual(addresses(await mixed.answered("endpoints")), ["10.0.0.9:80 1"]);
+    const own = ask(server, "me.example:4140");
+    await own.answered("failed");
+    for (const each of [evil, mixed, own]) each.close();
+  });
+});
