@@ -1,0 +1,87 @@
+import { Code, type ConnectError, type Transport } from "@connectrpc/connect";
+import type { Log } from "@patchbay/wire";
+import type { Authority } from "../core/authority.ts";
+import type { BalancerSettings } from "../core/balancer.ts";
+import { hasEndpoints, mergeResolution, type Resolution } from "../core/resolution.ts";
+import { createTarget } from "../core/target.ts";
+import type { Route } from "../core/types.ts";
+import { type AuthorityWatch, watchAuthority } from "./watch-authority.ts";
+
+export interface WatchedNameOptions {
+  readonly authority: Authority;
+  readonly destination: Transport;
+  readonly namespace: string;
+  readonly balancer: BalancerSettings;
+  /** From the question to the first answer. */
+  readonly firstAnswerMs: number;
+  readonly log: Log;
+}
+
+/** One authority that somebody asked for: its stream, what it said last, and the route that follows. */
+export interface WatchedName {
+  lastUsed: number;
+  /** The route at this moment; before the first answer, and at the latest at its deadline, a promise of it. */
+  route(): Route | Promise<Route>;
+  /** May be forgotten: asking again would give the same. A name whose stream is down is all that is left of it. */
+  expendable(): boolean;
+  retryNow(): void;
+  stop(): void;
+}
+
+export function watchName(options: WatchedNameOptions): WatchedName {
+  const { authority } = options;
+  const target = createTarget(authority, options.balancer);
+  const first = Promise.withResolvers<void>();
+  let waiting = true;
+  let held: Resolution | undefined;
+  let refusal: Route | undefined;
+
+  function settle(): void {
+    waiting = false;
+    clearTimeout(deadline);
+    first.resolve();
+  }
+  const deadline = setTimeout(settle, options.firstAnswerMs);
+
+  function update(resolution: Resolution): void {
+    held = mergeResolution(held, resolution);
+    refusal = undefined;
+    target.update(held);
+    // An incomplete answer without endpoints is no answer yet: a link that is still asked may know the name.
+    if (!held.incomplete || hasEndpoints(held)) settle();
+  }
+
+  const watch: AuthorityWatch = watchAuthority({
+    destination: options.destination,
+    authority: authority.canonical,
+    namespace: options.namespace,
+    log: options.log,
+    onResolution: update,
+    onRefused(error) {
+      refusal = refused(authority, error);
+      settle();
+    },
+  });
+  const current = (): Route => (held === undefined && refusal !== undefined ? refusal : target.route());
+
+  return {
+    lastUsed: 0,
+    route: () => (waiting ? first.promise.then(current) : current()),
+    expendable: () => !waiting && (held === undefined || watch.connected()),
+    retryNow: watch.retryNow,
+    stop() {
+      watch.stop();
+      settle();
+    },
+  };
+}
+
+function refused(authority: Authority, error: ConnectError): Route {
+  const status = error.code === Code.InvalidArgument ? 400 : 503;
+  return {
+    kind: "refused",
+    target: authority.name,
+    status,
+    reason: `destination refused ${authority.name}: ${error.rawMessage}`,
+  };
+}
