@@ -75,6 +75,7 @@ class Holder implements Lease {
   #session: Session | undefined;
   #accepted: Accepted | undefined;
   #holding = false;
+  #said = "";
   #retryNow: () => void = () => undefined;
   #drain: { reason: string; done: PromiseWithResolvers<void> } | undefined;
 
@@ -118,10 +119,11 @@ class Holder implements Lease {
   }
 
   async run(): Promise<void> {
-    while (!this.#closed.signal.aborted) {
+    // Who drains does not come back: what a lost registration would announce is about to end.
+    const over = () => this.#closed.signal.aborted || this.#drain !== undefined;
+    while (!over()) {
       const error = await this.#hold();
-      if (this.#closed.signal.aborted || this.#drain !== undefined) return;
-      await this.#wait(this.#explain(error));
+      if (!over()) await this.#wait(this.#explain(error));
     }
   }
 
@@ -156,6 +158,7 @@ class Holder implements Lease {
   #accept(accepted: Accepted): void {
     this.#accepted = accepted;
     this.#holding = true;
+    this.#said = "";
     this.#backoff.reset();
     for (const waiter of this.#waiting.splice(0)) waiter.resolve(accepted);
     this.#options.onAccepted?.(accepted);
@@ -172,13 +175,19 @@ class Holder implements Lease {
     const held = this.#holding;
     this.#holding = false;
     if (error !== undefined && REFUSALS.includes(error.code)) {
-      this.#log.warn({ code: Code[error.code], reason }, "the registry refused the announcement");
+      this.#say(reason, "the registry refused the announcement");
       this.#options.onRefused?.(error);
       return REFUSED_WAIT_MS;
     }
-    this.#log[held ? "warn" : "debug"]({ reason }, "no connection to the registry; trying again");
+    this.#say(reason, "no connection to the registry; trying again");
     if (held) this.#options.onLost?.(reason);
     return this.#backoff.next();
+  }
+
+  // The same once a second would hide everything else.
+  #say(reason: string, message: string): void {
+    this.#log[reason === this.#said ? "debug" : "warn"]({ reason }, message);
+    this.#said = reason;
   }
 
   async #wait(ms: number): Promise<void> {

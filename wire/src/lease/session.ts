@@ -40,6 +40,7 @@ export interface Session {
 // From dialling to Accepted.
 const ANSWER_MS = 5000;
 const DEFAULT_LEASE_MS = 5000;
+const SECOND_CHANCE_MS = 100;
 
 /** Opens the stream at once. Silence for one lease breaks it with DEADLINE_EXCEEDED. */
 export function openSession(options: SessionOptions): Session {
@@ -100,9 +101,14 @@ function createWriter({ announce, heartbeat, drainReason }: SessionOptions) {
 function createWatch(silent: (reason: string) => void) {
   let limitMs = ANSWER_MS;
   let timer: NodeJS.Timeout | undefined;
+  const judge = () => silent(`the registry said nothing for ${limitMs} ms`);
+  // When this process itself was held up (a closed lid), answers may lie unread: they get a moment to be seen.
+  const doubt = () => {
+    timer = setTimeout(judge, SECOND_CHANCE_MS);
+  };
   const alive = () => {
     clearTimeout(timer);
-    timer = setTimeout(() => silent(`the registry said nothing for ${limitMs} ms`), limitMs);
+    timer = setTimeout(doubt, limitMs);
   };
   alive();
   return {

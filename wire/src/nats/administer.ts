@@ -113,7 +113,7 @@ export async function pauseConsumer(admin: JetStreamManager, spec: { stream: str
   await admin.consumers.pause(spec.stream, spec.name, spec.until);
 }
 
-/** Delivers again. */
+/** Delivers again: at once when an event arrives, else within the 5 s of a reader's heartbeat. */
 export async function resumeConsumer(admin: JetStreamManager, stream: string, name: string): Promise<void> {
   await admin.consumers.resume(stream, name);
 }
@@ -140,7 +140,8 @@ function streamConfig(spec: StreamSpec) {
     max_age: nanos(spec.maxAgeMs),
     max_msg_size: spec.maxEventBytes ?? 256 * 1024,
     discard: spec.discard === "new" ? DiscardPolicy.New : DiscardPolicy.Old,
-    duplicate_window: nanos(spec.duplicateWindowMs ?? 120_000),
+    // The server refuses a window that is longer than what it keeps.
+    duplicate_window: nanos(Math.min(spec.duplicateWindowMs ?? 120_000, spec.maxAgeMs || Number.POSITIVE_INFINITY)),
     num_replicas: spec.replicas ?? 1,
     storage: StorageType.File,
     retention: RetentionPolicy.Limits,

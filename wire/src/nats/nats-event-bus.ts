@@ -58,7 +58,7 @@ export class NatsEventBus implements EventBus {
 
   async replay(options: ReplayOptions): Promise<{ caughtUp: number }> {
     const signals = [this.#closing.signal, ...(options.signal === undefined ? [] : [options.signal])];
-    return replay(this.#admin, { ...options, signal: AbortSignal.any(signals) });
+    return replay(this, this.#admin, { ...options, signal: AbortSignal.any(signals) });
   }
 
   admin(): JetStreamManager {

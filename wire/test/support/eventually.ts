@@ -1,11 +1,13 @@
 import { setTimeout as delay } from "node:timers/promises";
 
+type NotYet<T> = T | false | null | undefined;
+
 /**
  * Waits until `check` returns something truthy, and returns it. What it throws counts as "not yet".
  *
  * @throws Error after `timeoutMs` (default 5 s), with what was last thrown.
  */
-export async function eventually<T>(check: () => T | Promise<T>, timeoutMs = 5000): Promise<NonNullable<T>> {
+export async function eventually<T>(check: () => NotYet<T> | Promise<NotYet<T>>, timeoutMs = 5000): Promise<T> {
   const end = Date.now() + timeoutMs;
   let last: unknown;
   for (;;) {
