@@ -4,20 +4,22 @@ import type { Published } from "./types.ts";
 /** An answer of JetStream to a publication: stored, refused, or "not just now". */
 export type PubAckResult = Published | EventBusError | "unavailable";
 
-// "JetStream system temporarily unavailable", "stream is offline", and no responders while a server starts.
-const TEMPORARY = 503;
+// Error codes of JetStream for "temporarily unavailable", "not the leader" and "stream is offline". The HTTP-like code
+// does not tell: a full stream has 503 as well.
+const TEMPORARY: readonly unknown[] = [10008, 10009, 10118];
 
 /** Reads the JSON of a PubAck (nats-io/nats-architecture-and-design, ADR-1). */
 export function parsePubAck(data: Uint8Array): PubAckResult {
   const answer = parseJson(data);
   const { seq, duplicate, error } = answer ?? {};
-  if (typeof seq === "number") return { seq, duplicate: duplicate === true };
+  // First, because a refusal carries a sequence too: 0.
   if (typeof error === "object" && error !== null) return refused({ ...error });
+  if (typeof seq === "number" && seq > 0) return { seq, duplicate: duplicate === true };
   return new EventBusError("stream", "JetStream answered with something that is not a PubAck");
 }
 
-function refused(error: { code?: unknown; description?: unknown }): PubAckResult {
-  if (error.code === TEMPORARY) return "unavailable";
+function refused(error: { err_code?: unknown; description?: unknown }): PubAckResult {
+  if (TEMPORARY.includes(error.err_code)) return "unavailable";
   return new EventBusError("stream", `JetStream refused the event: ${String(error.description)}`);
 }
 
