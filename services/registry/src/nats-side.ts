@@ -46,12 +46,14 @@ export class NatsSide {
   readonly #options: NatsSideOptions;
   #plane: EventPlane | undefined;
   #mirror: Mirror | undefined;
+  #tickedAt = 0;
 
   constructor(options: NatsSideOptions) {
     const { context, access, directory, now, tickMs, tokenLifeMs } = options;
     const { key, log, settings } = context;
     const mono = (): number => now().mono;
     this.#options = options;
+    this.#tickedAt = mono();
     this.credentials = createCredentials({
       key,
       servers: access?.servers ?? [],
@@ -88,16 +90,25 @@ export class NatsSide {
   }
 
   tick(): void {
-    this.replicas.tick(this.#options.now().mono, this.#bus() !== undefined);
+    const { now, context, tickMs, directory } = this.#options;
+    const { mono } = now();
+    // Who was silent for long may have been cleared away by others, who took it for dead.
+    if (mono - this.#tickedAt > tickMs + context.settings.leaseMs / 2) this.#mirror?.put(directory.own(), []);
+    this.#tickedAt = mono;
+    this.replicas.tick(mono, this.#bus() !== undefined);
   }
 
   /** A sign of life to other replicas; call it once a heartbeat interval. */
   beat(): void {
+    if (!this.#mirror) return;
+    this.#mirror.beat();
     const { now, context } = this.#options;
-    this.#mirror?.beat();
     const abandoned = this.replicas.abandoned(now().mono, 2 * context.settings.leaseMs);
     for (const replica of abandoned) this.replicas.forget(replica);
-    void this.#mirror?.clear(abandoned).catch(() => undefined); // another replica, or the next start, does it
+    // What is not cleared away now is seen again at the next start.
+    this.#mirror
+      .clear(abandoned)
+      .catch((error: unknown) => context.log.debug({ error }, "a dead replica's traces stay"));
   }
 
   /** Why there is no NATS; empty when there is. */

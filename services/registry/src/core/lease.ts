@@ -50,7 +50,7 @@ export function createWatchman(options: WatchmanOptions): Watchman {
       const silence = (held: Held): number => now - Math.max(held.heardAt, floor);
       const verdicts = new Map<string, LeaseState>();
       for (const held of all) {
-        const verdict = single(held, silence(held), { now, ...options });
+        const verdict = single(held, silence(held), { ...options, now });
         if (verdict !== held.lease) verdicts.set(held.id, verdict);
       }
       return keepThoseWhoEndTogether({ verdicts, all, silence, options });
@@ -58,10 +58,15 @@ export function createWatchman(options: WatchmanOptions): Watchman {
   };
 }
 
-function single(held: Held, silenceMs: number, times: LeaseTimes & { readonly now: number }): LeaseState {
+interface Judging extends WatchmanOptions {
+  readonly now: number;
+}
+
+function single(held: Held, silenceMs: number, times: Judging): LeaseState {
   if (held.lease === "ended") return "ended";
   if (held.staleSince !== undefined) return times.now - held.staleSince >= times.staleKeepMs ? "ended" : "stale";
-  const patience = held.stream === "open" ? 2 * times.leaseMs : times.leaseMs;
+  // Whoever broke off is gone by the end of its lease, and not at the first tick after it.
+  const patience = held.stream === "open" ? 2 * times.leaseMs : times.leaseMs - times.tickMs;
   if (silenceMs >= patience) return "ended";
   if (held.stream === "open" && silenceMs >= times.leaseMs) return "missed";
   return held.lease; // only a sign of life leads back from "missed"

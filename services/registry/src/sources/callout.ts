@@ -10,6 +10,7 @@ import {
 } from "@patchbay/wire";
 import { type Access, consumerName } from "../core/plugin-access.ts";
 import type { ProvenUntil, Prover } from "../core/prover.ts";
+import { createSaidLately } from "./said-lately.ts";
 
 /** Where a NATS server with an auth callout asks (ADR-26). */
 const SUBJECT = "$SYS.REQ.USER.AUTH";
@@ -31,17 +32,23 @@ export interface CalloutOptions {
 
 /** Answers the server's question who may connect. The server itself tells clients no reason, so refusals are reported here. */
 export function startCallout(options: CalloutOptions): { stop(): void } {
+  const saidLately = createSaidLately(60_000);
   return options.bus.subscribeRequests(SUBJECT, QUEUE, async ({ data }) => {
     const request = decodeAuthorizationRequest(data);
-    const answer = await decide(request, options);
+    const answer = await decide(request, { ...options, saidLately });
     return Buffer.from(encodeAuthorizationResponse(options.issuer, request, answer));
   });
 }
 
 type Answer = { readonly jwt: string } | { readonly error: string };
 
-async function decide(request: AuthorizationRequest, options: CalloutOptions): Promise<Answer> {
-  const { prover, accessOf, issuer, onRefused, log } = options;
+interface Deciding extends CalloutOptions {
+  /** A client that is refused tries again several times a second. */
+  saidLately(client: string): boolean;
+}
+
+async function decide(request: AuthorizationRequest, options: Deciding): Promise<Answer> {
+  const { prover, accessOf, issuer, onRefused, saidLately, log } = options;
   let plugin: ProvenUntil | undefined;
   try {
     if (request.token === "")
@@ -53,10 +60,9 @@ async function decide(request: AuthorizationRequest, options: CalloutOptions): P
     return { jwt: encodeUserJwt(issuer, { user: request.user, name, account: PLUGINS_ACCOUNT, permissions, expires }) };
   } catch (error) {
     const reason = errorMessage(error);
-    log.warn(
-      { client: request.clientName.slice(0, 128), host: request.host, plugin: plugin?.name, reason },
-      "refused a connection to NATS",
-    );
+    const client = request.clientName.slice(0, 128);
+    const level = saidLately(client) ? "debug" : "warn";
+    log[level]({ client, host: request.host, plugin: plugin?.name, reason }, "refused a connection to NATS");
     onRefused(reason, plugin);
     return { error: reason };
   }

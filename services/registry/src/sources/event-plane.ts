@@ -30,6 +30,9 @@ export interface EventPlane {
   stop(): Promise<void>;
 }
 
+const HINT =
+  "a server of your own needs the accounts that `mesh nats-config` prints; the registry's log says what the server answers";
+
 const lost: Unavailable = { unavailable: "the connection to NATS is lost; the registry keeps trying", lost: true };
 
 export function startEventPlane(options: EventPlaneOptions): EventPlane {
@@ -40,7 +43,7 @@ class Plane implements EventPlane {
   readonly #options: EventPlaneOptions;
   readonly #stopping = new AbortController();
   readonly #running: Promise<unknown>;
-  #core: EventBus | Unavailable = { unavailable: "the registry is not connected to NATS yet" };
+  #core: EventBus | Unavailable = { unavailable: `the registry cannot connect to NATS yet; ${HINT}` };
   #callout: EventBus | Unavailable;
 
   constructor(options: EventPlaneOptions) {
@@ -89,8 +92,8 @@ class Plane implements EventPlane {
     const { signal } = this.#stopping;
     if (callout) {
       const bus = await connectEvents({ ...callout, name: "registry-callout", log, signal });
-      onCallout(bus);
       this.#callout = bus;
+      onCallout(bus);
       bus.onStatus(({ type }) => type === "connected" && onChange());
       onChange();
     }
@@ -114,10 +117,7 @@ class Plane implements EventPlane {
 
 function noCallout({ callout }: EventPlaneOptions): string {
   if (!callout) return "this registry was started without NATS, so there are no events; set MESH_NATS_URL";
-  return (
-    "the auth callout cannot connect to NATS yet; a server of your own needs the accounts that `mesh nats-config` prints, " +
-    "and the registry's log says what the server answers"
-  );
+  return `the auth callout cannot connect to NATS yet; ${HINT}`;
 }
 
 function connectedOr(bus: EventBus | Unavailable): EventBus | Unavailable {

@@ -16,7 +16,8 @@ export interface TestPlugin {
 
 /** A plugin that consumes reports and holds its lease. */
 export function holdPlugin(registry: TestRegistry, fields: Fields = {}): TestPlugin {
-  const announce = resolver({ address: "", manifest: { events: [{ class: "report", concurrency: 4 }] }, ...fields });
+  const sink: Fields = { address: "", manifest: { events: [{ class: "report", concurrency: 4 }] } };
+  const announce = resolver({ ...sink, ...fields } as Fields);
   const { name, instance } = announce;
   const accepted: Accepted[] = [];
   const notices: Notice[] = [];
