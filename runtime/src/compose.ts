@@ -15,6 +15,9 @@ import { createView, type RunningView } from "./view.ts";
 /** Version that core services announce. */
 export const CORE_VERSION = "0.1.0";
 
+// Heartbeats would tell it too, but only after a third of a lease.
+const READINESS_POLL_MS = 50;
+
 export interface ComposeOptions {
   /** Services of this process in the order in which they start; they stop in reverse. */
   readonly services: ReadonlyMap<string, CreateApp>;
@@ -53,16 +56,16 @@ export async function compose(options: ComposeOptions): Promise<Composition> {
     port: environment.port,
     drainMs: settings.drainMs,
   });
-  const leases: Lease[] = [];
+  const announced: Announced[] = [];
   for (const unit of units) {
     await unit.app.start();
-    leases.push(announce(unit, `${environment.host}:${server.port}`));
+    announced.push(announce(unit, `${environment.host}:${server.port}`));
   }
   return {
     address: server.address,
     port: server.port,
     apps: units.map((unit) => unit.app),
-    stop: () => stop({ units, leases, server, shared: process }),
+    stop: () => stop({ units, announced, server, shared: process }),
   };
 }
 
@@ -141,36 +144,55 @@ function createUnit({ name, createApp, shared, options }: UnitOptions): Unit {
   return { context, app };
 }
 
-/** Holds a core service's registration at "host:port", with its readiness as its health. */
-function announce({ app, context }: Unit, address: string): Lease {
+/** Holds a core service's registration at "host:port", with its readiness as its health: a change is told at once. */
+function announce({ app, context }: Unit, address: string): Announced {
   const { name, namespace, instance } = context.self;
-  return holdLease({
+  let told = app.readiness();
+  const lease = holdLease({
     transport: context.registry,
-    announce: () => ({
-      kind: Kind.CORE,
-      name,
-      namespace,
-      instance,
-      version: CORE_VERSION,
-      address,
-      contract: { min: 1, max: 1 },
-      ...app.readiness(),
-    }),
+    announce: () => {
+      told = app.readiness();
+      return {
+        kind: Kind.CORE,
+        name,
+        namespace,
+        instance,
+        version: CORE_VERSION,
+        address,
+        contract: { min: 1, max: 1 },
+        ...told,
+      };
+    },
     heartbeat: () => ({ ...app.readiness(), consumers: [] }),
     log: context.log,
   });
+  const look = setInterval(() => app.readiness().ready !== told.ready && lease.announceAgain(), READINESS_POLL_MS);
+  look.unref();
+  return {
+    lease,
+    async end() {
+      clearInterval(look);
+      await lease.drain("stopping");
+    },
+  };
+}
+
+interface Announced {
+  readonly lease: Lease;
+  /** Tells no more changes and gives notice; the lease itself is still to be closed. */
+  end(): Promise<void>;
 }
 
 interface Stopping {
   readonly units: readonly Unit[];
-  readonly leases: readonly Lease[];
+  readonly announced: readonly Announced[];
   readonly server: RunningServer;
   readonly shared: Shared;
 }
 
-async function stop({ units, leases, server, shared }: Stopping): Promise<void> {
-  await Promise.all(leases.map((lease) => lease.drain("stopping")));
-  for (const lease of leases) lease.close();
+async function stop({ units, announced, server, shared }: Stopping): Promise<void> {
+  await Promise.all(announced.map((each) => each.end()));
+  for (const { lease } of announced) lease.close();
   shared.view.stop();
   for (const unit of [...units].reverse()) await unit.app.stop();
   await server.stop();

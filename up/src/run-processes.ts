@@ -1,12 +1,11 @@
 import type { ChildProcess } from "node:child_process";
-import { createClient } from "@connectrpc/connect";
-import { Kind, Registry, State } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 import { createLog } from "@patchbay/runtime";
-import { createTokenSource, createTransport, pause, spawnTied } from "@patchbay/wire";
+import { pause, spawnTied } from "@patchbay/wire";
 import { type CoreService, coreServices } from "./core-services.ts";
 import type { LogFile } from "./log-file.ts";
 import type { RunningServices, RunServicesOptions } from "./run-services.ts";
 import { type Supervised, supervise } from "./supervise.ts";
+import { untilReady } from "./until-ready.ts";
 
 const readyWithinMs = 20_000;
 /** A service that stops gets this head start before the next in line is told. */
@@ -24,7 +23,7 @@ export async function runProcesses(options: RunServicesOptions): Promise<Running
   });
   const stop = (): Promise<void> => stopInReverse(supervised);
   try {
-    await untilReady(address, options);
+    await untilReady({ address, key: options.key, withinMs: readyWithinMs, signal: options.signal });
   } catch (error) {
     await stop();
     throw error;
@@ -61,26 +60,6 @@ function spawnService(service: CoreService, { options, address, file }: Spawning
   });
   for (const stream of [child.stdout, child.stderr]) stream?.setEncoding("utf8").on("data", (text) => file.write(text));
   return child;
-}
-
-/** Waits until each core service is Ready at the registry; too long is not fatal, since the supervisor goes on. */
-async function untilReady(address: string, { key, signal }: RunServicesOptions): Promise<void> {
-  const token = createTokenSource(key, { kind: "operator", namespace: "default", name: "up", instance: "up" });
-  const transport = createTransport({ address, token, deadlineMs: 1_000 });
-  const registry = createClient(Registry, transport);
-  const deadline = performance.now() + readyWithinMs;
-  try {
-    while (performance.now() < deadline && !signal.aborted) {
-      const answer = await registry.list({ kinds: [Kind.CORE] }).catch(() => undefined);
-      const ready = new Set(
-        answer?.registrations.filter((each) => each.state === State.READY).map((each) => each.announce?.name),
-      );
-      if (coreServices.every(({ name }) => ready.has(name))) return;
-      await pause(50, signal);
-    }
-  } finally {
-    transport.close();
-  }
 }
 
 /** The last one started goes first; nobody waits for a slow one longer than its turn. */

@@ -1,7 +1,7 @@
 import { compose } from "@patchbay/runtime";
-import { pause } from "@patchbay/wire";
 import { coreServices } from "./core-services.ts";
 import type { RunningServices, RunServicesOptions } from "./run-services.ts";
+import { untilReady } from "./until-ready.ts";
 
 const readyWithinMs = 10_000;
 
@@ -13,11 +13,7 @@ export async function runSingle(options: RunServicesOptions): Promise<RunningSer
   );
   const services = new Map(loaded);
   const composition = await compose({ services, environment, key, settings, logTo: options.openLog("mesh") });
-  const deadline = performance.now() + readyWithinMs;
-  // Not ready in time is not fatal: the mesh repairs itself, and `mesh check` says what is missing.
-  while (!composition.apps.every((app) => app.readiness().ready) && performance.now() < deadline && !signal.aborted) {
-    await pause(20, signal);
-  }
+  await untilReady({ address: composition.address, key, withinMs: readyWithinMs, signal });
   return {
     address: composition.address,
     services: coreServices.map(({ name }) => ({ name, pid: () => process.pid, restarts: () => 0 })),
