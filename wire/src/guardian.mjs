@@ -12,11 +12,12 @@ const pipeFd = Number(process.env.MESH_PARENT_PIPE);
 delete process.env.MESH_PARENT_PIPE;
 
 const FORWARDED = ["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGWINCH"];
-const child = spawn(command, args, { stdio: "inherit", detached: group });
 let ending = false;
 let killed = false;
 
+// Before the command is there, which may be quick to cause a signal.
 for (const signal of FORWARDED) process.on(signal, () => send(signal));
+const child = spawn(command, args, { stdio: "inherit", detached: group });
 child.once("error", cannotStart);
 child.once("exit", ended);
 const pipe = watchSupervisor();

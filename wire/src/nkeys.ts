@@ -80,7 +80,7 @@ function encode(bytes: Buffer): string {
   return bits > 0 ? text + ALPHABET[(value << (5 - bits)) & 31] : text;
 }
 
-// The bytes without their checksum; undefined when it or a letter is wrong.
+// The bytes without their checksum; undefined when it, a letter or the length is wrong.
 function decode(text: string): Buffer | undefined {
   const bytes: number[] = [];
   let bits = 0;
@@ -98,7 +98,8 @@ function decode(text: string): Buffer | undefined {
   const all = Buffer.from(bytes);
   if (all.length < 3) return undefined;
   const body = all.subarray(0, -2);
-  return all.readUInt16LE(all.length - 2) === crc16(body) ? body : undefined;
+  // Letters may carry bits that no byte takes, so only what encode() writes is right.
+  return all.readUInt16LE(all.length - 2) === crc16(body) && encode(body) === text ? body : undefined;
 }
 
 // Polynomial 0x1021, initial value 0.

@@ -90,7 +90,7 @@ function hold(address: string, options: Partial<LeaseOptions> = {}) {
   };
 }
 
-describe("a lease", () => {
+describe("a lease", { concurrency: true }, () => {
   test("announces first, then beats at the interval that the registry gave, and counts from 1", async () => {
     const registry = createRegistry();
     await using server = await serveH2c(registry.routes);

@@ -72,7 +72,7 @@ async function collect(bus: EventBus, stream: string, onMessage: (m: Delivery) =
   return { seen, problems, stop, ids: () => seen.map((m) => text(m.data)) };
 }
 
-describe("publishing", () => {
+describe("publishing", { concurrency: true }, () => {
   test("resolves with the place in the stream, and recognises an id that it has", async () => {
     const { publish } = await world();
     assert.deepEqual(await publish("one"), { seq: 1, duplicate: false });
@@ -158,7 +158,7 @@ describe("publishing", () => {
   });
 });
 
-describe("consuming", () => {
+describe("consuming", { concurrency: true }, () => {
   test("delivers what is published, and remembers what was acknowledged", async () => {
     const { bus, name, consumer, admin, publish } = await world();
     await ensureConsumer(admin, consumer);
@@ -292,7 +292,7 @@ describe("consuming", () => {
   });
 });
 
-describe("replaying", () => {
+describe("replaying", { concurrency: true }, () => {
   test("passes everything since a time, in order, and ends at what was last", async () => {
     const { bus, name, publish } = await world();
     for (let i = 0; i < 5; i++) await publish(`old${i}`);

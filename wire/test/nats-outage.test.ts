@@ -34,7 +34,7 @@ async function world() {
   };
 }
 
-describe("when nats-server is killed with -9 and comes back on the same port", () => {
+describe("when nats-server is killed with -9 and comes back on the same port", { concurrency: true }, () => {
   test("no acknowledged event is lost, none is stored twice, and no publisher notices", async () => {
     await using it = await world();
     const acknowledged: Promise<{ seq: number }>[] = [];

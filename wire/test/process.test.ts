@@ -12,7 +12,7 @@ const fixture = (name: string) => fileURLToPath(new URL(`./fixtures/${name}`, im
 const TIED_CHILD = fixture("tied-child.ts");
 const PARENT = fixture("tying-parent.ts");
 // Prints its process id, starts a grandchild and prints that too.
-const FAMILY = "echo $$; sleep 600 & echo $!; wait";
+const FAMILY = "echo $$; sleep 30 & echo $!; wait";
 
 const started: ChildProcess[] = [];
 after(() => {
@@ -56,7 +56,7 @@ async function exitOf(child: ChildProcess): Promise<[number | null, string | nul
   return [code, signal];
 }
 
-describe("a tied child", { concurrency: 3 }, () => {
+describe("a tied child", { concurrency: true }, () => {
   for (const signal of ["SIGKILL", "SIGTERM"] as const) {
     test(`ends when its parent is ended by ${signal}`, async () => {
       const parent = startParent("tied", process.execPath, TIED_CHILD);
@@ -90,7 +90,7 @@ describe("a tied child", { concurrency: 3 }, () => {
   });
 });
 
-describe("a guarded program", { concurrency: 3 }, () => {
+describe("a guarded program", { concurrency: true }, () => {
   test("ends with everything that it started when the parent is killed with -9", async () => {
     const parent = startParent("guarded", "sh", "-c", FAMILY);
     const pids = (await lines(parent, 2)).map(Number);
@@ -100,7 +100,7 @@ describe("a guarded program", { concurrency: 3 }, () => {
   });
 
   test("ends also when it ignores SIGTERM", async () => {
-    const parent = startParent("guarded", "sh", "-c", 'trap "" TERM; echo $$; while :; do sleep 1; done');
+    const parent = startParent("guarded", "sh", "-c", 'trap "" TERM; echo $$; for i in $(seq 30); do sleep 1; done');
     const [pid = ""] = await lines(parent, 1);
     parent.kill("SIGKILL");
     await eventually(async () => !(await processRunning(Number(pid))));
@@ -122,7 +122,9 @@ describe("a guarded program", { concurrency: 3 }, () => {
   });
 
   test("gets the signals that are sent to the guardian", async () => {
-    const child = guard('trap "echo hup" HUP; trap "exit 5" TERM; echo ready; while :; do sleep 0.05; done');
+    const child = guard(
+      'trap "echo hup" HUP; trap "exit 5" TERM; echo ready; for i in $(seq 600); do sleep 0.05; done',
+    );
     const output = reader(child);
     assert.equal((await output.next()).value, "ready");
     child.kill("SIGHUP");
@@ -141,14 +143,14 @@ describe("a guarded program", { concurrency: 3 }, () => {
   });
 
   test("leaves nothing of its group behind when it ends by itself", async () => {
-    const child = guard("sleep 600 & echo $!");
+    const child = guard("sleep 30 & echo $!");
     const [pid = ""] = await lines(child, 1);
     assert.deepEqual(await exitOf(child), [0, null]);
     await eventually(async () => !(await processRunning(Number(pid))));
   });
 
   test("shares the terminal's group when asked to, and still ends with the parent", async () => {
-    const child = guard("echo ready; exec sleep 600", { group: false });
+    const child = guard("echo ready; exec sleep 30", { group: false });
     await lines(child, 1);
     const pid = (await child.commandPid) ?? 0;
     child.kill("SIGINT");

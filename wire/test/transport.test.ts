@@ -155,7 +155,7 @@ describe("a transport", () => {
   });
 });
 
-describe("health", () => {
+describe("health", { concurrency: true }, () => {
   test("tells services that serve from those that do not, and from strangers", async () => {
     const statuses = new Map([
       ["", true],
