@@ -1,0 +1,74 @@
+import { create } from "@bufbuild/protobuf";
+import { Code, ConnectError, type HandlerContext } from "@connectrpc/connect";
+import {
+  type StatRequest,
+  StatRequestSchema,
+  type StatResponse,
+  type SubscribeRequest,
+} from "@patchbay/proto/mesh/telemetry/v1/telemetry_pb";
+import { requireKind } from "@patchbay/runtime";
+import { pause } from "@patchbay/wire";
+import type { Aggregate } from "../core/aggregate.ts";
+import type { Shares } from "../core/shares.ts";
+import { stat } from "../core/stat.ts";
+import { mergeResults } from "../core/stat-row.ts";
+import { LOCAL_ONLY_HEADER, type Peers, SHARES_HEADER } from "../sources/peers.ts";
+import { fromResponse, invalid, queryOf, toResponse } from "./stat-message.ts";
+
+/** Each costs a Stat a second. */
+const MAX_SUBSCRIBERS = 64;
+const LONGEST_INTERVAL_S = 60;
+
+export interface StatRpcOptions {
+  readonly aggregate: Aggregate;
+  readonly shares: Shares;
+  readonly peers: Peers;
+  /** The reports of before the start are not all read yet. */
+  replaying(): boolean;
+  now(): number;
+}
+
+/** Stat and Subscribe. */
+export function createStatRpc(options: StatRpcOptions) {
+  const { aggregate, shares, peers } = options;
+  let subscribers = 0;
+
+  const answerAlone = (request: StatRequest): StatResponse => {
+    const result = stat(aggregate, queryOf(request), options.now());
+    return toResponse(result, { partial: options.replaying(), missing: [] });
+  };
+  const answer = async (request: StatRequest): Promise<StatResponse> => {
+    const own = answerAlone(request);
+    const { answers, missing } = await peers.ask(request);
+    if (answers.length === 0 && missing.length === 0) return own;
+    const all = [own, ...answers];
+    const partial = missing.length > 0 || all.some((response) => response.partial);
+    return toResponse(mergeResults(all.map(fromResponse)), { partial, missing });
+  };
+  return {
+    async stat(request: StatRequest, context: HandlerContext): Promise<StatResponse> {
+      requireKind(context, "operator", "core");
+      context.responseHeader.set(SHARES_HEADER, shares.own().join(","));
+      if (context.requestHeader.has(LOCAL_ONLY_HEADER)) return answerAlone(request);
+      return await answer(request);
+    },
+    async *subscribe({ query, interval }: SubscribeRequest, context: HandlerContext): AsyncGenerator<StatResponse> {
+      requireKind(context, "operator", "core");
+      if (interval > LONGEST_INTERVAL_S) {
+        throw invalid(`interval is ${interval} s; intervals run from 1 to ${LONGEST_INTERVAL_S} seconds`);
+      }
+      if (subscribers >= MAX_SUBSCRIBERS) {
+        throw new ConnectError(`${MAX_SUBSCRIBERS} subscribers are the most that there may be`, Code.ResourceExhausted);
+      }
+      subscribers++;
+      try {
+        while (!context.signal.aborted) {
+          yield await answer(query ?? create(StatRequestSchema));
+          await pause((interval || 1) * 1_000, context.signal);
+        }
+      } finally {
+        subscribers--;
+      }
+    },
+  };
+}

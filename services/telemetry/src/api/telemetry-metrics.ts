@@ -1,0 +1,49 @@
+import { Counter, Gauge, type Registry } from "prom-client";
+import type { Aggregate } from "../core/aggregate.ts";
+import type { Presence } from "./presence.ts";
+
+/** The service's own metrics. */
+export interface TelemetryMetrics {
+  /** Reports by what became of them: applied, duplicate, refused, failed. */
+  readonly reports: Counter<"result">;
+}
+
+export interface MetricSources {
+  readonly aggregate: Aggregate;
+  readonly presence: Presence;
+  readonly replayed: () => number;
+}
+
+export function createTelemetryMetrics(
+  registry: Registry,
+  { aggregate, presence, replayed }: MetricSources,
+): TelemetryMetrics {
+  const registers = [registry];
+  const gauge = (name: string, help: string, value: () => number): Gauge =>
+    new Gauge({
+      name,
+      help,
+      registers,
+      collect() {
+        this.set(value());
+      },
+    });
+  gauge("telemetry_series", "Series held for /metrics.", () => aggregate.series.size);
+  gauge("telemetry_groups", "Groups held for windows.", () => aggregate.groups.size);
+  gauge("telemetry_labels", "Label values held.", () => aggregate.labels.size);
+  gauge(
+    "telemetry_overflowed_rows",
+    "Rows folded into overflow series since the start.",
+    () => aggregate.overflowedRows,
+  );
+  gauge("telemetry_report_streams", "Streams of reports that are open.", () => presence.sessions());
+  gauge("telemetry_replayed_reports", "Stored reports read at the start.", replayed);
+  return {
+    reports: new Counter({
+      name: "telemetry_reports_total",
+      help: "Reports received, by what became of them.",
+      labelNames: ["result"],
+      registers,
+    }),
+  };
+}

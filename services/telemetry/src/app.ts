@@ -1,0 +1,83 @@
+import type { ConnectRouter } from "@connectrpc/connect";
+import { Telemetry } from "@patchbay/proto/mesh/telemetry/v1/telemetry_pb";
+import type { App, AppContext, Readiness } from "@patchbay/runtime";
+import { pause } from "@patchbay/wire";
+import { createIngest } from "./api/ingest.ts";
+import { metricsText } from "./api/metrics-text.ts";
+import { createPresence } from "./api/presence.ts";
+import { createReportRpc } from "./api/report-rpc.ts";
+import { createReportStreams, REPORT_PATH } from "./api/report-stream.ts";
+import { createStatRpc } from "./api/stat-rpc.ts";
+import { createTelemetryMetrics } from "./api/telemetry-metrics.ts";
+import { Aggregate } from "./core/aggregate.ts";
+import { Exposition } from "./core/exposition.ts";
+import { Shares } from "./core/shares.ts";
+import { createEventStore } from "./sources/event-store.ts";
+import { createPeers } from "./sources/peers.ts";
+import { createReplay } from "./sources/replay.ts";
+
+const SWEEP_MS = 30_000;
+/** How long a replica that starts waits for the registry, to learn of other replicas before it counts their reports. */
+const REGISTRY_WAIT_MS = 3_000;
+/** Streams of reports end at a random time between once and twice this. */
+const STREAM_LIFE_MS = 1_800_000;
+
+/** Reports in; Prometheus, answers, subscriptions and events out. */
+export function createTelemetryApp(context: AppContext): App {
+  const { self, log, now } = context;
+  const aggregate = new Aggregate();
+  const exposition = new Exposition(aggregate);
+  const shares = new Shares(self.instance);
+  const store = createEventStore({ events: () => context.events(), replica: self.instance, log });
+  const replay = createReplay({ aggregate, shares, log, now });
+  const peers = createPeers({
+    service: self.name,
+    instance: self.instance,
+    shares,
+    registrations: (kind) => context.view.list(kind),
+    at: (address) => context.at(address),
+  });
+  const presence = createPresence(aggregate);
+  const metrics = createTelemetryMetrics(context.metrics, { aggregate, presence, replayed: () => replay.count() });
+  const { reports, problem } = store;
+  const ingest = createIngest({ aggregate, shares, metrics, reports, problem, now });
+  const streams = createReportStreams({ ingest, presence, streamLifeMs: () => STREAM_LIFE_MS * (1 + Math.random()) });
+  const statRpc = createStatRpc({ aggregate, shares, peers, replaying: () => !replay.done(), now });
+
+  const catchUp = async (): Promise<void> => {
+    await Promise.race([context.view.ready(), pause(REGISTRY_WAIT_MS)]);
+    const { bus } = await store.ready();
+    await peers.learnShares();
+    await replay.run(bus);
+  };
+  const sweep = (): void => {
+    aggregate.sweep(now());
+    presence.tick(now());
+    exposition.forget();
+  };
+  let sweeper: NodeJS.Timeout | undefined;
+  return {
+    name: self.name,
+    routes: (router: ConnectRouter) =>
+      router.service(Telemetry, { report: createReportRpc(ingest, presence), ...statRpc }),
+    streams: new Map([[REPORT_PATH, streams.handler]]),
+    async start() {
+      sweeper = setInterval(sweep, SWEEP_MS);
+      catchUp().catch((error: unknown) => log.debug({ error }, "stopped before the replay of reports"));
+    },
+    async stop() {
+      clearInterval(sweeper);
+      replay.stop();
+      store.stop();
+      await Promise.race([streams.drain(), pause(context.settings.drainMs)]);
+    },
+    readiness: () => readinessOf(store.problem(), replay.done() ? undefined : replay.count()),
+    metrics: () => metricsText(exposition),
+  };
+}
+
+function readinessOf(problem: string, replayed: number | undefined): Readiness {
+  if (problem !== "") return { ready: false, reason: problem };
+  if (replayed === undefined) return { ready: true, reason: "" };
+  return { ready: false, reason: `reading the last hour of reports; ${replayed} so far, more are taken meanwhile` };
+}

@@ -1,0 +1,132 @@
+import { AppliedReports } from "./applied-reports.ts";
+import { countInGroup, countInPage } from "./count-row.ts";
+import { GROUP_ROUTE, GROUP_SOURCE, GROUP_TARGET, GroupTable } from "./group-table.ts";
+import { LabelTable } from "./label-table.ts";
+import { type AggregateLimits, aggregateLimits } from "./limits.ts";
+import { Openings } from "./openings.ts";
+import { Placement } from "./placement.ts";
+import * as column from "./report-table.ts";
+import { FLOATS, INTS, type ReportTable } from "./report-table.ts";
+import { Room } from "./room.ts";
+import { SERIES_METHOD, SeriesTable } from "./series-table.ts";
+import { LONGEST_WINDOW_MS, Windows } from "./windows.ts";
+
+/** A group outlives the last page that names it: the longest window, and the coarsest slots around it. */
+const GROUP_LIFE_MS = LONGEST_WINDOW_MS + 300_000;
+/** Longest window that one report is believed to cover. */
+const LONGEST_REPORT_MS = 120_000;
+
+/** Everything that telemetry knows: what proxies reported in the last hour, and totals of what is still active. */
+export class Aggregate {
+  readonly labels = new LabelTable();
+  readonly groups = new GroupTable();
+  readonly series = new SeriesTable();
+  readonly windows = new Windows();
+  readonly #limits: AggregateLimits;
+  readonly #applied: AppliedReports;
+  readonly #openings = new Openings();
+  readonly #room: Room;
+  readonly #placement: Placement;
+  #sinceMs = Number.POSITIVE_INFINITY;
+
+  constructor(limits: Partial<AggregateLimits> = {}) {
+    this.#limits = { ...aggregateLimits, ...limits };
+    this.#applied = new AppliedReports({ maxBoots: this.#limits.maxBoots });
+    this.#room = new Room(this.#limits, this.groups, this.series);
+    this.#placement = new Placement({
+      labels: this.labels,
+      groups: this.groups,
+      series: this.series,
+      room: this.#room,
+    });
+  }
+
+  /** Begin of the earliest report, in ms; infinite before the first. */
+  get sinceMs(): number {
+    return this.#sinceMs;
+  }
+
+  /** Rows that were folded into overflow series. */
+  get overflowedRows(): number {
+    return this.#placement.overflowed;
+  }
+
+  /** Whether a report was applied. */
+  has(table: ReportTable): boolean {
+    return this.#applied.has(bootOf(table), table.sequence);
+  }
+
+  /**
+   * Counts a report, unless it was counted before; then false. It counts at the end of its own window, but never later
+   * than `arrivedMs`: a proxy's clock that runs ahead must not put it where no question looks.
+   */
+  apply(table: ReportTable, arrivedMs: number): boolean {
+    if (!this.#applied.add(bootOf(table), table.sequence, arrivedMs)) return false;
+    const timeMs = Math.min(table.endMs, arrivedMs);
+    const page = this.windows.page(timeMs);
+    this.#sinceMs = Math.min(this.#sinceMs, Math.max(table.startMs, timeMs - LONGEST_REPORT_MS));
+    this.#placement.begin(table);
+    for (let row = 0; row < table.rowCount; row++) {
+      const series = this.#placement.seriesOf(table, row);
+      const group = this.series.group(series);
+      this.series.usedAt[series] = arrivedMs;
+      this.groups.usedAt[group] = arrivedMs;
+      this.#addSeries(table, row, series);
+      countInGroup(this.groups, group, { table, row });
+      if (page) countInPage(page, group, { table, row });
+    }
+    return true;
+  }
+
+  /** Takes back the open connections of a proxy that is gone without having closed them. */
+  leave(boot: string): void {
+    this.#openings.leave(boot, (series, open) => {
+      this.series.open[series] = (this.series.open[series] ?? 0) - open;
+    });
+  }
+
+  /** Boot identities (see `bootOf`) that have open connections. */
+  bootsWithOpen(): Iterable<string> {
+    return this.#openings.boots();
+  }
+
+  /** Drops what is idle. Call it now and then; it costs a pass over all series. */
+  sweep(now: number): void {
+    this.windows.forget(now);
+    this.#applied.forget(now - GROUP_LIFE_MS);
+    this.#sinceMs = Math.max(this.#sinceMs, now - GROUP_LIFE_MS);
+    const { series, groups } = this;
+    const idle = now - this.#limits.idleSeriesMs;
+    series.remove((id) => (series.usedAt[id] ?? 0) < idle && series.open[id] === 0);
+    const used = new Set<number>();
+    for (let id = 0; id < series.bound; id++) if (series.has(id)) used.add(series.group(id));
+    groups.remove((id) => (groups.usedAt[id] ?? 0) < now - GROUP_LIFE_MS && !used.has(id));
+    this.#room.recount();
+    this.labels.retain(this.#usedLabels());
+  }
+
+  #addSeries(table: ReportTable, row: number, series: number): void {
+    const { counts, open } = this.series;
+    counts[series] = (counts[series] ?? 0) + (table.ints[row * INTS + column.COUNT] ?? 0);
+    const delta = table.floats[row * FLOATS + column.OPEN_DELTA] ?? 0;
+    if (delta === 0) return;
+    open[series] = (open[series] ?? 0) + delta;
+    this.#openings.add(bootOf(table), series, delta);
+  }
+
+  #usedLabels(): Set<number> {
+    const used = new Set<number>([...this.#placement.reserved(), ...this.#room.owners()]);
+    const { series, groups } = this;
+    for (let id = 0; id < series.bound; id++) if (series.has(id)) used.add(series.part(id, SERIES_METHOD));
+    for (let id = 0; id < groups.bound; id++) {
+      if (!groups.has(id)) continue;
+      for (const part of [GROUP_SOURCE, GROUP_TARGET, GROUP_ROUTE]) used.add(groups.part(id, part));
+    }
+    return used;
+  }
+}
+
+/** Who numbered a report: a boot id counts only together with the service that used it, which is proven. */
+export function bootOf(table: ReportTable): string {
+  return `${table.reporter}/${table.bootId}`;
+}

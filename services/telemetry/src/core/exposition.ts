@@ -1,0 +1,190 @@
+import { LATENCY_BOUNDS_MS } from "@patchbay/wire";
+import type { Aggregate } from "./aggregate.ts";
+import {
+  TOTAL_BUCKETS,
+  TOTAL_COUNT,
+  TOTAL_LATENCY_US,
+  TOTAL_REQUEST_BYTES,
+  TOTAL_RESPONSE_BYTES,
+  TOTAL_RETRIES,
+  TOTALS,
+} from "./group-table.ts";
+import { groupLabels, seriesLabels } from "./metric-labels.ts";
+
+/** Size of a piece of text in UTF-16 units: about what can be built without holding up the loop. */
+const CHUNK = 64 * 1024;
+
+interface Family {
+  readonly name: string;
+  readonly type: "counter" | "gauge" | "histogram";
+  readonly help: string;
+}
+
+const bucketNames = [...LATENCY_BOUNDS_MS.map(String), "+Inf"].map((le) => `,le="${le}"} `);
+
+/**
+ * Prometheus text (format 0.0.4) of everything in an aggregate, in pieces of about 64 KB, so that whoever sends it
+ * can let other work run in between. Series that appear or vanish meanwhile are in it or not.
+ *
+ * Label text is kept between calls for as long as an id is used; `forget` after a sweep, which gives ids out anew.
+ */
+export class Exposition {
+  readonly #aggregate: Aggregate;
+  readonly #ofGroup: (string | undefined)[] = [];
+  readonly #ofSeries: (string | undefined)[] = [];
+
+  constructor(aggregate: Aggregate) {
+    this.#aggregate = aggregate;
+  }
+
+  /** Drops the kept label text. */
+  forget(): void {
+    this.#ofGroup.length = 0;
+    this.#ofSeries.length = 0;
+  }
+
+  *chunks(): Iterable<string> {
+    let chunk = "";
+    for (const piece of this.#pieces()) {
+      chunk += piece;
+      if (chunk.length < CHUNK) continue;
+      yield chunk;
+      chunk = "";
+    }
+    if (chunk !== "") yield chunk;
+  }
+
+  *#pieces(): Iterable<string> {
+    yield* this.#groupCounter(
+      { name: "request_total", type: "counter", help: "Total count of HTTP requests." },
+      TOTAL_COUNT,
+    );
+    yield* this.#responses();
+    yield* this.#histogram(
+      {
+        name: "response_latency_ms",
+        type: "histogram",
+        help: "Time from a request's head to the end of its response.",
+      },
+      false,
+    );
+    yield* this.#groupCounter(
+      { name: "request_retries_total", type: "counter", help: "Requests that needed more than one try." },
+      TOTAL_RETRIES,
+    );
+    yield* this.#groupCounter(
+      { name: "request_bytes_total", type: "counter", help: "Bytes of request bodies." },
+      TOTAL_REQUEST_BYTES,
+    );
+    yield* this.#groupCounter(
+      { name: "response_bytes_total", type: "counter", help: "Bytes of response bodies." },
+      TOTAL_RESPONSE_BYTES,
+    );
+    yield* this.#tcp();
+  }
+
+  *#tcp(): Iterable<string> {
+    const { series } = this.#aggregate;
+    const count = (id: number): number => series.counts[id] ?? 0;
+    const open = (id: number): number => Math.max(0, series.open[id] ?? 0);
+    yield* this.#connections(
+      { name: "tcp_open_total", type: "counter", help: "Opaque connections opened." },
+      (id) => count(id) + open(id),
+    );
+    yield* this.#connections({ name: "tcp_close_total", type: "counter", help: "Opaque connections closed." }, count);
+    yield* this.#connections(
+      { name: "tcp_open_connections", type: "gauge", help: "Opaque connections open now." },
+      open,
+    );
+    yield* this.#tcpBytes({ name: "tcp_read_bytes_total", type: "counter", help: "Bytes read from the peer." }, "read");
+    yield* this.#tcpBytes(
+      { name: "tcp_write_bytes_total", type: "counter", help: "Bytes written to the peer." },
+      "written",
+    );
+    yield* this.#histogram(
+      { name: "tcp_connection_duration_ms", type: "histogram", help: "How long opaque connections were open." },
+      true,
+    );
+  }
+
+  *#groupCounter(family: Family, column: number): Iterable<string> {
+    yield head(family);
+    for (const group of this.#groups(false)) {
+      yield `${family.name}{${this.#groupText(group)}} ${this.#aggregate.groups.totals[group * TOTALS + column] ?? 0}\n`;
+    }
+  }
+
+  /** The peer of an outbound proxy is the destination, of an inbound one the client. */
+  *#tcpBytes(family: Family, way: "read" | "written"): Iterable<string> {
+    const { groups } = this.#aggregate;
+    yield head(family);
+    for (const group of this.#groups(true)) {
+      const outbound = groups.outbound(group);
+      const column = outbound === (way === "read") ? TOTAL_RESPONSE_BYTES : TOTAL_REQUEST_BYTES;
+      const peer = outbound ? "dst" : "src";
+      yield `${family.name}{${this.#groupText(group)},peer="${peer}"} ${groups.totals[group * TOTALS + column] ?? 0}\n`;
+    }
+  }
+
+  *#responses(): Iterable<string> {
+    yield head({
+      name: "response_total",
+      type: "counter",
+      help: "Total count of HTTP responses, and of requests without one.",
+    });
+    for (const id of this.#series(false)) {
+      yield `response_total{${this.#seriesText(id)}} ${this.#aggregate.series.counts[id] ?? 0}\n`;
+    }
+  }
+
+  *#connections(family: Family, value: (id: number) => number): Iterable<string> {
+    yield head(family);
+    for (const id of this.#series(true)) yield `${family.name}{${this.#seriesText(id)}} ${value(id)}\n`;
+  }
+
+  *#histogram(family: Family, opaque: boolean): Iterable<string> {
+    yield head(family);
+    for (const group of this.#groups(opaque)) yield this.#histogramOf(family.name, group);
+  }
+
+  #histogramOf(name: string, group: number): string {
+    const { totals } = this.#aggregate.groups;
+    const labels = this.#groupText(group);
+    const bucketOf = `${name}_bucket{${labels}`;
+    const from = group * TOTALS + TOTAL_BUCKETS;
+    let text = "";
+    let below = 0;
+    for (let bucket = 0; bucket < bucketNames.length; bucket++) {
+      below += totals[from + bucket] ?? 0;
+      text += `${bucketOf}${bucketNames[bucket]}${below}\n`;
+    }
+    const sum = (totals[group * TOTALS + TOTAL_LATENCY_US] ?? 0) / 1_000;
+    return `${text}${name}_sum{${labels}} ${sum}\n${name}_count{${labels}} ${below}\n`;
+  }
+
+  *#groups(opaque: boolean): Iterable<number> {
+    const { groups } = this.#aggregate;
+    for (let id = 0; id < groups.bound; id++) if (groups.has(id) && groups.opaque(id) === opaque) yield id;
+  }
+
+  *#series(opaque: boolean): Iterable<number> {
+    const { groups, series } = this.#aggregate;
+    for (let id = 0; id < series.bound; id++)
+      if (series.has(id) && groups.opaque(series.group(id)) === opaque) yield id;
+  }
+
+  #groupText(group: number): string {
+    const { groups, labels } = this.#aggregate;
+    this.#ofGroup[group] ??= groupLabels(groups, labels, group);
+    return this.#ofGroup[group] ?? "";
+  }
+
+  #seriesText(id: number): string {
+    this.#ofSeries[id] ??= seriesLabels(this.#aggregate, id);
+    return this.#ofSeries[id] ?? "";
+  }
+}
+
+function head({ name, type, help }: Family): string {
+  return `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n`;
+}

@@ -1,0 +1,179 @@
+import {
+  GROUP_FLAGS,
+  GROUP_ROUTE,
+  GROUP_SOURCE,
+  GROUP_TARGET,
+  type GroupTable,
+  OPAQUE_FLAG,
+  OUTBOUND_FLAG,
+} from "./group-table.ts";
+import type { LabelTable } from "./label-table.ts";
+import { OVERFLOW, shortName, UNKNOWN } from "./names.ts";
+import * as column from "./report-table.ts";
+import { INTS, type ReportTable } from "./report-table.ts";
+import type { Room } from "./room.ts";
+import { packResult, SERIES_GROUP, SERIES_METHOD, SERIES_RESULT, type SeriesTable } from "./series-table.ts";
+
+const ABSENT = -1;
+const OUTBOUND = 1;
+
+export interface PlacementOptions {
+  readonly labels: LabelTable;
+  readonly groups: GroupTable;
+  readonly series: SeriesTable;
+  readonly room: Room;
+}
+
+/**
+ * Finds the series that a row counts in, and makes it when there is room. Without room for the source the row goes to
+ * the source's overflow series, and without room for that to the mesh's, of which there are less than a hundred.
+ */
+export class Placement {
+  /** Rows that went to an overflow series. */
+  overflowed = 0;
+  readonly #labels: LabelTable;
+  readonly #groups: GroupTable;
+  readonly #series: SeriesTable;
+  readonly #room: Room;
+  /** Label ids of fixed names. */
+  readonly #overflow: number;
+  readonly #unknown: number;
+  #table: ReportTable | undefined;
+  /** Label id of each string of the report at hand. */
+  #ids = new Int32Array(64);
+  /** Label id of the reporter, who owns what is made for it. */
+  #owner = 0;
+
+  constructor({ labels, groups, series, room }: PlacementOptions) {
+    this.#labels = labels;
+    this.#groups = groups;
+    this.#series = series;
+    this.#room = room;
+    this.#overflow = labels.addText(OVERFLOW);
+    this.#unknown = labels.addText(UNKNOWN);
+  }
+
+  /** Begins with another report. */
+  begin(table: ReportTable): void {
+    this.#table = table;
+    if (this.#ids.length < table.stringCount) this.#ids = new Int32Array(table.stringCount * 2);
+    this.#ids[0] = 0;
+    for (let index = 1; index < table.stringCount; index++) {
+      const from = table.stringSpans[index * 2] ?? 0;
+      this.#ids[index] = this.#labels.find(table.bytes, from, table.stringSpans[index * 2 + 1] ?? 0);
+    }
+    this.#owner = this.#labels.addText(table.reporter);
+  }
+
+  /** The series of a row of the report at hand. */
+  seriesOf(table: ReportTable, row: number): number {
+    const { ints } = table;
+    const from = row * INTS;
+    const { key } = this.#groups;
+    key[GROUP_FLAGS] = flagsOf(ints, from);
+    key[GROUP_SOURCE] = this.#ids[ints[from + column.SOURCE] ?? 0] ?? ABSENT;
+    key[GROUP_TARGET] = this.#ids[ints[from + column.TARGET] ?? 0] ?? ABSENT;
+    key[GROUP_ROUTE] = this.#ids[ints[from + column.ROUTE] ?? 0] ?? ABSENT;
+    // A label that nobody had before is -1, and in no key.
+    const group = this.#groups.find();
+    const method = this.#ids[ints[from + column.METHOD] ?? 0] ?? ABSENT;
+    const result = resultOf(ints, from);
+    const known = group === ABSENT ? ABSENT : this.#findSeries(group, method, result);
+    if (known !== ABSENT) return known;
+    const made = this.#make(from, group, result);
+    return made === ABSENT ? this.#foldedSeries(from) : made;
+  }
+
+  /** Label ids that are in use without being in a key. */
+  *reserved(): Iterable<number> {
+    yield this.#overflow;
+    yield this.#unknown;
+  }
+
+  #findSeries(group: number, method: number, result: number): number {
+    const { key } = this.#series;
+    key[SERIES_GROUP] = group;
+    key[SERIES_METHOD] = method;
+    key[SERIES_RESULT] = result;
+    return this.#series.find();
+  }
+
+  /** Makes the row's own series. Asks for room first, because labels cost memory too. */
+  #make(from: number, knownGroup: number, result: number): number {
+    if (!this.#room.forSeries(this.#owner)) return ABSENT;
+    if (knownGroup === ABSENT && !this.#room.forGroup(this.#owner)) return ABSENT;
+    const method = this.#label(from + column.METHOD);
+    const { key } = this.#groups;
+    key[GROUP_SOURCE] = this.#label(from + column.SOURCE);
+    key[GROUP_TARGET] = this.#label(from + column.TARGET);
+    key[GROUP_ROUTE] = this.#label(from + column.ROUTE);
+    return this.#findOrMake(method, result);
+  }
+
+  /** The label id at a place in the report's rows, new if need be. */
+  #label(at: number): number {
+    const table = this.#table;
+    const index = table?.ints[at] ?? 0;
+    const known = this.#ids[index] ?? 0;
+    if (known !== ABSENT || !table) return known;
+    const id = this.#labels.add(table.bytes, table.stringSpans[index * 2] ?? 0, table.stringSpans[index * 2 + 1] ?? 0);
+    this.#ids[index] = id;
+    return id;
+  }
+
+  /** The series of the groups' key, a method and a result. */
+  #findOrMake(method: number, result: number): number {
+    let group = this.#groups.find();
+    if (group === ABSENT) {
+      group = this.#groups.create(this.#owner);
+      this.#room.madeGroup(this.#owner);
+    }
+    const known = this.#findSeries(group, method, result);
+    if (known !== ABSENT) return known;
+    this.#room.madeSeries(this.#owner);
+    return this.#series.create(this.#owner);
+  }
+
+  /** An overflow series: the reporter's own, or the mesh's when that one is new and there is no room for it either. */
+  #foldedSeries(from: number): number {
+    this.overflowed++;
+    const ints = this.#table?.ints ?? new Uint32Array(INTS);
+    const result = foldedResult(ints, from);
+    this.#foldKey(from, this.#labels.addText(shortName(this.#labels.text(this.#owner))));
+    const group = this.#groups.find();
+    const known = group === ABSENT ? ABSENT : this.#findSeries(group, 0, result);
+    if (known !== ABSENT) return known;
+    if (!this.#room.forOverflow()) this.#foldKey(from, this.#overflow);
+    return this.#findOrMake(0, result);
+  }
+
+  /** Keeps of the key what sums need: the direction, and whether the source is known. */
+  #foldKey(from: number, reporter: number): void {
+    const ints = this.#table?.ints ?? new Uint32Array(INTS);
+    const { key } = this.#groups;
+    const outbound = ints[from + column.DIRECTION] === OUTBOUND;
+    const unknown = this.#ids[ints[from + column.SOURCE] ?? 0] === this.#unknown;
+    key[GROUP_FLAGS] = flagsOf(ints, from);
+    key[GROUP_SOURCE] = outbound ? reporter : unknown ? this.#unknown : this.#overflow;
+    key[GROUP_TARGET] = outbound ? this.#overflow : reporter;
+    key[GROUP_ROUTE] = this.#overflow;
+  }
+}
+
+function flagsOf(ints: Uint32Array, from: number): number {
+  return (
+    (ints[from + column.DIRECTION] === OUTBOUND ? OUTBOUND_FLAG : 0) |
+    (ints[from + column.OPAQUE] === 1 ? OPAQUE_FLAG : 0)
+  );
+}
+
+function resultOf(ints: Uint32Array, from: number): number {
+  const flags = (ints[from + column.TLS] ?? 0) | ((ints[from + column.FAILURE] ?? 0) << 1);
+  return packResult(ints[from + column.STATUS] ?? 0, ints[from + column.GRPC_STATUS] ?? 0, flags);
+}
+
+/** Of the status its class remains. */
+function foldedResult(ints: Uint32Array, from: number): number {
+  const status = ints[from + column.STATUS] ?? 0;
+  return packResult(status - (status % 100), 0, (ints[from + column.FAILURE] ?? 0) << 1);
+}

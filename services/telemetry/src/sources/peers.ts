@@ -1,0 +1,95 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import { createClient, type Transport } from "@connectrpc/connect";
+import { Kind, type Registration, State } from "@patchbay/proto/mesh/registry/v1/registry_pb";
+import {
+  type StatRequest,
+  type StatRequestSchema,
+  type StatResponse,
+  Telemetry,
+} from "@patchbay/proto/mesh/telemetry/v1/telemetry_pb";
+import type { Shares } from "../core/shares.ts";
+
+/** Request header: answer for yourself, do not ask other replicas. */
+export const LOCAL_ONLY_HEADER = "mesh-local-only";
+/** Response header: the replica itself, then those whose reports it counts too. */
+export const SHARES_HEADER = "mesh-shares";
+
+const DEADLINE_MS = 1_000;
+
+export interface PeersOptions {
+  readonly service: string;
+  readonly instance: string;
+  readonly shares: Shares;
+  registrations(kind: Kind): readonly Registration[];
+  at(address: string): Transport;
+}
+
+export interface PeerAnswers {
+  readonly answers: readonly StatResponse[];
+  /** Instances that did not answer within the deadline. */
+  readonly missing: readonly string[];
+}
+
+export interface Peers {
+  /** Asks all other replicas for what they alone count. */
+  ask(request: StatRequest): Promise<PeerAnswers>;
+  /** Learns from all other replicas what they count, so that it is left to them. */
+  learnShares(): Promise<void>;
+}
+
+type Question = MessageInitShape<typeof StatRequestSchema>;
+
+interface Peer {
+  readonly instance: string;
+  readonly address: string;
+}
+
+/** The other replicas of telemetry, as the registry knows them. */
+export function createPeers(options: PeersOptions): Peers {
+  const askAll = async (request: Question): Promise<PeerAnswers> => {
+    const missing: string[] = [];
+    const answers = await Promise.all(
+      others(options).map(async (peer) => {
+        try {
+          return await askOne(options, peer, request);
+        } catch {
+          missing.push(peer.instance);
+          return undefined;
+        }
+      }),
+    );
+    return { answers: answers.filter((answer) => answer !== undefined), missing };
+  };
+  return {
+    ask: ({ window, groupBy, source, target, route }) => askAll({ window, groupBy, source, target, route }),
+    async learnShares() {
+      // The shortest question: what counts is the answer's header.
+      await askAll({ window: 1 });
+    },
+  };
+}
+
+/** Undefined when somebody else has taken the place of the replica that was there. */
+async function askOne(options: PeersOptions, peer: Peer, request: Question): Promise<StatResponse | undefined> {
+  let counted: readonly string[] = [];
+  const client = createClient(Telemetry, options.at(`http://${peer.address}`));
+  const answer = await client.stat(request, {
+    headers: { [LOCAL_ONLY_HEADER]: "1" },
+    timeoutMs: DEADLINE_MS,
+    onHeader: (headers) => {
+      counted = (headers.get(SHARES_HEADER) ?? "").split(",");
+    },
+  });
+  if (counted[0] !== peer.instance) return undefined;
+  options.shares.leaveTo(counted);
+  return answer;
+}
+
+/** Living replicas but this one and those whose reports it has adopted. */
+function others({ service, instance, shares, registrations }: PeersOptions): Peer[] {
+  return registrations(Kind.CORE).flatMap(({ announce, state }) => {
+    if (!announce || announce.name !== service || state === State.GONE || announce.address === "") return [];
+    if (announce.instance === instance || shares.has(announce.instance)) return [];
+    return [{ instance: announce.instance, address: announce.address }];
+  });
+}

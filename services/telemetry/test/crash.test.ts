@@ -1,0 +1,120 @@
+import assert from "node:assert/strict";
+import type { ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { createClient } from "@connectrpc/connect";
+import { GroupBy, type StatRow, Telemetry } from "@patchbay/proto/mesh/telemetry/v1/telemetry_pb";
+import { connectEvents, noLog, STREAMS, spawnTied } from "@patchbay/wire";
+import { eventually, freePort, startNats } from "@patchbay/wire/testing";
+import { createTestProxy, type TestProxy } from "./support/proxy.ts";
+import { aReport, aRow, encode } from "./support/reports.ts";
+import { createStream, token, transportTo } from "./support/telemetry.ts";
+
+const fixture = fileURLToPath(new URL("fixtures/telemetry-process.ts", import.meta.url));
+
+interface Child {
+  kill(): Promise<void>;
+}
+
+async function startChild(natsUrl: string, port: number, instance: string): Promise<Child> {
+  const child: ChildProcess = spawnTied(process.execPath, [fixture, natsUrl, String(port), instance], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  assert.ok(child.stdout);
+  await once(child.stdout, "data");
+  return {
+    async kill() {
+      const ended = once(child, "exit");
+      child.kill("SIGKILL");
+      await ended;
+    },
+  };
+}
+
+/** Sends a report every few milliseconds until told to stop; returns what it counted itself. */
+async function generate(proxies: readonly TestProxy[], signal: AbortSignal) {
+  const totals = { reports: 0, requests: 0, failures: 0, bytes: 0 };
+  for (let sequence = 1; !signal.aborted; sequence++) {
+    proxies.forEach((proxy, index) => {
+      const count = 1 + ((sequence * 7 + index) % 50);
+      const rows = [
+        {
+          ...aRow,
+          target: "users",
+          route: `GET /${sequence % 5}`,
+          count,
+          requestBytes: count * 3,
+          latency: [3, count],
+        },
+        { ...aRow, target: "users", status: 500, failure: true, count: 1, requestBytes: 3, latency: [9, 1] },
+      ];
+      const endMs = Date.now();
+      const report = { ...aReport, bootId: `proxy-${index}`, sequence, startMs: endMs - 10, endMs, rows };
+      proxy.send(sequence, encode(report));
+      totals.reports += 1;
+      totals.requests += count + 1;
+      totals.failures += 1;
+      totals.bytes += (count + 1) * 3;
+    });
+    await delay(5);
+  }
+  return totals;
+}
+
+async function ask(address: string): Promise<StatRow | undefined> {
+  const transport = transportTo(address, token("operator"));
+  try {
+    const answer = await createClient(Telemetry, transport).stat({ window: 3_600, groupBy: GroupBy.TARGET });
+    return answer.partial ? undefined : answer.rows[0];
+  } finally {
+    transport.close();
+  }
+}
+
+async function storedReports(natsUrl: string): Promise<number> {
+  const bus = await connectEvents({ servers: natsUrl, name: "counter", log: noLog });
+  const { state } = await bus.admin().streams.info(STREAMS.report);
+  await bus.close();
+  return state.messages;
+}
+
+test("kill -9 of telemetry and of NATS, again and again under load, loses no report and counts none twice", async () => {
+  await using nats = await startNats();
+  await createStream(nats.url);
+  const port = await freePort();
+  const address = `http://127.0.0.1:${port}`;
+  let telemetry = await startChild(nats.url, port, "life-0");
+  await using one = createTestProxy(address);
+  await using two = createTestProxy(address);
+  const stop = new AbortController();
+  const generator = generate([one, two], stop.signal);
+  for (let life = 1; life <= 3; life++) {
+    await delay(250);
+    await telemetry.kill();
+    if (life === 2) await nats.kill();
+    if (life === 2) await nats.restart();
+    telemetry = await startChild(nats.url, port, `life-${life}`);
+  }
+  await delay(200);
+  await nats.kill();
+  await nats.restart();
+  await delay(200);
+  stop.abort();
+  const totals = await generator;
+  await eventually(() => one.waiting() + two.waiting() === 0, 15_000);
+  assert.ok(totals.reports > 300, String(totals.reports));
+
+  // The one that saw the end, and one that knows everything from the stream alone.
+  await eventually(async () => Number((await ask(address))?.requests) === totals.requests);
+  await telemetry.kill();
+  telemetry = await startChild(nats.url, port, "reader");
+  const row = await eventually(() => ask(address));
+  assert.deepEqual(
+    { requests: Number(row.requests), failures: Number(row.failures), bytes: Number(row.requestBytes) },
+    { requests: totals.requests, failures: totals.failures, bytes: totals.bytes },
+  );
+  assert.equal(await storedReports(nats.url), totals.reports);
+  await telemetry.kill();
+});
