@@ -46,7 +46,8 @@ export class NatsSide {
   readonly #options: NatsSideOptions;
   #plane: EventPlane | undefined;
   #mirror: Mirror | undefined;
-  #tickedAt = 0;
+  #tickedAt: number;
+  readonly #startedAt: number;
 
   constructor(options: NatsSideOptions) {
     const { context, access, directory, now, tickMs, tokenLifeMs } = options;
@@ -54,6 +55,7 @@ export class NatsSide {
     const mono = (): number => now().mono;
     this.#options = options;
     this.#tickedAt = mono();
+    this.#startedAt = mono();
     this.credentials = createCredentials({
       key,
       servers: access?.servers ?? [],
@@ -111,10 +113,11 @@ export class NatsSide {
       .catch((error: unknown) => context.log.debug({ error }, "a dead replica's traces stay"));
   }
 
-  /** Why there is no NATS; empty when there is. */
+  /** Why there is no NATS; empty when there is, or when it is too early to say. */
   problem(): string {
     const core = this.#plane?.core() ?? starting;
-    return "unavailable" in core ? core.unavailable : "";
+    const early = this.#options.now().mono - this.#startedAt < SPEAK_AFTER_MS;
+    return "unavailable" in core && !early ? core.unavailable : "";
   }
 
   #bus(): EventBus | undefined {
@@ -150,5 +153,8 @@ export class NatsSide {
     startCallout({ bus, issuer: readSeed(access.keys.issuer.seed), prover, accessOf, onRefused, log: context.log });
   }
 }
+
+/** Connecting takes a moment at every start. */
+const SPEAK_AFTER_MS = 2_000;
 
 const starting: Unavailable = { unavailable: `the ${REGISTRY} is starting` };

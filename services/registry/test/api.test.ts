@@ -220,11 +220,13 @@ describe("a plugin's configuration", () => {
         `apiVersion: patchbay.dev/v1alpha1\nkind: MeshPlugin\nmetadata: { name: hosts }\nspec: { config: ${config} }\n`,
       );
     const configSchema = { type: "object", properties: { table: { type: "object" } }, required: ["table"] };
+    await file("{ table: wrong }");
     const plugin = holdPlugin(registry, { manifest: { configSchema } });
-    const { grant } = await plugin.lease.accepted();
-    assert.deepEqual(grant?.config, {});
     await eventually(async () =>
-      assert.match((await find(registry, "plugin/default/hosts/one")).reason, /required property 'table'/),
+      assert.match(
+        (await find(registry, "plugin/default/hosts/one")).reason,
+        /spec\.config of its MeshPlugin does not fit: config\.table must be object/,
+      ),
     );
     await file("{ table: { users: here } }");
     await eventually(() => assert.deepEqual(plugin.accepted.at(-1)?.grant?.config, { table: { users: "here" } }));

@@ -43,7 +43,7 @@ export interface Condition {
  * - the core took it out of use: QUARANTINED
  * - its stream broke, its lease is kept as stale, or it missed heartbeats for a lease: DEGRADED
  * - its configuration does not fit its schema: DEGRADED
- * - its hook address does not answer, or it says that it is not ready: STARTING until it was ready once, then DEGRADED
+ * - it says that it is not ready, or its hook address does not answer: STARTING until it was ready once, then DEGRADED
  * - all its deliveries fail: DEGRADED
  * - else READY
  */
@@ -77,9 +77,9 @@ function liveness({ stream, lease, leaseText }: Facts): Condition | undefined {
 function shortcomings(facts: Facts): Condition | undefined {
   const notYet = facts.everReady ? State.DEGRADED : State.STARTING;
   if (facts.configProblem) return degraded(facts.configProblem);
+  if (!facts.ready) return { state: notYet, reason: facts.reason || "says that it is not ready" };
   if (facts.hook === "unknown") return { state: notYet, reason: "its hook address has not answered yet" };
   if (facts.hook === "fails") return { state: notYet, reason: `its hook address does not answer: ${facts.hookReason}` };
-  if (!facts.ready) return { state: notYet, reason: facts.reason || "says that it is not ready" };
   return facts.deliveryProblem ? degraded(facts.deliveryProblem) : undefined;
 }
 

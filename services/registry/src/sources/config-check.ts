@@ -10,25 +10,26 @@ export interface CheckedConfig {
   readonly problem: string;
 }
 
-/** Says where the configuration of a plugin belongs. */
-const WHERE = "put it into spec.config of a MeshPlugin resource of that name";
-
 const options = { allErrors: true, strict: false, useDefaults: true, validateFormats: false, logger: false } as const;
 
-/** Checks a configuration against the schema of the plugin's manifest. The given one is not changed. */
+/**
+ * Checks a configuration against the schema of the plugin's manifest. The given one is not changed. Without one there is nothing to
+ * check: the plugin may have its own for that case, and says itself when it has not.
+ */
 export function checkConfig(schema: JsonObject | undefined, given: JsonObject | undefined): CheckedConfig {
-  const config = structuredClone(given ?? {});
+  if (!given) return { config: {}, problem: "" };
+  const config = structuredClone(given);
   if (!schema) {
     const names = Object.keys(config).join(", ");
-    return { config, problem: names ? `it takes no configuration, but spec.config has ${names}` : "" };
+    return {
+      config,
+      problem: names ? `it takes no configuration, but spec.config of its MeshPlugin has ${names}` : "",
+    };
   }
   try {
     const validate = compile(schema);
     if (validate(config)) return { config, problem: "" };
-    return {
-      config,
-      problem: `its configuration does not fit: ${describe(validate.errors ?? [])}${given ? "" : `; ${WHERE}`}`,
-    };
+    return { config, problem: `spec.config of its MeshPlugin does not fit: ${describe(validate.errors ?? [])}` };
   } catch (error) {
     return { config, problem: `the schema of its configuration cannot be used: ${errorMessage(error)}` };
   }
