@@ -123,7 +123,7 @@ describe("a subject", () => {
   });
 
   test("lies in the stream of its class", () => {
-    const [prefix = ""] = STREAM_SUBJECTS[STREAMS.report];
+    const [prefix] = STREAM_SUBJECTS[STREAMS.report];
     assert.ok(reportSubject("default", "web").startsWith(prefix.slice(0, -1)));
     assert.equal(reportSubject("default", ""), "mesh.event.report.standard.default.-");
     assert.equal(pluginSubject("a"), "mesh.event.plugin.a");

@@ -54,7 +54,7 @@ describe("a token", () => {
   test("is refused when any character of it is changed", () => {
     const token = mintToken(key, claims);
     fc.assert(
-      fc.property(fc.nat(token.length - 1), fc.constantFrom(..."Az09-_.="), (at, letter) => {
+      fc.property(fc.nat(token.length - 1), fc.constantFrom("A", "z", "0", "-", "_", ".", "="), (at, letter) => {
         const changed = token.slice(0, at) + letter + token.slice(at + 1);
         fc.pre(changed !== token);
         // The last character of a base64url part has bits that mean nothing; such a token is the same token.

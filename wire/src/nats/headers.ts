@@ -11,7 +11,8 @@ export function headerMap(headers: MsgHdrs | undefined): ReadonlyMap<string, str
 /** Headers of an event with its id for deduplication. Throws when a name or value cannot be a header. */
 export function eventHeaders(id: string, values: Readonly<Record<string, string>> | undefined): MsgHdrs {
   const headers = createHeaders();
-  headers.set("Nats-Msg-Id", id);
-  if (values !== undefined) for (const name in values) headers.set(name, values[name] ?? "");
+  // Not set(), which looks for the name first: each name comes once.
+  headers.append("Nats-Msg-Id", id);
+  if (values !== undefined) for (const name in values) headers.append(name, values[name] ?? "");
   return headers;
 }

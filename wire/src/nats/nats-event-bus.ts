@@ -44,8 +44,8 @@ export class NatsEventBus implements EventBus {
     void this.#watch();
   }
 
-  async publish(event: OutgoingEvent): Promise<Published> {
-    if (this.#closing.signal.aborted) throw new EventBusError("closed", "the event bus was closed");
+  publish(event: OutgoingEvent): Promise<Published> {
+    if (this.#closing.signal.aborted) return Promise.reject(new EventBusError("closed", "the event bus was closed"));
     // Made when first needed: plugins that only consume need no inbox for acknowledgements.
     this.#publisher ??= new Publisher(this.#nc, this.#options.inboxPrefix, this.#options.limits);
     return this.#publisher.publish(event);

@@ -8,26 +8,29 @@ export type PubAckResult = Published | EventBusError | "unavailable";
 // does not tell: a full stream has 503 as well.
 const TEMPORARY: readonly unknown[] = [10008, 10009, 10118];
 
+interface PubAck {
+  seq?: unknown;
+  duplicate?: unknown;
+  error?: { err_code?: unknown; description?: unknown };
+}
+
 /** Reads the JSON of a PubAck (nats-io/nats-architecture-and-design, ADR-1). */
 export function parsePubAck(data: Uint8Array): PubAckResult {
-  const answer = parseJson(data);
-  const { seq, duplicate, error } = answer ?? {};
+  const { seq, duplicate, error } = parseJson(data);
   // First, because a refusal carries a sequence too: 0.
-  if (typeof error === "object" && error !== null) return refused({ ...error });
+  if (error) {
+    if (TEMPORARY.includes(error.err_code)) return "unavailable";
+    return new EventBusError("stream", `JetStream refused the event: ${String(error.description)}`);
+  }
   if (typeof seq === "number" && seq > 0) return { seq, duplicate: duplicate === true };
   return new EventBusError("stream", "JetStream answered with something that is not a PubAck");
 }
 
-function refused(error: { err_code?: unknown; description?: unknown }): PubAckResult {
-  if (TEMPORARY.includes(error.err_code)) return "unavailable";
-  return new EventBusError("stream", `JetStream refused the event: ${String(error.description)}`);
-}
-
-function parseJson(data: Uint8Array): Record<string, unknown> | undefined {
+function parseJson(data: Uint8Array): PubAck {
   try {
     const value: unknown = JSON.parse(Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString());
-    return typeof value === "object" && value !== null ? { ...value } : undefined;
+    return typeof value === "object" && value !== null ? value : {};
   } catch {
-    return undefined;
+    return {};
   }
 }
