@@ -1,0 +1,13 @@
+// The demo application as a process of its own: its programs, and a sidecar for each. Ends with the process that started it.
+import { demoServices } from "@patchbay/demo";
+import { readEnvironment, untilTold } from "@patchbay/runtime";
+import { runFleet } from "@patchbay/up";
+import { exitWithParent } from "@patchbay/wire";
+
+exitWithParent();
+const told = untilTold();
+const { registry = "", stateDir } = readEnvironment();
+const fleet = await runFleet({ programs: demoServices, registry, stateDir, env: process.env });
+await told;
+await fleet.stop();
+process.exit(0);

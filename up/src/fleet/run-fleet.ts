@@ -1,0 +1,80 @@
+import { createLog } from "@patchbay/runtime";
+import { type Log, pause, readDevelopmentKey } from "@patchbay/wire";
+import { layout } from "../layout.ts";
+import { type LogFile, openLogFile } from "../log-file.ts";
+import { type Member, startMember } from "./member.ts";
+
+/** A Node program that takes its port from PORT and calls others by their names. */
+export interface FleetProgram {
+  /** The service's name, or that of a program which only calls. */
+  readonly name: string;
+  /** Arguments for node. */
+  readonly command: readonly string[];
+  /** False: it only calls others. */
+  readonly serves: boolean;
+  /** Path that answers 2xx when it is ready. Default: it is ready when its port accepts. */
+  readonly health?: string;
+}
+
+export interface FleetOptions {
+  readonly programs: readonly FleetProgram[];
+  /** "http://host:port" of the registry. */
+  readonly registry: string;
+  readonly stateDir: string;
+  readonly env: NodeJS.ProcessEnv;
+}
+
+/** Programs that run in the mesh, each behind a sidecar of its own. */
+export interface Fleet {
+  /** Those that only call end first, then the others, then the sidecars with their last reports. At most 2 s. */
+  stop(): Promise<void>;
+}
+
+const serversReadyMs = 10_000;
+const callersEndMs = 400;
+const programsEndMs = 400;
+
+/**
+ * Starts each program as a process and a sidecar for it. The sidecars share this process: a dozen of them as processes
+ * would take most of a laptop's first seconds, and nothing else would be different.
+ */
+export async function runFleet(options: FleetOptions): Promise<Fleet> {
+  const paths = layout(options.stateDir);
+  const key = await readDevelopmentKey(paths.dir);
+  const file = openLogFile({ dir: paths.logs, name: "demo" });
+  const start = (programs: readonly FleetProgram[]): Promise<Member[]> =>
+    Promise.all(
+      programs.map((program) => {
+        const log = createLog({ name: `sidecar/${program.name}`, destination: file });
+        return startMember({ program, options, key, log, output: outputOf(program.name, file) });
+      }),
+    );
+  const servers = await start(options.programs.filter(({ serves }) => serves));
+  // A caller that comes before those whom it calls would only count failures.
+  await Promise.race([Promise.all(servers.map((member) => member.ready)), pause(serversReadyMs)]);
+  const callers = await start(options.programs.filter(({ serves }) => !serves));
+  return { stop: () => stopFleet([...servers, ...callers], file) };
+}
+
+/** What a program prints, as log lines under its name. */
+function outputOf(name: string, file: LogFile): (text: string) => void {
+  const log: Log = createLog({ name, destination: file });
+  return (text) => {
+    for (const line of text.split("\n").filter(Boolean)) log.info({}, line);
+  };
+}
+
+async function stopFleet(members: readonly Member[], file: LogFile): Promise<void> {
+  const endOf = (some: readonly Member[], ms: number): Promise<unknown> =>
+    Promise.race([Promise.all(some.map((member) => member.stopProgram(ms))), pause(ms + 200)]);
+  await endOf(
+    members.filter(({ program }) => !program.serves),
+    callersEndMs,
+  );
+  await endOf(
+    members.filter(({ program }) => program.serves),
+    programsEndMs,
+  );
+  await Promise.race([Promise.all(members.map((member) => member.stopSidecar())), pause(1_000)]);
+  file.close();
+}
