@@ -4,6 +4,7 @@ import {
   type ClientSessionRequestOptions,
   connect,
   constants,
+  type Http2Session,
   type OutgoingHttpHeaders,
 } from "node:http2";
 import { Code, ConnectError } from "@connectrpc/connect";
@@ -32,7 +33,7 @@ export class Http2Connection {
   readonly #keepAlive: KeepAlive;
   // What ends each session, opening or open.
   readonly #sessions = new Map<ClientHttp2Session, (reason: ConnectError) => void>();
-  readonly #heardAt = new WeakMap<ClientHttp2Session, number>();
+  readonly #heardAt = new WeakMap<Http2Session, number>();
   readonly #streams = new WeakMap<ClientHttp2Session, number>();
   #current: Promise<ClientHttp2Session> | undefined;
   #closed = false;
@@ -63,7 +64,7 @@ export class Http2Connection {
 
   /** Bytes arrived, so the other side lives. */
   notifyResponseByteRead(stream: ClientHttp2Stream): void {
-    if (stream.session) this.#heardAt.set(stream.session as ClientHttp2Session, performance.now());
+    if (stream.session) this.#heardAt.set(stream.session, performance.now());
   }
 
   get closed(): boolean {

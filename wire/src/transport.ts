@@ -41,7 +41,7 @@ export function createTransport(options: TransportOptions): ClosableTransport {
     sessionManager: connection,
     acceptCompression: [],
     readMaxBytes: READ_MAX_BYTES,
-    interceptors: [explain(() => connection.closed), bearer(options.token)],
+    interceptors: [explain(() => connection.closed), again, bearer(options.token)],
   });
   const deadlineMs = options.deadlineMs ?? DEADLINE_MS;
   return {
@@ -58,24 +58,30 @@ function bearer(token: () => string): Interceptor {
   };
 }
 
+// A server that is about to end refuses what it has not looked at (RFC 9113 §8.7), so it may be sent again, over a new
+// connection.
+const again: Interceptor = (next) => async (request) => {
+  try {
+    return await next(request);
+  } catch (error) {
+    const known = ConnectError.from(error);
+    const unseen = !known.isWireError && known.message.includes("REFUSED_STREAM");
+    if (request.stream || request.signal.aborted || !unseen) throw error;
+    return next(request);
+  }
+};
+
 // A lost connection shows as one of these, depending on how Node noticed (INVALID_ARGUMENT: a message or the end of the
 // stream is missing). To a caller it is UNAVAILABLE.
 const LOST: readonly Code[] = [Code.Canceled, Code.Aborted, Code.Internal, Code.Unknown, Code.InvalidArgument];
 
-const explain =
-  (closed: () => boolean): Interceptor =>
-  (next) =>
-  async (request) => {
+function explain(closed: () => boolean): Interceptor {
+  return (next) => async (request) => {
     const lost = (error: unknown) => {
       const known = ConnectError.from(error);
       if (known.isWireError || request.signal.aborted || closed() || !LOST.includes(known.code)) return known;
-      return new ConnectError(
-        `the connection was lost: ${known.rawMessage}`,
-        Code.Unavailable,
-        undefined,
-        undefined,
-        known,
-      );
+      const reason = `the connection was lost: ${known.rawMessage}`;
+      return new ConnectError(reason, Code.Unavailable, undefined, undefined, known);
     };
     try {
       const response = await next(request);
@@ -84,6 +90,7 @@ const explain =
       throw lost(error);
     }
   };
+}
 
 async function* explained(response: StreamResponse, lost: (error: unknown) => ConnectError) {
   try {

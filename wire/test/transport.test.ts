@@ -99,6 +99,26 @@ describe("a transport", () => {
     assert.equal((await it.client.check({})).status, Status.SERVING);
   });
 
+  test("moves to a new connection when the server asks it to, and finishes what it began", async () => {
+    let serving = true;
+    await using server = await serveH2c((router) => healthRoutes(router, () => new Map([["", serving]])));
+    using it = connect(server.address);
+    const stream = it.client.watch({})[Symbol.asyncIterator]();
+    await stream.next();
+    server.goAway();
+    for (let i = 0; i < 20; i++) assert.equal((await it.client.check({})).status, Status.SERVING);
+    serving = false;
+    assert.equal((await stream.next()).value?.status, Status.NOT_SERVING);
+    await stream.return?.();
+  });
+
+  test("carries hundreds of calls at once over one connection", async () => {
+    await using server = await serveH2c(healthy);
+    using it = connect(server.address);
+    const answers = await Promise.all(Array.from({ length: 300 }, () => it.client.check({}, { timeoutMs: 30_000 })));
+    assert.ok(answers.every((answer) => answer.status === Status.SERVING));
+  });
+
   test("says UNAVAILABLE when nobody listens", async () => {
     using it = connect(`127.0.0.1:${await freePort()}`);
     await assert.rejects(it.client.check({}), failsWith(Code.Unavailable));

@@ -7,6 +7,8 @@ export interface TestServer extends AsyncDisposable {
   readonly port: number;
   /** "http://127.0.0.1:port". */
   readonly address: string;
+  /** Asks every client to leave when it has done what it began, and goes on listening. */
+  goAway(): void;
   /** Ends every connection and stops listening. */
   stop(): Promise<void>;
 }
@@ -30,5 +32,13 @@ export async function serveH2c(routes: (router: ConnectRouter) => void, port = 0
     for (const session of sessions) session.destroy();
     await closed;
   };
-  return { port: address.port, address: `http://127.0.0.1:${address.port}`, stop, [Symbol.asyncDispose]: stop };
+  return {
+    port: address.port,
+    address: `http://127.0.0.1:${address.port}`,
+    goAway: () => {
+      for (const session of sessions) session.goaway();
+    },
+    stop,
+    [Symbol.asyncDispose]: stop,
+  };
 }
