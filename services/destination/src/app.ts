@@ -1,3 +1,4 @@
+import { Kind } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 import type { App, AppContext } from "@patchbay/runtime";
 import { hookToken } from "@patchbay/wire";
 import { createQuota } from "./api/quota.ts";
@@ -76,9 +77,10 @@ function createSources(context: AppContext, { watches, metrics }: Parts): Source
       void view.ready().then(() => {
         seen = true;
       });
+      const ports = rememberPorts(context);
       const workloads = createWorkloads({ view, settings });
       const statics = await watchStaticServices({ dir: context.resourcesDir, settings, log });
-      const fixed: readonly Link[] = [workloads, statics, createDnsLink(context)];
+      const fixed: readonly Link[] = [workloads, statics, createDnsLink(context, ports)];
       const plugins = watchPluginLinks({
         view,
         staleForMs: settings.staleForMs,
@@ -88,7 +90,7 @@ function createSources(context: AppContext, { watches, metrics }: Parts): Source
         coalesceMs: settings.coalesceMs,
         hookToken: ({ hookToken: given, announce }) =>
           given || hookToken(key, announce?.name ?? "", announce?.instance ?? ""),
-        controlPlanePorts: () => context.controlPlanePorts(),
+        controlPlanePorts: ports,
         now,
         onViolation: (link, rule) => metrics.violations.inc({ link, rule }),
         onChange: (links) => watches.setLinks([...fixed, ...links]),
@@ -102,11 +104,23 @@ function createSources(context: AppContext, { watches, metrics }: Parts): Source
   };
 }
 
+/** Asked for every answer of every plugin, and collected from all registrations: so only once for each change of a core service. */
+function rememberPorts({ view, controlPlanePorts }: AppContext): () => ReadonlySet<number> {
+  let ports: ReadonlySet<number> | undefined;
+  view.subscribe(({ changed, removed }) => {
+    if (removed.length > 0 || changed.some(({ announce }) => announce?.kind === Kind.CORE)) ports = undefined;
+  });
+  return () => {
+    ports ??= controlPlanePorts();
+    return ports;
+  };
+}
+
 const DNS_TIMEOUT_MS = 1_000;
 const DNS_TTL = { minTtlMs: 5_000, maxTtlMs: 300_000 };
 
-function createDnsLink(context: AppContext): Link {
-  const { resolveDeadlineMs, staleForMs } = context.settings;
+function createDnsLink({ settings }: AppContext, controlPlanePorts: () => ReadonlySet<number>): Link {
+  const { resolveDeadlineMs, staleForMs } = settings;
   return createDns({
     lookup: createDnsLookup({ timeoutMs: DNS_TIMEOUT_MS, defaultTtlMs: DNS_TTL.minTtlMs }),
     deadlineMs: resolveDeadlineMs,
@@ -114,7 +128,7 @@ function createDnsLink(context: AppContext): Link {
     ...DNS_TTL,
     forbids(address, port) {
       const loopback = address.startsWith("127.") || address === "::1";
-      return loopback && context.controlPlanePorts().has(port) ? "the control plane's own" : undefined;
+      return loopback && controlPlanePorts().has(port) ? "the control plane's own" : undefined;
     },
   });
 }

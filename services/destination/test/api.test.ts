@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { Agent } from "node:http";
 import { connect } from "node:http2";
 import { describe, it } from "node:test";
 import { create, toBinary } from "@bufbuild/protobuf";
@@ -20,6 +21,9 @@ const auth =
     return next(request);
   };
 
+/** One that no variable of the environment sends to a proxy. */
+const agent = new Agent();
+
 const ways: Readonly<Record<string, (mesh: RunningDestination) => Transport>> = {
   "in the same process": (mesh) => mesh.local,
   "by Connect over HTTP/2": (mesh) => createTransport({ address: mesh.address, token: () => mesh.token() }),
@@ -27,12 +31,18 @@ const ways: Readonly<Record<string, (mesh: RunningDestination) => Transport>> = 
     createConnectTransport({
       baseUrl: mesh.address,
       httpVersion: "1.1",
+      nodeOptions: { agent },
       useBinaryFormat: false,
       interceptors: [auth(mesh)],
     }),
   "by gRPC": (mesh) => createGrpcTransport({ baseUrl: mesh.address, interceptors: [auth(mesh)] }),
   "by gRPC-Web": (mesh) =>
-    createGrpcWebTransport({ baseUrl: mesh.address, httpVersion: "1.1", interceptors: [auth(mesh)] }),
+    createGrpcWebTransport({
+      baseUrl: mesh.address,
+      httpVersion: "1.1",
+      nodeOptions: { agent },
+      interceptors: [auth(mesh)],
+    }),
 };
 
 for (const [how, transportOf] of Object.entries(ways)) {

@@ -56,6 +56,21 @@ describe("a resolver plugin", () => {
     assert.deepEqual(custom.tokens, ["Bearer secret of custom"]);
   });
 
+  it("is called directly although the environment names a proxy", async () => {
+    const before = process.env.http_proxy;
+    process.env.http_proxy = "http://127.0.0.1:1";
+    try {
+      await using custom = await startCountingPlugin();
+      custom.answer(endpointsOf(9001));
+      await using mesh = await startDestination({ registrations: [plugin({ address: custom.address })] });
+      await using users = watch(mesh.client, "users");
+      await users.until("endpoints 9001 by plugin/custom");
+    } finally {
+      if (before === undefined) delete process.env.http_proxy;
+      else process.env.http_proxy = before;
+    }
+  });
+
   it("that depends on the context is asked once for each context, and the others hold their own answer", async () => {
     await using custom = await startCountingPlugin();
     custom.answer(({ context }) => endpointsOf(context?.zone === "a" ? 9001 : 9002));
@@ -158,6 +173,30 @@ describe("a resolver plugin", () => {
     mesh.registry(picture([plugin({ ...init, state: State.DRAINING })]));
     await users.until("endpoints 7001 by workloads");
     assert.deepEqual(users.messages.map(said), ["endpoints 9001 by plugin/custom", "endpoints 7001 by workloads"]);
+  });
+
+  it("falls through at once when it drains, also when an earlier one of its instances crashed", async () => {
+    await using custom = await startCountingPlugin();
+    custom.answer(endpointsOf(9001));
+    const crashed = plugin({
+      instance: "crashed",
+      address: "127.0.0.1:1",
+      state: State.GONE,
+      reason: "the lease of 5 s ended",
+      history: [State.STARTING, State.READY, State.GONE],
+      startedAt: 1_000,
+    });
+    const init = { address: custom.address, hook: { order: 50 } };
+    await using mesh = await startDestination({ registrations: [proxy(), crashed], settings: { staleForMs: 60_000 } });
+    await using users = watch(mesh.client, "users");
+    await users.until("endpoints 7001 by workloads");
+    const list = async () => (await mesh.client.listLinks({})).links.map(({ name }) => name);
+    assert.ok((await list()).includes("plugin/custom"), "a plugin that crashed is still a link");
+    mesh.registry(picture([plugin(init)]));
+    await users.until("endpoints 9001 by plugin/custom");
+    mesh.registry(picture([plugin({ ...init, state: State.DRAINING })]));
+    await users.until("endpoints 7001 by workloads");
+    assert.ok(!(await list()).includes("plugin/custom"));
   });
 
   it("with several instances moves to another before a break counts", async () => {

@@ -9,6 +9,8 @@ import { detailOf, effectOf, whyOf } from "./why.ts";
 export const MAX_DEPTH = 16;
 /** Authorities that one evaluation may be led to, so that splits of splits cannot grow without end. */
 export const MAX_LED = 256;
+/** What a result says of a link that broke. Each new try may fail in other words: those are for Explain, not for every proxy. */
+const NO_ANSWER = "does not answer";
 /** The sum of weights after nested splits: shares are kept to a millionth. */
 const SHARE_UNIT = 1_000_000;
 
@@ -178,12 +180,9 @@ function conclude(walk: Walk, place: Place, decision: Decision): void {
     case "endpoints":
       return endpointsLeaf(walk, { ...place, stale }, { ...decision, answer });
     case "empty":
-      return leaf(
-        "empty",
-        `${link.name}: ${answer.detail ?? `${place.authority.shortHost} exists and nobody serves it`}`,
-      );
+      return leaf("empty", answer.detail ?? `${place.authority.shortHost} exists and nobody serves it`);
     case "failed":
-      return leaf("failed", `${link.name}: ${answer.message}`);
+      return leaf("failed", weighed.fault ? NO_ANSWER : answer.message);
     case "rewrite":
       return lead(
         walk,
@@ -236,7 +235,7 @@ function lead(walk: Walk, place: Place, leading: Leading): void {
   const fail = (at: Place, reason: string): void => {
     if (!split || targets.length === 1) Object.assign(step, { effect: "stop", why: reason });
     const base = { place: at, authority: at.authority.key, link: link.name, stale: at.stale };
-    walk.leaves.push({ ...base, outcome: "failed", endpoints: [], reason: `${link.name}: ${reason}` });
+    walk.leaves.push({ ...base, outcome: "failed", endpoints: [], reason });
   };
   if (walk.led + targets.length > MAX_LED) {
     Object.assign(step, { effect: "stop" });
@@ -257,7 +256,7 @@ function lead(walk: Walk, place: Place, leading: Leading): void {
 /** No link decided. Only who asked for a name itself may go to it as to any other host; who was led to it must not. */
 function nobody(place: Place, passedOver: readonly Heard[]): Leaf {
   const remarks = passedOver
-    .map(({ link, weighed }) => ({ link: link.name, text: detailOf(weighed.answer) }))
+    .map(({ link, weighed }) => ({ link: link.name, text: weighed.fault ? NO_ANSWER : detailOf(weighed.answer) }))
     .filter(({ text }) => text !== "")
     .map(({ link, text }) => `${link}: ${text}`);
   const reason = [`no link knows ${place.authority.shortHost}`, ...remarks].join("; ");

@@ -122,5 +122,15 @@ function listen(call: ClientReadableStream<Buffer>, events: StreamEvents, restMs
 
 function streamError(error: ServiceError): string {
   const code = Object.entries(status).find(([, value]) => value === error.code)?.[0] ?? "UNKNOWN";
-  return `${code}: ${error.details || errorMessage(error)}`.slice(0, 512);
+  return `${code}: ${decodeDetails(error.details) || errorMessage(error)}`.slice(0, 512);
+}
+
+/** Connect servers encode every reserved character of a message, and grpc-js decodes only some of them. */
+function decodeDetails(details: string): string {
+  try {
+    return decodeURIComponent(details);
+  } catch {
+    // A percent sign of the message's own.
+    return details;
+  }
 }

@@ -77,8 +77,11 @@ export function createPluginLink(options: PluginLinkOptions, grant: ResolverGran
     status: () => statusOf([...instances.values()]),
     ask,
     update(registrations, next) {
-      granted = next;
-      spec = specOf(options, granted, limits);
+      // A new spec means that everything is evaluated anew, so it is made only when it differs.
+      if (!sameGrant(granted, next)) {
+        granted = next;
+        spec = specOf(options, granted, limits);
+      }
       if (!updateInstances(instances, registrations, options)) return;
       for (const question of questions) question.instancesChanged();
     },
@@ -87,6 +90,11 @@ export function createPluginLink(options: PluginLinkOptions, grant: ResolverGran
       for (const instance of instances.values()) instance.close();
     },
   };
+}
+
+/** Plain data on both sides. */
+function sameGrant(a: ResolverGrant, b: ResolverGrant): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
 }
 
 function specOf({ name, staleForMs }: PluginLinkOptions, grant: ResolverGrant, limits: () => Limits): LinkSpec {
@@ -147,10 +155,11 @@ function updateInstances(
   return changed;
 }
 
+/** Instances that are gone for good are of interest only while nobody has taken their place. */
 function statusOf(instances: readonly PluginInstance[]): { ready: boolean; reason: string } {
-  const ready = instances.filter(({ use }) => use === "ready");
-  const others = instances
-    .filter(({ use }) => use !== "ready")
-    .map(({ id, use, reason }) => `${id} is ${use}${reason ? `: ${reason}` : ""}`);
-  return { ready: ready.length > 0, reason: others.join("; ") };
+  const ready = instances.some(({ use }) => use === "ready");
+  const others = instances.filter(({ use }) => use !== "ready" && !(ready && (use === "broken" || use === "left")));
+  const texts = others.slice(0, 3).map(({ id, use, reason }) => `${id} is ${use}${reason ? `: ${reason}` : ""}`);
+  const more = others.length > 3 ? [`${others.length - 3} more`] : [];
+  return { ready, reason: [...texts, ...more].join("; ") };
 }

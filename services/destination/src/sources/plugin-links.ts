@@ -1,5 +1,7 @@
-import { Kind, type Registration } from "@patchbay/proto/mesh/registry/v1/registry_pb";
+import { timestampMs } from "@bufbuild/protobuf/wkt";
+import { Kind, type Registration, State } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 import type { RegistryView } from "@patchbay/runtime";
+import type { LinkSpec } from "../core/link.ts";
 import { type ResolverGrant, resolverGrant, type Use, useOf } from "./plugin-hook.ts";
 import { createPluginLink, type PluginLink, type PluginLinkOptions } from "./plugin-link.ts";
 
@@ -7,7 +9,7 @@ export interface PluginLinksOptions extends Omit<PluginLinkOptions, "name"> {
   readonly view: RegistryView;
   /** For hooks that are granted none of their own. */
   readonly deadlineMs: number;
-  /** The links there are, after each change of them or of what they are granted. */
+  /** The links there are, at first and after each change of them or of what they are granted. */
   onChange(links: readonly PluginLink[]): void;
 }
 
@@ -23,10 +25,14 @@ const keepsLink: ReadonlySet<Use> = new Set<Use>([...inChain, "starting"]);
 /** One link per plugin that is granted the hook "resolve", as the registry knows them. */
 export function watchPluginLinks(options: PluginLinksOptions): PluginLinks {
   const links = new Map<string, PluginLink>();
+  let told: readonly LinkSpec[] | undefined;
   const refresh = (): void => {
     const plugins = groupByPlugin(options.view.list(Kind.PLUGIN));
     for (const name of links.keys()) if (!plugins.has(name)) remove(links, name);
     for (const [name, registrations] of plugins) refreshOne({ links, options, name }, registrations);
+    const specs = [...links.values()].map(({ spec }) => spec);
+    if (told && specs.length === told.length && specs.every((spec, index) => spec === told?.[index])) return;
+    told = specs;
     options.onChange([...links.values()]);
   };
   const unsubscribe = options.view.subscribe(({ changed, removed }) => {
@@ -67,10 +73,21 @@ function refreshOne({ links, options, name }: One, registrations: readonly Regis
   const known = links.get(name);
   const wanted = known ? keepsLink : inChain;
   const grant = grantOf(registrations, options.deadlineMs);
-  if (!grant || !registrations.some((one) => wanted.has(useOf(one)))) return remove(links, name);
+  const counting = registrations.filter((one) => wanted.has(useOf(one)) && !isReplaced(one, registrations));
+  if (!grant || counting.length === 0) return remove(links, name);
   const link = known ?? createPluginLink({ ...options, name }, grant);
   links.set(name, link);
   link.update(registrations, grant);
+}
+
+/** Gone, and another one was started since: what became of that one is what counts. */
+function isReplaced(registration: Registration, all: readonly Registration[]): boolean {
+  return registration.state === State.GONE && all.some((other) => startedAt(other) > startedAt(registration));
+}
+
+function startedAt({ history, since }: Registration): number {
+  const first = history[0]?.at ?? since;
+  return first ? timestampMs(first) : 0;
 }
 
 /** What the newest instance that is in use is granted. */

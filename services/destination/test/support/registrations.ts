@@ -1,5 +1,5 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
-import { timestampNow } from "@bufbuild/protobuf/wkt";
+import { timestampFromMs, timestampNow } from "@bufbuild/protobuf/wkt";
 import { FailurePolicy, type HookSchema } from "@patchbay/proto/mesh/registry/v1/plugin_pb";
 import {
   Kind,
@@ -51,6 +51,8 @@ export interface PluginInit {
   readonly state?: State;
   readonly reason?: string;
   readonly history?: readonly State[];
+  /** Milliseconds since the epoch. */
+  readonly startedAt?: number;
   readonly hook?: MessageInitShape<typeof HookSchema>;
   readonly allowedNetworks?: readonly string[];
 }
@@ -63,7 +65,10 @@ export function plugin(init: PluginInit): Registration {
     announce: { kind: Kind.PLUGIN, name, namespace: "default", instance, address },
     state: init.state ?? State.READY,
     reason: init.reason ?? "",
-    history: (init.history ?? [State.STARTING, State.READY]).map((state) => ({ state })),
+    history: (init.history ?? [State.STARTING, State.READY]).map((state, index) => ({
+      state,
+      at: timestampFromMs((init.startedAt ?? Date.now()) + index),
+    })),
     since: timestampNow(),
     hookToken: `secret of ${name}`,
     grant: {
