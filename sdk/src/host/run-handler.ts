@@ -1,4 +1,4 @@
-import { withDeadline } from "@patchbay/wire";
+import { withDeadline } from "@patchbay/wire/deadline";
 import { placeOfFunction } from "../mistakes/function-place.ts";
 import { describeThrown, PluginMistake } from "../mistakes/mistake.ts";
 import { isPermanent, isRetry } from "../model/errors.ts";

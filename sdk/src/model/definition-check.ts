@@ -75,7 +75,7 @@ function* checkResolve(resolve: unknown): Generator<string> {
 }
 
 /** DNS label that begins with a letter. */
-export function isPluginName(name: unknown): name is string {
+export function isPluginName(name: unknown): boolean {
   return typeof name === "string" && /^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$/.test(name);
 }
 

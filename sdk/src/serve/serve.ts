@@ -1,49 +1,12 @@
-import { createLocalHost } from "../host/local-host.ts";
-import { describeThrown } from "../mistakes/mistake.ts";
-import { placeInStack } from "../mistakes/place.ts";
-import { parseDuration } from "../model/duration.ts";
-import type { Log } from "../public/log.ts";
 import type { Plugin } from "../public/plugin.ts";
 import type { Served, ServeOptions } from "../public/serve.ts";
-import { createLogObserver, createOncePer } from "./log-observer.ts";
-import { createLog } from "./logs.ts";
-import { openAccess } from "./mesh-access.ts";
-import { type ServedHost, serveHost } from "./serve-host.ts";
-import { stopOnSignals } from "./stop-on-signals.ts";
 
 /**
  * Serves a plugin: hooks on a free port, health, reflection and `/metrics` there too; announces it to the mesh and keeps it
  * announced for ever; reads its events. Rejects when the plugin is none, or its port cannot be had.
  */
 export async function serve(plugin: Plugin, options: ServeOptions = {}): Promise<Served> {
-  const log = options.log ?? createLog(plugin.name);
-  const host = createLocalHost(plugin, log);
-  const env = process.env;
-  const access = await openAccess({ name: plugin.name, registry: options.registry, token: options.token, env });
-  const served = await serveHost({
-    host,
-    access,
-    bind: { host: options.host ?? env.MESH_HOST ?? "127.0.0.1", port: options.port ?? (Number(env.MESH_PORT) || 0) },
-    config: options.config,
-    drainMs: parseDuration(options.drain ?? "10s", "drain"),
-    log,
-    observer: createLogObserver(log),
-  });
-  reportFloating(served, log);
-  log.info(`serving ${plugin.name} ${plugin.version}`, { address: served.address, instance: served.instance });
-  if (options.signals ?? true) stopOnSignals({ stop: (reason) => served.stop(reason), log });
-  return served;
-}
-
-/** A promise of the author's that nobody awaited must not end the process, nor go unseen. */
-function reportFloating(served: ServedHost, log: Log): void {
-  const once = createOncePer(10_000);
-  const report = (thrown: unknown) => {
-    const place = thrown instanceof Error ? placeInStack(thrown.stack) : undefined;
-    const { message } = describeThrown("a promise that nobody awaited", thrown, place);
-    served.metrics.floating();
-    if (once(message)) log.error(`${message} Is an \`await\` missing?`);
-  };
-  process.on("unhandledRejection", report);
-  void served.stopped.then(() => process.off("unhandledRejection", report));
+  // Loaded when it is wanted: tests, and the code that `mesh-sdk dev` reloads, do without gRPC and NATS.
+  const { servePlugin } = await import("./serve-plugin.ts");
+  return servePlugin(plugin, options);
 }

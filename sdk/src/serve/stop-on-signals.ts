@@ -7,12 +7,17 @@ export interface StopOptions {
 
 const signals = ["SIGTERM", "SIGINT", "SIGHUP"] as const;
 
-/** Drains and exits with 0 on the first signal; the second one ends at once. */
+/** A terminal's Ctrl-C reaches a process itself and by its parent: signals so close together are one. */
+const sameSignalMs = 500;
+
+/** Drains and exits with 0 on the first signal; a later one ends at once. */
 export function stopOnSignals({ stop, log }: StopOptions): void {
-  let stopping = false;
+  let stoppingSince: number | undefined;
   const onSignal = (signal: NodeJS.Signals) => {
-    if (stopping) process.exit(130);
-    stopping = true;
+    const now = performance.now();
+    if (stoppingSince !== undefined && now - stoppingSince < sameSignalMs) return;
+    if (stoppingSince !== undefined) process.exit(130);
+    stoppingSince = now;
     log.info(`${signal}: draining`);
     stop(signal).then(
       () => process.exit(0),

@@ -1,0 +1,55 @@
+import { resolve } from "node:path";
+import { Command, Option } from "commander";
+import { CliError } from "../cli-error.ts";
+import { ask, choose } from "./ask.ts";
+import { installPackages } from "./install.ts";
+import { checkName } from "./name.ts";
+import { nextSteps } from "./next-steps.ts";
+import { type Kind, kinds, scaffold } from "./scaffold.ts";
+
+interface NewOptions {
+  readonly kind?: string;
+  readonly dir?: string;
+  readonly install: boolean;
+}
+
+/** `mesh-sdk new`: a folder with a plugin that works. */
+export function newCommand(): Command {
+  return new Command("new")
+    .description("make a plugin: at most eight files, a passing test among them")
+    .argument("[name]", "the plugin's name: lower-case letters, digits and dashes")
+    .addOption(new Option("--kind <kind>", "what it does").choices(Object.keys(kinds)))
+    .option("--dir <folder>", "where to put it (default: a folder of that name here)")
+    .option("--skip-install", "do not run npm install")
+    .option("--no-install", "the same")
+    .addHelpText(
+      "after",
+      `\nKinds:\n${Object.entries(kinds)
+        .map(([kind, what]) => `  ${kind.padEnd(10)}${what}`)
+        .join("\n")}\n`,
+    )
+    .action((name: string | undefined, options: NewOptions & { readonly skipInstall?: boolean }) =>
+      run(name, { ...options, install: options.install && !options.skipInstall }),
+    );
+}
+
+async function run(given: string | undefined, options: NewOptions): Promise<void> {
+  const name = checkName(given ?? (await ask("Name of the plugin", "my-plugin", "mesh-sdk new NAME --kind resolver")));
+  const kind = await chosenKind(options.kind);
+  const folder = resolve(options.dir ?? name);
+  const files = scaffold({ name, kind, folder });
+  process.stdout.write(`Made ${name} in ${folder}:\n${files.map((file) => `  ${file}\n`).join("")}`);
+  const installed = options.install && (await installPackages(folder));
+  process.stdout.write(nextSteps({ name, kind, folder, installed }));
+  if (options.install && !installed) throw new CliError("npm install failed; the folder is whole, run it there again");
+}
+
+async function chosenKind(given: string | undefined): Promise<Kind> {
+  const kind = given ?? (await choose("What does it do?", kinds, "mesh-sdk new NAME --kind resolver"));
+  if (isKind(kind)) return kind;
+  throw new CliError(`there is no kind "${kind}"; there are ${Object.keys(kinds).join(" and ")}`, 2);
+}
+
+function isKind(kind: string): kind is Kind {
+  return Object.hasOwn(kinds, kind);
+}

@@ -1,0 +1,16 @@
+import { relative } from "node:path";
+import type { Kind } from "./scaffold.ts";
+
+export interface Made {
+  readonly name: string;
+  readonly kind: Kind;
+  readonly folder: string;
+  readonly installed: boolean;
+}
+
+/** What to type next, each command on a line of its own. */
+export function nextSteps({ name, kind, folder, installed }: Made): string {
+  const steps = [`cd ${relative(process.cwd(), folder) || "."}`, ...(installed ? [] : ["npm install"]), "npm run dev"];
+  const then = kind === "resolver" ? `mesh run -- curl http://hello.${name}/` : "mesh plugins";
+  return `\nNext:\n${steps.map((step) => `  ${step}\n`).join("")}\nand, in another terminal, with the mesh running:\n  ${then}\n`;
+}

@@ -1,0 +1,186 @@
+import { isDeepStrictEqual } from "node:util";
+import { pause } from "@patchbay/wire/backoff";
+import { ConfigError } from "../config/read-config.ts";
+import type { HandlerResult, PluginHost, Question, RawEvent } from "../host/host.ts";
+import { PluginMistake } from "../mistakes/mistake.ts";
+import type { HostAnswer } from "../model/answer-message.ts";
+import type { PluginManifest } from "../model/manifest.ts";
+import { lost, type PluginChild } from "./child-process.ts";
+
+/** A plugin whose code comes and goes: questions and events are passed on to the child that runs it at the time. */
+export interface ReloadingHost extends PluginHost {
+  /** From now on this child runs the plugin. Resolves when the one before has finished, with the events that run again. */
+  swap(next: PluginChild): Promise<number>;
+  /** True while no other child has taken over from this one. */
+  runs(child: PluginChild): boolean;
+  stop(): Promise<void>;
+}
+
+/** How long the last answer outlives the code that gave it. */
+export const holdMs = 2_000;
+/** Time for handlers of the code before to finish after a reload. */
+const graceMs = 1_000;
+
+export function createReloadingHost(first: PluginChild): ReloadingHost {
+  return new Reloading(first);
+}
+
+class Reloading implements ReloadingHost {
+  #child: PluginChild | undefined;
+  #latest: PluginChild | undefined;
+  #manifest: PluginManifest;
+  #config: { readonly value: unknown } | undefined;
+  #arrival = Promise.withResolvers<void>();
+  #again = 0;
+
+  constructor(first: PluginChild) {
+    this.#manifest = first.manifest;
+    this.#setChild(first);
+  }
+
+  get manifest(): PluginManifest {
+    return this.#manifest;
+  }
+
+  async swap(next: PluginChild): Promise<number> {
+    if (this.#config) await next.configure(this.#config.value);
+    const before = this.#child;
+    const again = this.#again;
+    this.#manifest = next.manifest;
+    this.#setChild(next);
+    const arrived = this.#arrival;
+    this.#arrival = Promise.withResolvers();
+    arrived.resolve();
+    await before?.stop(graceMs);
+    // Whoever waited for the child before has noticed by the next turn.
+    await pause(0);
+    return this.#again - again;
+  }
+
+  runs(child: PluginChild): boolean {
+    return this.#latest === child;
+  }
+
+  async stop(): Promise<void> {
+    await this.#child?.stop(0);
+  }
+
+  /** A child that ends by itself leaves its work to the next one. */
+  #setChild(child: PluginChild): void {
+    this.#child = child;
+    this.#latest = child;
+    void child.ended.then(() => {
+      if (this.#child === child) this.#child = undefined;
+    });
+  }
+
+  async configure(config: unknown): Promise<void> {
+    this.#config = { value: config };
+    const problem = await this.#child?.configure(config);
+    if (typeof problem === "string") throw new ConfigError(problem);
+  }
+
+  async *resolve(question: Question, signal: AbortSignal): AsyncGenerator<HostAnswer> {
+    const answers = createLatest<HostAnswer>();
+    const asking = this.#ask(question, signal, answers).then(
+      () => answers.end(undefined),
+      (error: unknown) => answers.end({ error }),
+    );
+    let last: HostAnswer | undefined;
+    for await (const answer of answers) {
+      if (isDeepStrictEqual(answer, last)) continue;
+      last = answer;
+      yield answer;
+    }
+    await asking;
+  }
+
+  async deliver(event: RawEvent, signal: AbortSignal): Promise<HandlerResult> {
+    while (!signal.aborted) {
+      const child = await this.#childOr(signal);
+      const result = child ? await child.deliver(event, signal) : lost;
+      if (result !== lost) return result;
+      if (child && !signal.aborted) this.#again += 1;
+    }
+    return { status: "failed", reason: "stopped before it was handled" };
+  }
+
+  /** Puts the question to one child after another; the last answer stays in force in between, for at most holdMs. */
+  async #ask(question: Question, signal: AbortSignal, answers: Latest<HostAnswer>): Promise<void> {
+    const until = AbortSignal.any([signal, answers.ended]);
+    let hold: NodeJS.Timeout | undefined;
+    try {
+      while (!until.aborted) {
+        const child = await this.#childOr(until);
+        if (!child) return;
+        const outcome = await child.resolve(question, until, (answer) => {
+          clearTimeout(hold);
+          answers.put(answer);
+        });
+        if (typeof outcome === "string") throw new PluginMistake(outcome);
+        if (outcome === undefined) return;
+        clearTimeout(hold);
+        hold = setTimeout(
+          () => answers.end({ error: new Error(`the reloaded plugin has not answered within ${holdMs / 1_000} s`) }),
+          holdMs,
+        );
+        await this.#otherThan(child, until);
+      }
+    } finally {
+      clearTimeout(hold);
+    }
+  }
+
+  async #childOr(signal: AbortSignal): Promise<PluginChild | undefined> {
+    while (!this.#child && !signal.aborted) await this.#nextArrival(signal);
+    return this.#child;
+  }
+
+  async #otherThan(child: PluginChild, signal: AbortSignal): Promise<void> {
+    while (this.#child === child && !signal.aborted) await this.#nextArrival(signal);
+  }
+
+  async #nextArrival(signal: AbortSignal): Promise<void> {
+    const woken = new AbortController();
+    await Promise.race([this.#arrival.promise, pause(60_000, AbortSignal.any([signal, woken.signal]))]);
+    woken.abort();
+  }
+}
+
+/** Values from one side to the other, of which only the latest counts. */
+interface Latest<T> extends AsyncIterable<T> {
+  put(value: T): void;
+  /** Ends the iteration after what is there, with a throw when there is an error. */
+  end(failure: { readonly error: unknown } | undefined): void;
+  readonly ended: AbortSignal;
+}
+
+function createLatest<T>(): Latest<T> {
+  const ending = new AbortController();
+  let value: { readonly of: T } | undefined;
+  let failure: { readonly error: unknown } | undefined;
+  let wake: () => void = () => undefined;
+  return {
+    ended: ending.signal,
+    put(next) {
+      value = { of: next };
+      wake();
+    },
+    end(why) {
+      if (ending.signal.aborted) return;
+      failure = why;
+      ending.abort();
+      wake();
+    },
+    async *[Symbol.asyncIterator]() {
+      for (;;) {
+        const next = value;
+        value = undefined;
+        if (next) yield next.of;
+        else if (failure) throw failure.error;
+        else if (ending.signal.aborted) return;
+        else await new Promise<void>((resolve) => (wake = resolve));
+      }
+    },
+  };
+}

@@ -1,0 +1,46 @@
+import { createLocalHost } from "../host/local-host.ts";
+import { describeThrown } from "../mistakes/mistake.ts";
+import { placeInStack } from "../mistakes/place.ts";
+import { parseDuration } from "../model/duration.ts";
+import type { Log } from "../public/log.ts";
+import type { Plugin } from "../public/plugin.ts";
+import type { Served, ServeOptions } from "../public/serve.ts";
+import { createLogObserver, createOncePer } from "./log-observer.ts";
+import { createLog } from "./logs.ts";
+import { openAccess } from "./mesh-access.ts";
+import { type ServedHost, serveHost } from "./serve-host.ts";
+import { stopOnSignals } from "./stop-on-signals.ts";
+
+/** What `serve()` does, with all that it needs loaded. */
+export async function servePlugin(plugin: Plugin, options: ServeOptions = {}): Promise<Served> {
+  const log = options.log ?? createLog(plugin.name);
+  const host = createLocalHost(plugin, log);
+  const env = process.env;
+  const access = await openAccess({ name: plugin.name, registry: options.registry, token: options.token, env });
+  const served = await serveHost({
+    host,
+    access,
+    bind: { host: options.host ?? env.MESH_HOST ?? "127.0.0.1", port: options.port ?? (Number(env.MESH_PORT) || 0) },
+    config: options.config,
+    drainMs: parseDuration(options.drain ?? "10s", "drain"),
+    log,
+    observer: createLogObserver(log),
+  });
+  reportFloating(served, log);
+  log.info(`serving ${plugin.name} ${plugin.version}`, { address: served.address, instance: served.instance });
+  if (options.signals ?? true) stopOnSignals({ stop: (reason) => served.stop(reason), log });
+  return served;
+}
+
+/** A promise of the author's that nobody awaited must not end the process, nor go unseen. */
+function reportFloating(served: ServedHost, log: Log): void {
+  const once = createOncePer(10_000);
+  const report = (thrown: unknown) => {
+    const place = thrown instanceof Error ? placeInStack(thrown.stack) : undefined;
+    const { message } = describeThrown("a promise that nobody awaited", thrown, place);
+    served.metrics.floating();
+    if (once(message)) log.error(`${message} Is an \`await\` missing?`);
+  };
+  process.on("unhandledRejection", report);
+  void served.stopped.then(() => process.off("unhandledRejection", report));
+}

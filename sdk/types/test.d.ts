@@ -1,0 +1,16 @@
+import type { Plugin } from "../src/public/plugin.ts";
+import type { MeshOptions, TestMesh, TestOptions, TestPlugin } from "../src/public/test-kit.ts";
+
+export type * from "../src/public/test-kit.ts";
+
+/**
+ * Starts a plugin in this process, without a mesh or a network.
+ * Rejects with a ConfigError when `config` does not fit the plugin's schema.
+ */
+export declare function startTest(plugin: Plugin, options?: TestOptions): Promise<TestPlugin>;
+
+/**
+ * Starts a small real mesh (control plane and nats-server) with a state folder of its own; needs the package `@patchbay/up`.
+ * Give its address to `serve()` as `registry`, with a token for your plugin.
+ */
+export declare function startMesh(options?: MeshOptions): Promise<TestMesh>;
