@@ -44,7 +44,7 @@ export function watch(client: Client<typeof Destination>, authority: string, con
   return {
     messages,
     latest: () => messages.at(-1),
-    async until(text, timeoutMs = 5_000) {
+    async until(text, timeoutMs = 15_000) {
       return await eventually(() => (said(messages.at(-1)) === text ? messages.at(-1) : undefined), timeoutMs).catch(
         () => {
           throw new Error(`wanted "${text}", got: ${messages.map(said).join(" / ") || "nothing"}`);
