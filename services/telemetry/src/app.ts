@@ -5,10 +5,11 @@ import { pause } from "@patchbay/wire";
 import { createIngest } from "./api/ingest.ts";
 import { metricsText } from "./api/metrics-text.ts";
 import { createPresence } from "./api/presence.ts";
+import { createReportCounts } from "./api/report-counts.ts";
 import { createReportRpc } from "./api/report-rpc.ts";
 import { createReportStreams, REPORT_PATH } from "./api/report-stream.ts";
 import { createStatRpc } from "./api/stat-rpc.ts";
-import { createTelemetryMetrics } from "./api/telemetry-metrics.ts";
+import { addTelemetryMetrics } from "./api/telemetry-metrics.ts";
 import { Aggregate } from "./core/aggregate.ts";
 import { Exposition } from "./core/exposition.ts";
 import { Shares } from "./core/shares.ts";
@@ -38,9 +39,10 @@ export function createTelemetryApp(context: AppContext): App {
     at: (address) => context.at(address),
   });
   const presence = createPresence(aggregate);
-  const metrics = createTelemetryMetrics(context.metrics, { aggregate, presence, replayed: () => replay.count() });
+  const counts = createReportCounts();
+  addTelemetryMetrics(context.metrics, { aggregate, presence, counts, replayed: () => replay.count() });
   const { reports, problem } = store;
-  const ingest = createIngest({ aggregate, shares, metrics, reports, problem, now });
+  const ingest = createIngest({ aggregate, shares, counts, reports, problem, now });
   const streams = createReportStreams({ ingest, presence, streamLifeMs: () => STREAM_LIFE_MS * (1 + Math.random()) });
   const statRpc = createStatRpc({ aggregate, shares, peers, replaying: () => !replay.done(), now });
 

@@ -204,6 +204,22 @@ test("every window of an hour of traffic has the rate that there was, whatever s
   }
 });
 
+test("totals hold everything, whatever slots reports fall into, in whatever order, and whenever it is swept", () => {
+  const times = fc.array(fc.tuple(fc.nat(7_000_000), fc.boolean()), { maxLength: 60 });
+  fc.assert(
+    fc.property(times, (reports) => {
+      const aggregate = new Aggregate({ idleSeriesMs: 86_400_000 });
+      reports.forEach(([ago, swept], index) => {
+        const endMs = NOW - ago;
+        aggregate.apply(decoded({ ...aReport, sequence: index + 1, startMs: endMs, endMs }), NOW);
+        if (swept) aggregate.sweep(NOW);
+      });
+      const count = metricLines(aggregate).find((line) => line.startsWith("response_latency_ms_count"));
+      assert.equal(count?.split(" ").at(-1), reports.length === 0 ? undefined : String(reports.length));
+    }),
+  );
+});
+
 test("a clock that runs ahead does not put a report where no question looks", () => {
   const aggregate = new Aggregate();
   aggregate.apply(decoded({ ...aReport, startMs: NOW + 3_599_000, endMs: NOW + 3_600_000 }), NOW);

@@ -1,13 +1,13 @@
 import { Code, ConnectError } from "@connectrpc/connect";
-import { type Claims, EventBusError, errorMessage, type Published } from "@patchbay/wire";
-import { type Aggregate, bootOf } from "../core/aggregate.ts";
+import { EventBusError, errorMessage, type Published } from "@patchbay/wire";
+import type { Aggregate } from "../core/aggregate.ts";
 import { createReportDecoder } from "../core/report-decoder.ts";
 import { ReportError } from "../core/report-error.ts";
 import { ReportTable } from "../core/report-table.ts";
 import type { Shares } from "../core/shares.ts";
 import type { ReportEvents } from "../sources/report-events.ts";
-import type { Session } from "./presence.ts";
-import type { TelemetryMetrics } from "./telemetry-metrics.ts";
+import type { ReportCounts } from "./report-counts.ts";
+import type { Session } from "./session.ts";
 
 /** What is said to the proxy about one report. */
 export interface Answer {
@@ -19,7 +19,7 @@ export interface Answer {
 export interface IngestOptions {
   readonly aggregate: Aggregate;
   readonly shares: Shares;
-  readonly metrics: TelemetryMetrics;
+  readonly counts: ReportCounts;
   /** Where reports are stored; undefined while there is nowhere. */
   reports(): ReportEvents | undefined;
   /** Why there is nowhere. */
@@ -38,58 +38,66 @@ export interface Ingest {
 }
 
 const MAX_KEPT_TABLES = 64;
-/** A proxy has one; whoever makes them up need not be remembered. */
+/** A proxy has one boot id; whoever makes them up need not be remembered. */
 const MAX_BOOTS = 8;
 const nothing = new Uint8Array(0);
 
 export function createIngest(options: IngestOptions): Ingest {
-  const { aggregate, metrics } = options;
+  const { aggregate, counts } = options;
   const decode = createReportDecoder();
   const tables: ReportTable[] = [];
+
+  /** Tables are used again, since a report's columns cost more to make than to fill. */
   const release = (table: ReportTable): void => {
     table.bytes = nothing;
     if (tables.length < MAX_KEPT_TABLES && table.reusable()) tables.push(table);
   };
-
-  const store = async (table: ReportTable, events: ReportEvents): Promise<Answer> => {
-    try {
-      const published = await events.publish(table);
-      const ours = !published.duplicate || (await isOurs(options, events, published));
-      const applied = ours && aggregate.apply(table, options.now());
-      metrics.reports.inc({ result: applied ? "applied" : "duplicate" });
-      return { sequence: table.sequence, refused: "" };
-    } catch (error) {
-      metrics.reports.inc({ result: "failed" });
-      throw unavailable(error);
-    } finally {
-      release(table);
-    }
+  const stored = (table: ReportTable): Answer => {
+    counts[aggregate.apply(table, options.now()) ? "applied" : "duplicate"]++;
+    release(table);
+    return { sequence: table.sequence, refused: "" };
+  };
+  const known = (table: ReportTable): Answer => {
+    counts.duplicate++;
+    release(table);
+    return { sequence: table.sequence, refused: "" };
+  };
+  const failed = (table: ReportTable, reason: string): never => {
+    counts.failed++;
+    release(table);
+    throw new ConnectError(`the report cannot be stored at the moment: ${reason}`, Code.Unavailable);
+  };
+  const store = (table: ReportTable, events: ReportEvents): Promise<Answer> =>
+    events.publish(table).then(
+      (published) => {
+        if (!published.duplicate || options.shares.alone()) return stored(table);
+        return isOurs(options.shares, events, published).then(
+          (ours) => (ours ? stored(table) : known(table)),
+          (error: unknown) => failed(table, reasonOf(error)),
+        );
+      },
+      (error: unknown) => failed(table, reasonOf(error)),
+    );
+  const refused = (table: ReportTable, error: unknown): Answer => {
+    counts.refused++;
+    release(table);
+    return refusal(error, table.sequence);
   };
   return {
-    async take(bytes, { caller, boots }) {
+    // Not an async function all through: each promise costs a report more than its checks do.
+    async take(bytes, session) {
       const table = tables.pop() ?? new ReportTable();
       const events = options.reports();
       try {
         decode(bytes, table);
-        checkReporter(table, caller);
+        checkReporter(table, session);
         if (events) checkSize(bytes, events);
-        if (boots.size < MAX_BOOTS) boots.add(bootOf(table));
       } catch (error) {
-        const { sequence } = table;
-        release(table);
-        metrics.reports.inc({ result: "refused" });
-        return refusal(error, sequence);
+        return refused(table, error);
       }
-      if (aggregate.has(table)) {
-        metrics.reports.inc({ result: "duplicate" });
-        const { sequence } = table;
-        release(table);
-        return { sequence, refused: "" };
-      }
-      if (events) return await store(table, events);
-      release(table);
-      metrics.reports.inc({ result: "failed" });
-      throw new ConnectError(`reports cannot be stored at the moment: ${options.problem()}`, Code.Unavailable);
+      if (session.boots.size < MAX_BOOTS) session.boots.add(table.boot);
+      if (aggregate.has(table)) return known(table);
+      return events ? store(table, events) : failed(table, options.problem());
     },
   };
 }
@@ -98,14 +106,14 @@ export function createIngest(options: IngestOptions): Ingest {
  * Whether a report that the stream had already is ours to count: another replica may have stored it and then lost
  * the connection to the proxy before it could say so.
  */
-async function isOurs({ shares }: IngestOptions, events: ReportEvents, { seq }: Published): Promise<boolean> {
-  return shares.alone() || shares.has(await events.takenBy(seq));
+async function isOurs(shares: Shares, events: ReportEvents, { seq }: Published): Promise<boolean> {
+  return shares.has(await events.takenBy(seq));
 }
 
 /** A proxy speaks for itself alone. */
-function checkReporter({ reporter }: ReportTable, { namespace, name }: Claims): void {
-  if (reporter === `${namespace}/${name}`) return;
-  throw new ReportError(`the report speaks for "${reporter}", but the token proves "${namespace}/${name}"`);
+function checkReporter({ reporter }: ReportTable, session: Session): void {
+  if (reporter === session.service) return;
+  throw new ReportError(`the report speaks for "${reporter}", but the token proves "${session.service}"`);
 }
 
 function checkSize({ byteLength }: Uint8Array, events: ReportEvents): void {
@@ -121,7 +129,6 @@ function refusal(error: unknown, sequence: number): Answer {
   throw new ConnectError(`not a report: ${error.message}`, Code.InvalidArgument);
 }
 
-function unavailable(error: unknown): ConnectError {
-  const code = error instanceof EventBusError ? ` (${error.code})` : "";
-  return new ConnectError(`the report could not be stored${code}: ${errorMessage(error)}`, Code.Unavailable);
+function reasonOf(error: unknown): string {
+  return error instanceof EventBusError ? `${errorMessage(error)} (${error.code})` : errorMessage(error);
 }

@@ -1,12 +1,5 @@
-import type { Claims } from "@patchbay/wire";
 import type { Aggregate } from "../core/aggregate.ts";
-
-/** One stream of reports. */
-export interface Session {
-  readonly caller: Claims;
-  /** Boot identities that it reported for. */
-  readonly boots: Set<string>;
-}
+import type { Session } from "./session.ts";
 
 /** A proxy that has had no stream for this long is gone; one that lost its stream is back within seconds. */
 const GONE_AFTER_MS = 60_000;

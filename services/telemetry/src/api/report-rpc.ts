@@ -3,7 +3,8 @@ import type { HandlerContext } from "@connectrpc/connect";
 import type { ReportRequest, ReportResponseSchema } from "@patchbay/proto/mesh/telemetry/v1/telemetry_pb";
 import { requireKind } from "@patchbay/runtime";
 import type { Ingest } from "./ingest.ts";
-import type { Presence, Session } from "./presence.ts";
+import type { Presence } from "./presence.ts";
+import { createSession } from "./session.ts";
 
 /** The Report method for clients that the raw stream does not serve: JSON, compression, gRPC-Web. One report at a time. */
 export function createReportRpc(ingest: Ingest, presence: Presence) {
@@ -11,7 +12,7 @@ export function createReportRpc(ingest: Ingest, presence: Presence) {
     requests: AsyncIterable<ReportRequest>,
     context: HandlerContext,
   ): AsyncGenerator<MessageInitShape<typeof ReportResponseSchema>> {
-    const session: Session = { caller: requireKind(context, "proxy"), boots: new Set() };
+    const session = createSession(requireKind(context, "proxy"));
     presence.enter(session);
     try {
       for await (const request of requests) {

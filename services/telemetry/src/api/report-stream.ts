@@ -11,8 +11,9 @@ import {
 import { MAX_REPORT_BYTES } from "../core/limits.ts";
 import { ReportError } from "../core/report-error.ts";
 import type { Ingest } from "./ingest.ts";
-import type { Presence, Session } from "./presence.ts";
+import type { Presence } from "./presence.ts";
 import { encodeAnswer, reportIn } from "./report-message.ts";
+import { createSession, type Session } from "./session.ts";
 
 /** Path of the method that is answered here. */
 export const REPORT_PATH = "/mesh.telemetry.v1.Telemetry/Report";
@@ -77,7 +78,7 @@ class ReportStream {
     this.#stream = stream;
     this.#call = call;
     this.#ingest = ingest;
-    this.#session = { caller: call.caller, boots: new Set() };
+    this.#session = createSession(call.caller);
     presence.enter(this.#session);
     const timer = setTimeout(() => void this.finish(), streamLifeMs());
     stream.once("close", () => {

@@ -1,23 +1,18 @@
 import { Counter, Gauge, type Registry } from "prom-client";
 import type { Aggregate } from "../core/aggregate.ts";
 import type { Presence } from "./presence.ts";
-
-/** The service's own metrics. */
-export interface TelemetryMetrics {
-  /** Reports by what became of them: applied, duplicate, refused, failed. */
-  readonly reports: Counter<"result">;
-}
+import type { ReportCounts } from "./report-counts.ts";
 
 export interface MetricSources {
   readonly aggregate: Aggregate;
   readonly presence: Presence;
+  readonly counts: ReportCounts;
   readonly replayed: () => number;
 }
 
-export function createTelemetryMetrics(
-  registry: Registry,
-  { aggregate, presence, replayed }: MetricSources,
-): TelemetryMetrics {
+/** Adds the service's own metrics, read when somebody asks. */
+export function addTelemetryMetrics(registry: Registry, sources: MetricSources): void {
+  const { aggregate, presence, counts, replayed } = sources;
   const registers = [registry];
   const gauge = (name: string, help: string, value: () => number): Gauge =>
     new Gauge({
@@ -38,12 +33,14 @@ export function createTelemetryMetrics(
   );
   gauge("telemetry_report_streams", "Streams of reports that are open.", () => presence.sessions());
   gauge("telemetry_replayed_reports", "Stored reports read at the start.", replayed);
-  return {
-    reports: new Counter({
-      name: "telemetry_reports_total",
-      help: "Reports received, by what became of them.",
-      labelNames: ["result"],
-      registers,
-    }),
-  };
+  new Counter({
+    name: "telemetry_reports_total",
+    help: "Reports received, by what became of them.",
+    labelNames: ["result"],
+    registers,
+    collect() {
+      this.reset();
+      for (const [result, count] of Object.entries(counts)) this.inc({ result }, count);
+    },
+  });
 }

@@ -1,5 +1,5 @@
 import { AppliedReports } from "./applied-reports.ts";
-import { countInGroup, countInPage } from "./count-row.ts";
+import { addPage, countInGroup, countInPage } from "./count-row.ts";
 import { GROUP_ROUTE, GROUP_SOURCE, GROUP_TARGET, GroupTable } from "./group-table.ts";
 import { LabelTable } from "./label-table.ts";
 import { type AggregateLimits, aggregateLimits } from "./limits.ts";
@@ -21,7 +21,7 @@ export class Aggregate {
   readonly labels = new LabelTable();
   readonly groups = new GroupTable();
   readonly series = new SeriesTable();
-  readonly windows = new Windows();
+  readonly windows = new Windows((page) => addPage(this.groups.totals, page));
   readonly #limits: AggregateLimits;
   readonly #applied: AppliedReports;
   readonly #openings = new Openings();
@@ -51,9 +51,16 @@ export class Aggregate {
     return this.#placement.overflowed;
   }
 
+  /** Totals of all groups by now, in the layout of `GroupTable.totals`: a copy. */
+  groupTotals(): Float64Array {
+    const totals = this.groups.totals.slice();
+    this.windows.visitRecent((page) => addPage(totals, page));
+    return totals;
+  }
+
   /** Whether a report was applied. */
   has(table: ReportTable): boolean {
-    return this.#applied.has(bootOf(table), table.sequence);
+    return this.#applied.has(table.boot, table.sequence);
   }
 
   /**
@@ -61,7 +68,7 @@ export class Aggregate {
    * than `arrivedMs`: a proxy's clock that runs ahead must not put it where no question looks.
    */
   apply(table: ReportTable, arrivedMs: number): boolean {
-    if (!this.#applied.add(bootOf(table), table.sequence, arrivedMs)) return false;
+    if (!this.#applied.add(table.boot, table.sequence, arrivedMs)) return false;
     const timeMs = Math.min(table.endMs, arrivedMs);
     const page = this.windows.page(timeMs);
     this.#sinceMs = Math.min(this.#sinceMs, Math.max(table.startMs, timeMs - LONGEST_REPORT_MS));
@@ -72,8 +79,8 @@ export class Aggregate {
       this.series.usedAt[series] = arrivedMs;
       this.groups.usedAt[group] = arrivedMs;
       this.#addSeries(table, row, series);
-      countInGroup(this.groups, group, { table, row });
       if (page) countInPage(page, group, { table, row });
+      if (!page || page.inTotals) countInGroup(this.groups, group, { table, row });
     }
     return true;
   }
@@ -85,7 +92,7 @@ export class Aggregate {
     });
   }
 
-  /** Boot identities (see `bootOf`) that have open connections. */
+  /** Boot identities (`ReportTable.boot`) that have open connections. */
   bootsWithOpen(): Iterable<string> {
     return this.#openings.boots();
   }
@@ -111,7 +118,7 @@ export class Aggregate {
     const delta = table.floats[row * FLOATS + column.OPEN_DELTA] ?? 0;
     if (delta === 0) return;
     open[series] = (open[series] ?? 0) + delta;
-    this.#openings.add(bootOf(table), series, delta);
+    this.#openings.add(table.boot, series, delta);
   }
 
   #usedLabels(): Set<number> {
@@ -124,9 +131,4 @@ export class Aggregate {
     }
     return used;
   }
-}
-
-/** Who numbered a report: a boot id counts only together with the service that used it, which is proven. */
-export function bootOf(table: ReportTable): string {
-  return `${table.reporter}/${table.bootId}`;
 }

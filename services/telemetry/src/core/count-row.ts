@@ -1,3 +1,4 @@
+import { LATENCY_BUCKETS } from "@patchbay/wire";
 import {
   type GroupTable,
   TOTAL_BUCKETS,
@@ -15,47 +16,24 @@ import {
   PAGE_BUCKETS,
   PAGE_COUNT,
   PAGE_FAILURES,
+  PAGE_LATENCY_US,
   PAGE_REQUEST_BYTES,
   PAGE_RESPONSE_BYTES,
   PAGE_RETRIES,
   SUMS,
-  type WindowPage,
+  WindowPage,
 } from "./window-page.ts";
 
 // Written out without helpers: these run for every row of every report, and a helper for both kinds of arrays costs
 // half as much again.
 
-/** Adds a row of a report to its group's totals. */
-export function countInGroup(
-  groups: GroupTable,
-  group: number,
-  { table, row }: { table: ReportTable; row: number },
-): void {
-  const { totals } = groups;
-  const { ints, floats, latency, latencyEnds } = table;
-  const to = group * TOTALS;
-  const int = row * INTS;
-  const float = row * FLOATS;
-  totals[to + TOTAL_COUNT] = (totals[to + TOTAL_COUNT] ?? 0) + (ints[int + column.COUNT] ?? 0);
-  totals[to + TOTAL_RETRIES] = (totals[to + TOTAL_RETRIES] ?? 0) + (ints[int + column.RETRIES] ?? 0);
-  totals[to + TOTAL_LATENCY_US] = (totals[to + TOTAL_LATENCY_US] ?? 0) + (floats[float + column.LATENCY_SUM_US] ?? 0);
-  totals[to + TOTAL_REQUEST_BYTES] =
-    (totals[to + TOTAL_REQUEST_BYTES] ?? 0) + (floats[float + column.REQUEST_BYTES] ?? 0);
-  totals[to + TOTAL_RESPONSE_BYTES] =
-    (totals[to + TOTAL_RESPONSE_BYTES] ?? 0) + (floats[float + column.RESPONSE_BYTES] ?? 0);
-  const end = latencyEnds[row] ?? 0;
-  for (let at = row === 0 ? 0 : (latencyEnds[row - 1] ?? 0); at < end; at += 2) {
-    const bucket = to + TOTAL_BUCKETS + (latency[at] ?? 0);
-    totals[bucket] = (totals[bucket] ?? 0) + (latency[at + 1] ?? 0);
-  }
+interface ReportRow {
+  readonly table: ReportTable;
+  readonly row: number;
 }
 
 /** Adds a row of a report to its group's row in a page. */
-export function countInPage(
-  page: WindowPage,
-  group: number,
-  { table, row }: { table: ReportTable; row: number },
-): void {
+export function countInPage(page: WindowPage, group: number, { table, row }: ReportRow): void {
   const pageRow = page.row(group);
   const { counts, sums } = page;
   const { ints, floats, latency, latencyEnds } = table;
@@ -67,14 +45,41 @@ export function countInPage(
   counts[to + PAGE_COUNT] = (counts[to + PAGE_COUNT] ?? 0) + count;
   if (ints[int + column.FAILURE] === 1) counts[to + PAGE_FAILURES] = (counts[to + PAGE_FAILURES] ?? 0) + count;
   counts[to + PAGE_RETRIES] = (counts[to + PAGE_RETRIES] ?? 0) + (ints[int + column.RETRIES] ?? 0);
+  sums[sum + PAGE_LATENCY_US] = (sums[sum + PAGE_LATENCY_US] ?? 0) + (floats[float + column.LATENCY_SUM_US] ?? 0);
   sums[sum + PAGE_REQUEST_BYTES] = (sums[sum + PAGE_REQUEST_BYTES] ?? 0) + (floats[float + column.REQUEST_BYTES] ?? 0);
   sums[sum + PAGE_RESPONSE_BYTES] =
     (sums[sum + PAGE_RESPONSE_BYTES] ?? 0) + (floats[float + column.RESPONSE_BYTES] ?? 0);
-  // How long a connection was open says nothing about how fast a service answers.
-  if (ints[int + column.OPAQUE] === 1) return;
   const end = latencyEnds[row] ?? 0;
   for (let at = row === 0 ? 0 : (latencyEnds[row - 1] ?? 0); at < end; at += 2) {
     const bucket = to + PAGE_BUCKETS + (latency[at] ?? 0);
     counts[bucket] = (counts[bucket] ?? 0) + (latency[at + 1] ?? 0);
+  }
+}
+
+/** Adds a row of a report straight to its group's totals: for what no page takes, or only one that is in them already. */
+export function countInGroup({ totals }: GroupTable, group: number, { table, row }: ReportRow): void {
+  countInPage(scratch, group, { table, row });
+  addPage(totals, scratch);
+  scratch.reset(0);
+}
+
+const scratch = new WindowPage(false);
+
+/** Adds all that a page holds to the totals of its groups. */
+export function addPage(totals: Float64Array, { rows, groups, counts, sums }: WindowPage): void {
+  for (let row = 0; row < rows; row++) {
+    const to = (groups[row] ?? 0) * TOTALS;
+    const from = row * COUNTS;
+    const sum = row * SUMS;
+    totals[to + TOTAL_COUNT] = (totals[to + TOTAL_COUNT] ?? 0) + (counts[from + PAGE_COUNT] ?? 0);
+    totals[to + TOTAL_RETRIES] = (totals[to + TOTAL_RETRIES] ?? 0) + (counts[from + PAGE_RETRIES] ?? 0);
+    totals[to + TOTAL_LATENCY_US] = (totals[to + TOTAL_LATENCY_US] ?? 0) + (sums[sum + PAGE_LATENCY_US] ?? 0);
+    totals[to + TOTAL_REQUEST_BYTES] = (totals[to + TOTAL_REQUEST_BYTES] ?? 0) + (sums[sum + PAGE_REQUEST_BYTES] ?? 0);
+    totals[to + TOTAL_RESPONSE_BYTES] =
+      (totals[to + TOTAL_RESPONSE_BYTES] ?? 0) + (sums[sum + PAGE_RESPONSE_BYTES] ?? 0);
+    for (let bucket = 0; bucket < LATENCY_BUCKETS; bucket++) {
+      const at = to + TOTAL_BUCKETS + bucket;
+      totals[at] = (totals[at] ?? 0) + (counts[from + PAGE_BUCKETS + bucket] ?? 0);
+    }
   }
 }

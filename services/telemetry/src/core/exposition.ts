@@ -32,6 +32,8 @@ export class Exposition {
   readonly #aggregate: Aggregate;
   readonly #ofGroup: (string | undefined)[] = [];
   readonly #ofSeries: (string | undefined)[] = [];
+  /** Of all groups, from when the text was begun. */
+  #totals = new Float64Array(0);
 
   constructor(aggregate: Aggregate) {
     this.#aggregate = aggregate;
@@ -45,6 +47,7 @@ export class Exposition {
 
   *chunks(): Iterable<string> {
     let chunk = "";
+    this.#totals = this.#aggregate.groupTotals();
     for (const piece of this.#pieces()) {
       chunk += piece;
       if (chunk.length < CHUNK) continue;
@@ -110,7 +113,7 @@ export class Exposition {
   *#groupCounter(family: Family, column: number): Iterable<string> {
     yield head(family);
     for (const group of this.#groups(false)) {
-      yield `${family.name}{${this.#groupText(group)}} ${this.#aggregate.groups.totals[group * TOTALS + column] ?? 0}\n`;
+      yield `${family.name}{${this.#groupText(group)}} ${this.#totals[group * TOTALS + column] ?? 0}\n`;
     }
   }
 
@@ -122,7 +125,7 @@ export class Exposition {
       const outbound = groups.outbound(group);
       const column = outbound === (way === "read") ? TOTAL_RESPONSE_BYTES : TOTAL_REQUEST_BYTES;
       const peer = outbound ? "dst" : "src";
-      yield `${family.name}{${this.#groupText(group)},peer="${peer}"} ${groups.totals[group * TOTALS + column] ?? 0}\n`;
+      yield `${family.name}{${this.#groupText(group)},peer="${peer}"} ${this.#totals[group * TOTALS + column] ?? 0}\n`;
     }
   }
 
@@ -148,7 +151,7 @@ export class Exposition {
   }
 
   #histogramOf(name: string, group: number): string {
-    const { totals } = this.#aggregate.groups;
+    const totals = this.#totals;
     const labels = this.#groupText(group);
     const bucketOf = `${name}_bucket{${labels}`;
     const from = group * TOTALS + TOTAL_BUCKETS;

@@ -62,7 +62,8 @@ export class Placement {
       const from = table.stringSpans[index * 2] ?? 0;
       this.#ids[index] = this.#labels.find(table.bytes, from, table.stringSpans[index * 2 + 1] ?? 0);
     }
-    this.#owner = this.#labels.addText(table.reporter);
+    const reporter = this.#ids[table.reporterIndex] ?? ABSENT;
+    this.#owner = reporter === ABSENT ? this.#labels.addText(table.reporter) : reporter;
   }
 
   /** The series of a row of the report at hand. */

@@ -69,14 +69,13 @@ export function createReportDecoder(): (bytes: Uint8Array, table: ReportTable) =
     }
     reader.reset(bytes);
     table.reset(bytes);
-    const reporter = readReport(reader, table);
-    checkReport(table, reporter);
+    readReport(reader, table);
+    checkReport(table);
     checkRows(table);
   };
 }
 
-function readReport(reader: WireReader, table: ReportTable): number {
-  let reporter = 0;
+function readReport(reader: WireReader, table: ReportTable): void {
   while (reader.at < reader.end) {
     const tag = reader.uint32();
     switch (tag) {
@@ -102,13 +101,12 @@ function readReport(reader: WireReader, table: ReportTable): number {
         table.overflowed = reader.uint32();
         break;
       case REPORT.reporter:
-        reporter = reader.uint32();
+        table.reporterIndex = reader.uint32();
         break;
       default:
         reader.skip(tag);
     }
   }
-  return reporter;
 }
 
 function readText(reader: WireReader, table: ReportTable): string {
@@ -180,7 +178,8 @@ function readLatency(reader: WireReader, table: ReportTable): void {
   table.latencyLength = reader.uint32s(to, table.latency, table.latencyLength);
 }
 
-function checkReport(table: ReportTable, reporter: number): void {
+function checkReport(table: ReportTable): void {
+  const reporter = table.reporterIndex;
   if (!bootIdPattern.test(table.bootId)) {
     throw new ReportError('boot_id must be 1 to 128 characters of A-Z, a-z, 0-9, "_", "." and "-"');
   }
@@ -194,6 +193,7 @@ function checkReport(table: ReportTable, reporter: number): void {
   const from = table.stringSpans[reporter * 2] ?? 0;
   const to = table.stringSpans[reporter * 2 + 1] ?? 0;
   table.reporter = decodeText(table.bytes, from, to);
+  table.boot = `${table.reporter}/${table.bootId}`;
 }
 
 function checkRows(table: ReportTable): void {

@@ -34,8 +34,11 @@ export class ReportTable {
   startMs = 0;
   endMs = 0;
   overflowed = 0;
-  /** The proxy's own service, "namespace/name". */
+  /** The proxy's own service, "namespace/name", and its index among the strings. */
   reporter = "";
+  reporterIndex = 0;
+  /** Who numbered the report: a boot id counts only together with the service that used it, which is proven. */
+  boot = "";
 
   bytes: Uint8Array = new Uint8Array(0);
   stringCount = 0;
@@ -60,6 +63,8 @@ export class ReportTable {
     this.endMs = 0;
     this.overflowed = 0;
     this.reporter = "";
+    this.reporterIndex = 0;
+    this.boot = "";
     this.stringCount = 0;
     this.ints.fill(0, 0, this.rowCount * INTS);
     this.floats.fill(0, 0, this.rowCount * FLOATS);

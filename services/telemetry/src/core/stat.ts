@@ -73,6 +73,8 @@ class RowSet {
       row.retries += counts[at * COUNTS + PAGE_RETRIES] ?? 0;
       row.requestBytes += sums[at * SUMS + PAGE_REQUEST_BYTES] ?? 0;
       row.responseBytes += sums[at * SUMS + PAGE_RESPONSE_BYTES] ?? 0;
+      // How long a connection was open says nothing about how fast a service answers.
+      if (this.#aggregate.groups.opaque(page.groups[at] ?? 0)) continue;
       const from = at * COUNTS + PAGE_BUCKETS;
       for (let bucket = 0; bucket < row.latency.length; bucket++) {
         row.latency[bucket] = (row.latency[bucket] ?? 0) + (counts[from + bucket] ?? 0);

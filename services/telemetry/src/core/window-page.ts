@@ -9,14 +9,17 @@ export const PAGE_BUCKETS = 3;
 export const COUNTS = PAGE_BUCKETS + LATENCY_BUCKETS;
 
 /** Sums of a row in a page, at `sums[row * SUMS + column]`. */
-export const PAGE_REQUEST_BYTES = 0;
-export const PAGE_RESPONSE_BYTES = 1;
-export const SUMS = 2;
+export const PAGE_LATENCY_US = 0;
+export const PAGE_REQUEST_BYTES = 1;
+export const PAGE_RESPONSE_BYTES = 2;
+export const SUMS = 3;
 
 const FIRST_ROWS = 16;
 
 /** What happened in one slot of time, a row for each group that was active in it. */
 export class WindowPage {
+  /** What is in here is in the groups' totals too; else it is added to them when it leaves. */
+  readonly inTotals: boolean;
   /** The slot: start time divided by the slot's length. -1: unused. */
   slot = -1;
   rows = 0;
@@ -25,6 +28,10 @@ export class WindowPage {
   sums = new Float64Array(FIRST_ROWS * SUMS);
   /** Row of each group plus 1; 0: none. */
   #rowOf = new Int32Array(FIRST_ROWS);
+
+  constructor(inTotals: boolean) {
+    this.inTotals = inTotals;
+  }
 
   /** Empties the page for another slot, and keeps its memory. */
   reset(slot: number): void {

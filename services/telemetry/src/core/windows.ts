@@ -8,14 +8,19 @@ const SLOTS = 64;
 /** Longest window that can be asked for. */
 export const LONGEST_WINDOW_MS = 3_600_000;
 
+type OnLeave = (page: WindowPage) => void;
+
 class Level {
   readonly slotMs: number;
-  readonly pages: WindowPage[] = Array.from({ length: SLOTS }, () => new WindowPage());
+  readonly pages: readonly WindowPage[];
   readonly coarser: Level | undefined;
+  readonly #onLeave: OnLeave;
 
-  constructor(slotMs: number, coarser: Level | undefined) {
+  constructor(slotMs: number, coarser: Level | undefined, onLeave: OnLeave) {
     this.slotMs = slotMs;
     this.coarser = coarser;
+    this.#onLeave = onLeave;
+    this.pages = Array.from({ length: SLOTS }, () => new WindowPage(slotMs !== SLOT_MS[0]));
   }
 
   /**
@@ -28,8 +33,13 @@ class Level {
     if (!page || page.slot > slot) return this.coarser?.page(timeMs);
     if (page.slot === slot) return page;
     if (page.rows > 0) this.coarser?.page(page.slot * this.slotMs)?.absorb(page);
-    page.reset(slot);
+    this.empty(page, slot);
     return page;
+  }
+
+  empty(page: WindowPage, slot: number): void {
+    if (!page.inTotals && page.rows > 0) this.#onLeave(page);
+    page.reset(slot);
   }
 }
 
@@ -37,17 +47,18 @@ class Level {
  * The last hour as pages of slots. Everything that is counted is in exactly one page: it begins in a fine one and moves to
  * a coarser one when its place is needed, so adding touches one page and memory does not depend on traffic:
  *
- *     bytes <= 3 levels * 64 pages * active groups * 140, plus 4 a page and group id
+ *     bytes <= 3 levels * 64 pages * active groups * 144, plus 4 a page and group id
  *
  * that is 27 KB for a group that is active all the time, and less for one that pauses.
  */
 export class Windows {
   readonly #levels: readonly Level[];
 
-  constructor() {
+  /** @param onLeave is told what leaves the finest level, before it is gone */
+  constructor(onLeave: OnLeave) {
     let coarser: Level | undefined;
     this.#levels = SLOT_MS.toReversed().map((slotMs) => {
-      coarser = new Level(slotMs, coarser);
+      coarser = new Level(slotMs, coarser, onLeave);
       return coarser;
     });
   }
@@ -67,11 +78,17 @@ export class Windows {
     }
   }
 
+  /** Calls back with each page whose rows are not in the groups' totals yet. */
+  visitRecent(onPage: (page: WindowPage) => void): void {
+    for (const page of this.#levels.at(-1)?.pages ?? []) if (page.rows > 0) onPage(page);
+  }
+
   /** Forgets pages that no window can ask for any more. */
   forget(now: number): void {
-    for (const { pages, slotMs } of this.#levels) {
-      for (const page of pages) {
-        if (page.slot >= 0 && (page.slot + 1) * slotMs < now - LONGEST_WINDOW_MS) page.reset(-1);
+    for (const level of this.#levels) {
+      for (const page of level.pages) {
+        const end = (page.slot + 1) * level.slotMs;
+        if (page.slot >= 0 && end < now - LONGEST_WINDOW_MS) level.empty(page, -1);
       }
     }
   }
