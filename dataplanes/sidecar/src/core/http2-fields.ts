@@ -1,0 +1,94 @@
+import { HeaderKind, type HeaderList, headerKind } from "./header-kinds.ts";
+import { type RequestFault, type RequestHead, readRequestFields } from "./request-head.ts";
+
+/** A request's head and, when it cannot be passed on, why. */
+export interface ReadRequest {
+  readonly head: RequestHead;
+  readonly fault: RequestFault | undefined;
+}
+
+export interface Http2RequestOptions {
+  /** The stream ends with its fields. */
+  readonly ended: boolean;
+  /** Where the connection leads, for a request that does not say. */
+  readonly authority: string;
+}
+
+/** Takes an HTTP/2 request's fields apart (RFC 9113 §8.3). */
+export function readHttp2Request(
+  raw: readonly string[],
+  { ended, authority: given }: Http2RequestOptions,
+): ReadRequest {
+  const pseudo = { ":method": "", ":path": "", ":authority": "", ":protocol": "" };
+  let regular = 0;
+  while (regular < raw.length && raw[regular]?.startsWith(":") === true) {
+    const name = raw[regular] ?? "";
+    if (isPseudo(name)) pseudo[name] = raw[regular + 1] ?? "";
+    regular += 2;
+  }
+  const fields = readRequestFields(regular === 0 ? raw : raw.slice(regular), "2.0");
+  const authority = pseudo[":authority"] || fields.host || given;
+  if (ended) fields.length = 0;
+  else if (fields.length === 0 && !hasLength(raw)) fields.length = -1;
+  const head = { ...fields, method: pseudo[":method"], path: pseudo[":path"], authority };
+  return { head, fault: fields.fault ?? pseudoFault(head, pseudo[":protocol"]) };
+}
+
+/** What HTTP/1.1 could carry too; anything else has two readings. */
+const PATH = /^(?:\/[\x21-\x7e]*|\*)$/;
+
+type Pseudo = ":method" | ":path" | ":authority" | ":protocol";
+
+function isPseudo(name: string): name is Pseudo {
+  return name === ":method" || name === ":path" || name === ":authority" || name === ":protocol";
+}
+
+function hasLength(raw: readonly string[]): boolean {
+  for (let i = 0; i < raw.length; i += 2) if (headerKind(raw[i] ?? "") === HeaderKind.CONTENT_LENGTH) return true;
+  return false;
+}
+
+function pseudoFault(head: RequestHead, protocol: string): RequestFault | undefined {
+  if (head.method === "CONNECT" || protocol !== "")
+    return { status: 501, reason: "CONNECT over HTTP/2 is not supported; use HTTP/1.1 for tunnels and WebSocket" };
+  if (head.authority === "") return { status: 400, reason: "no :authority" };
+  return PATH.test(head.path) ? undefined : { status: 400, reason: ":path must begin with a slash and be escaped" };
+}
+
+/** The fields of an HTTP/2 request that says what `head` says; `visited` empty: none. */
+export function http2RequestFields(head: RequestHead): HeaderList {
+  const { method, authority, path } = head;
+  const fields: HeaderList = [":method", method, ":scheme", "http", ":authority", authority, ":path", path];
+  lowerInto(fields, head.headers);
+  if (head.length > 0) fields.push("content-length", String(head.length));
+  if (head.trailers) fields.push("te", "trailers");
+  if (head.expectsContinue) fields.push("expect", "100-continue");
+  return fields;
+}
+
+/** The fields of an HTTP/2 response (RFC 9113 §8.3.2). */
+export function http2ResponseFields(status: number, headers: HeaderList): HeaderList {
+  const fields: HeaderList = [":status", String(status)];
+  lowerInto(fields, headers);
+  return fields;
+}
+
+/** HTTP/2 knows lower-case names only, RFC 9113 §8.2. */
+export function lowerInto(target: HeaderList, headers: HeaderList): void {
+  for (let i = 0; i + 1 < headers.length; i += 2) target.push((headers[i] ?? "").toLowerCase(), headers[i + 1] ?? "");
+}
+
+/** HTTP/1.1 has one Cookie field, HTTP/2 may split it into crumbs (RFC 9113 §8.2.3). */
+export function joinCookies(headers: HeaderList): HeaderList {
+  const crumbs: string[] = [];
+  const joined: HeaderList = [];
+  for (let i = 0; i + 1 < headers.length; i += 2) {
+    const name = headers[i] ?? "";
+    const value = headers[i + 1] ?? "";
+    if (name.length === 6 && name.toLowerCase() === "cookie") crumbs.push(value);
+    else joined.push(name, value);
+  }
+  if (crumbs.length <= 1) return headers;
+  joined.push("cookie", crumbs.join("; "));
+  return joined;
+}

@@ -1,0 +1,85 @@
+import { connectionOptions, HeaderKind, type HeaderList, headerKind, without } from "./header-kinds.ts";
+
+/** A response as the proxy passes it on, whatever protocol it came by. */
+export interface ResponseHead {
+  readonly status: number;
+  /** Reason phrase; empty over HTTP/2. */
+  readonly message: string;
+  /** End-to-end fields, Content-Length among them where the sender gave one. */
+  readonly headers: HeaderList;
+  /** Nothing follows: no body and no trailers. */
+  readonly last: boolean;
+  /** From the head of a response without messages; else undefined. */
+  readonly grpcStatus: number | undefined;
+  /** The peer's sidecar says that the program has not seen the request. */
+  readonly unprocessed: boolean;
+}
+
+export interface RawResponse {
+  readonly status: number;
+  readonly message: string;
+  /** Strings, or the parser's buffers in Latin-1. */
+  readonly raw: readonly (string | Buffer)[];
+  readonly last: boolean;
+}
+
+/** Splits the fields of a response into what belongs to this hop and what is passed on. */
+export function readResponseHead({ status, message, raw, last }: RawResponse): ResponseHead {
+  const found: Found = { headers: [], chunked: false, dropped: [], grpcStatus: undefined, unprocessed: false };
+  for (let i = 0; i + 1 < raw.length; i += 2) {
+    const name = text(raw[i]);
+    const value = text(raw[i + 1]);
+    const kind = headerKind(name);
+    if (kind === HeaderKind.END_TO_END || kind === HeaderKind.CONTENT_LENGTH || kind === HeaderKind.CONTENT_TYPE)
+      found.headers.push(name, value);
+    else takeField(found, kind, { name, value });
+  }
+  // Both together: chunked counts and the length is a lie, RFC 9112 §6.3.
+  const dropped = found.chunked ? [...found.dropped, "content-length"] : found.dropped;
+  const headers = dropped.length === 0 ? found.headers : without(found.headers, dropped);
+  return { status, message, headers, last, grpcStatus: found.grpcStatus, unprocessed: found.unprocessed };
+}
+
+interface Found {
+  headers: HeaderList;
+  chunked: boolean;
+  dropped: readonly string[];
+  grpcStatus: number | undefined;
+  unprocessed: boolean;
+}
+
+function takeField(found: Found, kind: HeaderKind, { name, value }: { name: string; value: string }): void {
+  if (kind === HeaderKind.TRANSFER_ENCODING) found.chunked = true;
+  else if (kind === HeaderKind.CONNECTION) found.dropped = [...found.dropped, ...connectionOptions(value)];
+  else if (kind === HeaderKind.UNPROCESSED) found.unprocessed = true;
+  else if (kind === HeaderKind.GRPC_STATUS) {
+    found.grpcStatus = parseGrpcStatus(value);
+    found.headers.push(name, value);
+  }
+}
+
+function text(part: string | Buffer | undefined): string {
+  return typeof part === "string" ? part : (part?.toString("latin1") ?? "");
+}
+
+/** The status in trailers, or in the head of a response without messages. Undefined: none, or no number. */
+export function grpcStatusOf(trailers: readonly string[]): number | undefined {
+  for (let i = 0; i + 1 < trailers.length; i += 2)
+    if (headerKind(trailers[i] ?? "") === HeaderKind.GRPC_STATUS) return parseGrpcStatus(trailers[i + 1] ?? "");
+  return undefined;
+}
+
+function parseGrpcStatus(value: string): number | undefined {
+  return /^\d{1,3}$/.test(value) ? Number(value) : undefined;
+}
+
+/** Trailers that may be passed on: no field that frames, routes or describes the connection (RFC 9110 §6.5.1). */
+export function readTrailers(raw: readonly (string | Buffer)[]): HeaderList {
+  const kept: HeaderList = [];
+  for (let i = 0; i + 1 < raw.length; i += 2) {
+    const name = text(raw[i]);
+    const kind = headerKind(name);
+    if (kind === HeaderKind.END_TO_END || kind === HeaderKind.GRPC_STATUS) kept.push(name, text(raw[i + 1]));
+  }
+  return kept;
+}

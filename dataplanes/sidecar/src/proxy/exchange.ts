@@ -1,0 +1,344 @@
+import type { Duplex, Readable } from "node:stream";
+import { isFailure } from "../core/classification.ts";
+import { type HeaderList, UNPROCESSED_HEADER } from "../core/header-kinds.ts";
+import { failedAnswer, grpcStatusFor, type OwnAnswer } from "../core/own-answer.ts";
+import type { RequestHead } from "../core/request-head.ts";
+import { grpcStatusOf, type ResponseHead } from "../core/response-head.ts";
+import { blamesEndpoint, type Failure, mayRetry } from "../core/retry-rules.ts";
+import type { Pick, Route } from "../core/types.ts";
+import { holdBody } from "./hold-body.ts";
+import type { Attempt, AttemptEvents, Downstream, DownstreamEvents, Outgoing } from "./parties.ts";
+import { type Overdue, Patience } from "./patience.ts";
+import type { Origin, Side } from "./side.ts";
+import { splice } from "./splice.ts";
+import type { Destination } from "./upstreams.ts";
+
+const NOTHING_TRIED: ReadonlySet<string> = new Set();
+const NO_BODY = Buffer.alloc(0);
+/** HTTP/2 error codes, RFC 9113 §7. */
+const INTERNAL_ERROR = 2;
+const CANCEL = 8;
+/** For the record: the client went away before a response began. */
+const CLIENT_CLOSED = 499;
+
+/**
+ * One request from its head to its record: route, attempts, response. The client's half and the attempt tell it what happens,
+ * it decides. A class, because one is made per request and closures would cost more than the rest of its work.
+ *
+ * It is over once the client has all of a response, an answer of our own, or a reset; the record is written then, once.
+ */
+export class Exchange implements DownstreamEvents, AttemptEvents, Outgoing {
+  readonly head: RequestHead;
+  readonly version: 1 | 2;
+  readonly visited: string;
+  held: Buffer | undefined;
+  readonly #origin: Origin;
+  readonly #side: Side;
+  readonly #client: Downstream;
+  readonly #startedAt = performance.now();
+  #patience: Patience | undefined;
+  #route: Route | undefined;
+  #tried: Set<string> | undefined;
+  #pick: Pick | undefined;
+  #destination: Destination | undefined;
+  #attempt: Attempt | undefined;
+  #attempts = 0;
+  #attemptAt = 0;
+  #headAt = 0;
+  #bodyTaken = false;
+  #responded = false;
+  #stalled = false;
+  #over = false;
+  #status = 0;
+  #grpcStatus: number | undefined;
+  #requestBytes = 0;
+  #responseBytes = 0;
+
+  constructor(origin: Origin, client: Downstream) {
+    this.#origin = origin;
+    this.#side = origin.side;
+    this.#client = client;
+    this.head = client.head;
+    this.version = client.version;
+    const { marker } = origin.side;
+    this.visited = marker === "" || this.head.visited === "" ? marker : `${this.head.visited},${marker}`;
+    this.held = this.head.length === 0 ? NO_BODY : undefined;
+    origin.side.counters.requests += 1;
+    origin.side.counters.active += 1;
+  }
+
+  start(): void {
+    const { marker, counters, limits, router } = this.#side;
+    if (marker !== "" && this.head.visited.includes(marker)) {
+      counters.looped += 1;
+      return this.#answer(LOOPED);
+    }
+    const { length, expectsContinue, upgrade } = this.head;
+    if (length > 0 && length <= limits.replayBytes && !expectsContinue && upgrade === "") this.#hold();
+    void router.route(this.#origin.authority || this.head.authority).then((route) => {
+      this.#route = route;
+      this.#begin();
+    });
+  }
+
+  /** Small bodies are read whole before they are sent: they can be sent twice, and a slow client occupies no program. */
+  #hold(): void {
+    this.#bodyTaken = true;
+    this.#expect("body", this.#side.limits.bodyIdleMs);
+    holdBody(this.#client.body, {
+      length: this.head.length,
+      passed: (bytes) => this.#passed(bytes),
+      done: (body) => {
+        this.#patience?.met("body");
+        this.held = body;
+        this.#begin();
+      },
+    });
+  }
+
+  /** Once the route is known and the body, if it is to be held, is there. */
+  #begin(): void {
+    const route = this.#route;
+    if (this.#over || route === undefined || (this.#bodyTaken && this.held === undefined)) return;
+    if (route.kind === "refused") return this.#answer({ status: route.status, code: "refused", text: route.reason });
+    if (route.kind === "mesh") route.retries.deposit();
+    this.#try(undefined);
+  }
+
+  /** One attempt, at the endpoint that the route chooses now. `last`: what the attempt before came to. */
+  #try(last: Failure | undefined): void {
+    const destination = this.#choose();
+    if (destination === undefined) return last === undefined ? this.#answer(this.#noEndpoint()) : this.#giveUp(last);
+    this.#destination = destination;
+    this.#attempts += 1;
+    this.#attemptAt = performance.now();
+    this.#expect("response", this.#side.limits.responseMs);
+    this.#attempt = this.#side.upstreams.open(destination, this, this);
+    this.#attempt.start();
+  }
+
+  #choose(): Destination | undefined {
+    const route = this.#route;
+    if (route?.kind === "egress") return this.#side.upstreams.outside(this.#origin.authority || this.head.authority);
+    if (route?.kind !== "mesh") return undefined;
+    this.#pick = route.pick(this.#tried ?? NOTHING_TRIED);
+    return this.#pick?.endpoint;
+  }
+
+  #noEndpoint(): OwnAnswer {
+    const reason = this.#route?.kind === "mesh" ? this.#route.reason : "no such authority";
+    return { status: 503, code: "no-endpoint", text: reason };
+  }
+
+  takeBody(): Readable {
+    this.#bodyTaken = true;
+    this.#expect("body", this.#side.limits.bodyIdleMs);
+    const { body } = this.#client;
+    body.on("data", (chunk: Buffer) => this.#passed(chunk.length));
+    body.once("end", () => this.#patience?.met("body"));
+    return body;
+  }
+
+  complete(): boolean {
+    return this.#client.complete();
+  }
+
+  trailers(): HeaderList {
+    return this.#client.trailers();
+  }
+
+  #passed(bytes: number): void {
+    this.#requestBytes += bytes;
+    this.#client.passed(bytes);
+    this.#expect("body", this.#side.limits.bodyIdleMs);
+  }
+
+  onInformational(status: number, headers: HeaderList): void {
+    if (!this.#responded) this.#client.inform(status, headers);
+  }
+
+  onHead(head: ResponseHead): void {
+    this.#patience?.met("response");
+    if (head.unprocessed && this.#mayRetry(UNPROCESSED)) {
+      this.#attempt?.cancel(CANCEL);
+      return this.#retry(UNPROCESSED);
+    }
+    this.#headAt = performance.now();
+    this.#responded = true;
+    this.#status = head.status;
+    this.#grpcStatus = head.grpcStatus;
+    this.#client.respond(head);
+  }
+
+  onData(chunk: Buffer): void {
+    this.#responseBytes += chunk.length;
+    if (this.#client.write(chunk) || this.#over) return;
+    this.#stalled = true;
+    this.#attempt?.pause();
+    this.#expect("stall", this.#side.limits.stallMs);
+  }
+
+  onDrain(): void {
+    if (!this.#stalled || this.#over) return;
+    this.#stalled = false;
+    this.#patience?.met("stall");
+    this.#attempt?.resume();
+  }
+
+  onEnd(trailers: HeaderList): void {
+    if (this.head.grpc) this.#grpcStatus ??= grpcStatusOf(trailers);
+    this.#client.end(trailers);
+    this.#finish(this.#status);
+  }
+
+  onSwitched(head: ResponseHead, upstream: Duplex): void {
+    this.#headAt = performance.now();
+    const socket = this.#client.switchProtocols(head);
+    if (socket === undefined) {
+      upstream.destroy();
+      return this.#answer(NO_SWITCH);
+    }
+    this.#responded = true;
+    splice(socket, upstream, ({ sent, received }) => {
+      this.#requestBytes += sent;
+      this.#responseBytes += received;
+      this.#finish(head.status);
+      this.onClosed(0);
+    });
+  }
+
+  onFailure(failure: Failure): void {
+    this.#patience?.met("response");
+    if (this.#over) return;
+    if (this.#responded) {
+      this.#endPick(true);
+      this.#client.reset(failure.resetCode || INTERNAL_ERROR);
+      return this.#finish(0);
+    }
+    if (this.#mayRetry(failure)) return this.#retry(failure);
+    this.#giveUp(failure);
+  }
+
+  #mayRetry(failure: Failure): boolean {
+    const replayable = this.held !== undefined || !this.#bodyTaken;
+    if (this.#attempts >= this.#side.limits.maxAttempts) return false;
+    if (!mayRetry(failure, { method: this.head.method, replayable })) return false;
+    // A kept connection that had closed meanwhile says nothing about the load of anybody.
+    return failure.kind === "stale" || (this.#route?.kind === "mesh" && this.#route.retries.withdraw());
+  }
+
+  #retry(failure: Failure): void {
+    if (failure.kind !== "stale" && this.#pick !== undefined) {
+      this.#tried ??= new Set();
+      this.#tried.add(this.#pick.key);
+    }
+    this.#endPick(blamesEndpoint(failure.kind));
+    this.#side.counters.retries += 1;
+    this.#try(failure);
+  }
+
+  #giveUp(failure: Failure): void {
+    this.#endPick(blamesEndpoint(failure.kind));
+    const { direction, counters } = this.#side;
+    if (failure.kind === "loop") counters.looped += 1;
+    const endpoint = this.#destination === undefined ? "" : `${this.#destination.address}:${this.#destination.port}`;
+    const answer = failedAnswer({ failure, direction, target: this.#target(), endpoint, attempts: this.#attempts });
+    // Only a peer that has proven itself is told: it alone may act on it.
+    const unprocessed = direction === "inbound" && this.#origin.tls && UNSEEN.has(failure.kind);
+    this.#answer(answer, unprocessed ? [UNPROCESSED_HEADER, "1"] : []);
+  }
+
+  #answer(answer: OwnAnswer, extra: HeaderList = []): void {
+    if (this.#over) return;
+    this.#client.answer(answer, extra);
+    if (this.head.grpc) this.#grpcStatus = grpcStatusFor(answer.status);
+    this.#finish(answer.status);
+  }
+
+  #overdue(what: Overdue): void {
+    if (this.#over) return;
+    if (what === "response") {
+      this.#attempt?.cancel(CANCEL);
+      return this.onFailure({
+        kind: "timeout",
+        message: `none within ${this.#side.limits.responseMs} ms`,
+        resetCode: 0,
+      });
+    }
+    // Only a client that could go on is slow; a program that does not read holds it back.
+    if (what === "body" && this.#client.body.isPaused()) return this.#expect("body", this.#side.limits.bodyIdleMs);
+    this.#side.counters.slow += 1;
+    this.#attempt?.cancel(CANCEL);
+    if (what === "body" && !this.#responded) return this.#answer(SLOW_BODY);
+    this.#client.reset(CANCEL);
+    this.#finish(CLIENT_CLOSED);
+  }
+
+  onClosed(code: number): void {
+    this.#side.counters.active -= 1;
+    if (this.#over) return;
+    this.#attempt?.cancel(code || CANCEL);
+    this.#finish(this.#responded ? this.#status : CLIENT_CLOSED);
+  }
+
+  #expect(what: Overdue, ms: number): void {
+    if (ms === 0 || this.#over) return;
+    this.#patience ??= new Patience(this.#side.deadlines, (overdue) => this.#overdue(overdue));
+    this.#patience.expect(what, ms);
+  }
+
+  /** `failed` undefined: decided by the response. */
+  #endPick(failed: boolean): void {
+    const pick = this.#pick;
+    this.#pick = undefined;
+    if (pick === undefined) return;
+    const until = this.#responded ? this.#headAt : performance.now();
+    pick.end(failed || this.#responded ? { failed, latencyMs: until - this.#attemptAt } : undefined);
+  }
+
+  #target(): string {
+    return this.#route?.target ?? this.head.authority;
+  }
+
+  #finish(status: number): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#patience?.stop();
+    const { direction, recorder } = this.#side;
+    const grpcStatus = this.#grpcStatus;
+    this.#endPick(this.#responded && isFailure({ status, grpcStatus, opaque: false }));
+    recorder.request({
+      direction,
+      source: this.#origin.source,
+      target: this.#target(),
+      method: this.head.method,
+      path: this.head.path,
+      status,
+      grpcStatus,
+      tls: direction === "inbound" ? this.#origin.tls : (this.#destination?.identity ?? "") !== "",
+      latencyMs: performance.now() - this.#startedAt,
+      requestBytes: this.#requestBytes,
+      responseBytes: this.#responseBytes,
+      attempts: Math.max(this.#attempts, 1),
+      opaque: false,
+    });
+  }
+}
+
+const UNSEEN: ReadonlySet<Failure["kind"]> = new Set(["connect", "unprocessed", "overload"]);
+
+const UNPROCESSED: Failure = { kind: "unprocessed", message: "its program does not answer", resetCode: 0 };
+
+const LOOPED: OwnAnswer = {
+  status: 508,
+  code: "loop",
+  text: "the request came round to the sidecar that had sent it. Does the name lead to a proxy that forwards to this one?",
+};
+
+const NO_SWITCH: OwnAnswer = {
+  status: 502,
+  code: "upgrade",
+  text: "the program switched protocols, which this connection cannot follow. Use HTTP/1.1 with Upgrade",
+};
+
+const SLOW_BODY: OwnAnswer = { status: 408, code: "slow-body", text: "the request's body did not arrive in time" };

@@ -1,0 +1,34 @@
+import type { Socket } from "node:net";
+import { type DetectedProtocol, detectProtocol } from "../core/protocol-detection.ts";
+
+/** What the first bytes said, or why there are none. */
+export type FirstBytes = DetectedProtocol | "silent" | "closed";
+
+/**
+ * Looks at the first bytes of a connection without taking them: they are put back before `decided` is called, exactly once.
+ * `silent`: not enough came within `waitMs` to tell; what came is put back too.
+ */
+export function readFirstBytes(socket: Socket, waitMs: number, decided: (first: FirstBytes) => void): void {
+  let bytes: Buffer = Buffer.alloc(0);
+  const finish = (first: FirstBytes): void => {
+    clearTimeout(timer);
+    socket.off("readable", look).off("end", closed).off("close", closed);
+    // Listening for "readable" has stopped the flow; whoever takes over starts it again.
+    if (bytes.length > 0 && !socket.destroyed) socket.unshift(bytes);
+    decided(first);
+  };
+  const look = (): void => {
+    for (let chunk = read(socket); chunk !== null; chunk = read(socket))
+      bytes = bytes.length === 0 ? chunk : Buffer.concat([bytes, chunk]);
+    const protocol = detectProtocol(bytes);
+    if (protocol !== undefined) finish(protocol);
+  };
+  const closed = (): void => finish("closed");
+  const timer = setTimeout(() => finish("silent"), waitMs);
+  socket.on("readable", look).once("end", closed).once("close", closed);
+}
+
+function read(socket: Socket): Buffer | null {
+  const chunk: unknown = socket.read();
+  return Buffer.isBuffer(chunk) ? chunk : null;
+}

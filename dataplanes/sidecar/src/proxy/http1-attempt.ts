@@ -1,0 +1,132 @@
+import type { Dispatcher } from "undici";
+import type { HeaderList } from "../core/header-kinds.ts";
+import { joinCookies } from "../core/http2-fields.ts";
+import type { RequestHead } from "../core/request-head.ts";
+import { readResponseHead, readTrailers } from "../core/response-head.ts";
+import type { FailureKind } from "../core/retry-rules.ts";
+import { codeOf, connectFailure, connectMessage, isTlsAlert } from "./connect-errors.ts";
+import type { Http1Pool, Slot } from "./http1-pool.ts";
+import type { Attempt, AttemptEvents } from "./parties.ts";
+
+type Raw = readonly (Buffer | string)[];
+
+/** A request whose body is all there. */
+export interface HeldRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly headers: HeaderList;
+  readonly body: Buffer;
+}
+
+export interface Http1AttemptOptions {
+  readonly pool: Http1Pool;
+  readonly slot: Slot;
+  readonly events: AttemptEvents;
+  readonly request: HeldRequest;
+}
+
+/**
+ * One request with a held or no body over undici's dispatch interface: no stream and no closure of its own, since most requests
+ * of a mesh come this way. A class for the same reason.
+ */
+export class Http1Attempt implements Attempt, Dispatcher.DispatchHandler {
+  readonly #pool: Http1Pool;
+  readonly #slot: Slot;
+  readonly #events: AttemptEvents;
+  readonly #request: HeldRequest;
+  #controller: Dispatcher.DispatchController | undefined;
+  #over = false;
+  #reused = false;
+
+  constructor({ pool, slot, events, request }: Http1AttemptOptions) {
+    this.#pool = pool;
+    this.#slot = slot;
+    this.#events = events;
+    this.#request = request;
+  }
+
+  start(): void {
+    const { method, path, headers, body } = this.#request;
+    // `reset: false`: undici would close the connection after a HEAD or an odd body otherwise.
+    this.#slot.client.dispatch({ method, path, headers, body: body.length === 0 ? null : body, reset: false }, this);
+  }
+
+  cancel(): void {
+    if (this.#over) return;
+    this.#over = true;
+    // Before undici has a connection there is nothing to abort: onRequestStart does it then.
+    this.#controller?.abort(new Error("the client went away"));
+  }
+
+  pause(): void {
+    this.#controller?.pause();
+  }
+
+  resume(): void {
+    this.#controller?.resume();
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    // undici may have opened a new connection in the meantime.
+    this.#reused = this.#slot.used;
+    this.#slot.used = true;
+    if (this.#over) controller.abort(new Error("the client went away"));
+  }
+
+  onResponseStart(controller: Dispatcher.DispatchController, status: number, _parsed: unknown, message = ""): void {
+    if (this.#over) return;
+    const raw = rawFields(controller.rawHeaders);
+    if (status < 200) return this.#events.onInformational(status, readTrailers(raw));
+    const last = this.#request.method === "HEAD" || status === 204 || status === 304;
+    this.#events.onHead(readResponseHead({ status, message, raw, last }));
+  }
+
+  onResponseData(_controller: unknown, chunk: Buffer): void {
+    if (!this.#over) this.#events.onData(chunk);
+  }
+
+  onResponseEnd(controller: Dispatcher.DispatchController): void {
+    this.#release();
+    if (this.#over) return;
+    this.#over = true;
+    this.#events.onEnd(readTrailers(rawFields(controller.rawTrailers)));
+  }
+
+  onResponseError(_controller: unknown, error: Error): void {
+    // undici is still putting its queue in order, and a next attempt may want this very connection.
+    queueMicrotask(() => {
+      this.#release();
+      if (this.#over) return;
+      this.#over = true;
+      this.#events.onFailure({ kind: this.#kindOf(error), message: connectMessage(error), resetCode: 0 });
+    });
+  }
+
+  #kindOf(error: Error): FailureKind {
+    if (this.#controller === undefined) return connectFailure(error);
+    const code = codeOf(error);
+    if (code === "UND_ERR_HEADERS_TIMEOUT") return "timeout";
+    if (!this.#reused) return isTlsAlert(error) ? "connect" : "reset";
+    return code === "UND_ERR_SOCKET" || code === "ECONNRESET" || code === "EPIPE" ? "stale" : "reset";
+  }
+
+  #release(): void {
+    this.#slot.idleSince = performance.now();
+    this.#pool.give(this.#slot);
+  }
+}
+
+const EMPTY: Raw = [];
+
+function rawFields(raw: unknown): Raw {
+  return Array.isArray(raw) ? raw : EMPTY;
+}
+
+/** The fields of an HTTP/1.1 request, Host first as RFC 9110 §7.2 wants it. Framing is the sender's. */
+export function http1RequestFields(head: RequestHead): HeaderList {
+  const fields = ["host", head.authority];
+  const headers = joinCookies(head.headers);
+  for (const part of headers) fields.push(part);
+  return fields;
+}

@@ -1,0 +1,131 @@
+import { type IncomingMessage, ServerResponse } from "node:http";
+import type { Duplex, Readable } from "node:stream";
+import { ERROR_HEADER, type HeaderList } from "../core/header-kinds.ts";
+import type { OwnAnswer } from "../core/own-answer.ts";
+import type { RequestHead } from "../core/request-head.ts";
+import { type ResponseHead, readTrailers } from "../core/response-head.ts";
+import type { Downstream, DownstreamEvents } from "./parties.ts";
+
+/** node:http's response, with a place for who is told about it: a closure per request would cost more. */
+export class MeshResponse extends ServerResponse {
+  events: DownstreamEvents | undefined;
+}
+
+/** Tells the exchange when its client reads again, and when nothing more can be sent. */
+export function connectEvents(response: MeshResponse, events: DownstreamEvents): void {
+  response.events = events;
+  response.on("drain", drained);
+  response.once("close", closed);
+}
+
+function drained(this: MeshResponse): void {
+  this.events?.onDrain();
+}
+
+function closed(this: MeshResponse): void {
+  this.events?.onClosed(0);
+}
+
+export interface Http1DownstreamOptions {
+  readonly request: IncomingMessage;
+  readonly response: MeshResponse;
+  readonly head: RequestHead;
+  readonly draining: () => boolean;
+}
+
+/** The client's half of an exchange over HTTP/1.1. A class, for one is made per request. */
+export class Http1Downstream implements Downstream {
+  readonly version = 1;
+  readonly head: RequestHead;
+  readonly body: Readable;
+  readonly #request: IncomingMessage;
+  readonly #response: MeshResponse;
+  readonly #draining: () => boolean;
+
+  constructor({ request, response, head, draining }: Http1DownstreamOptions) {
+    this.head = head;
+    this.body = request;
+    this.#request = request;
+    this.#response = response;
+    this.#draining = draining;
+  }
+
+  complete(): boolean {
+    return this.#request.complete;
+  }
+
+  trailers(): HeaderList {
+    return readTrailers(this.#request.rawTrailers);
+  }
+
+  passed(): void {
+    // A body of HTTP/1.1 cannot hide anything but itself.
+  }
+
+  inform(status: number, headers: HeaderList): void {
+    // HTTP/1.0 knows no interim responses, RFC 9110 §15.2.
+    if (this.#request.httpVersionMinor === 0) return;
+    if (status === 100) return this.#response.writeContinue();
+    let text = `HTTP/1.1 ${status} \r\n`;
+    for (let i = 0; i + 1 < headers.length; i += 2) text += `${headers[i]}: ${headers[i + 1]}\r\n`;
+    this.#response.socket?.write(`${text}\r\n`, "latin1");
+  }
+
+  respond({ status, message, headers }: ResponseHead): void {
+    const response = this.#response;
+    response.sendDate = false;
+    if (this.#draining() || !this.#settled()) response.shouldKeepAlive = false;
+    response.writeHead(status, message, headers);
+  }
+
+  write(chunk: Buffer): boolean {
+    return this.#response.write(chunk);
+  }
+
+  end(trailers: HeaderList): void {
+    if (trailers.length > 0 && this.#response.chunkedEncoding) this.#response.addTrailers(pairs(trailers));
+    this.#response.end();
+  }
+
+  answer({ status, code, text }: OwnAnswer, extra: HeaderList): void {
+    const body = Buffer.from(`${text}\n`);
+    const headers = [
+      "content-type",
+      "text/plain; charset=utf-8",
+      "content-length",
+      String(body.length),
+      ERROR_HEADER,
+      code,
+    ];
+    const response = this.#response;
+    if (this.#draining() || !this.#settled()) response.shouldKeepAlive = false;
+    response.writeHead(status, [...headers, ...extra]);
+    response.end(body);
+  }
+
+  switchProtocols({ status, message, headers }: ResponseHead): Duplex | undefined {
+    const { socket } = this.#response;
+    if (socket === null) return undefined;
+    let text = `HTTP/1.1 ${status} ${message}\r\nconnection: upgrade\r\nupgrade: ${this.head.upgrade}\r\n`;
+    for (let i = 0; i + 1 < headers.length; i += 2) text += `${headers[i]}: ${headers[i + 1]}\r\n`;
+    this.#response.events = undefined;
+    this.#response.detachSocket(socket);
+    socket.write(`${text}\r\n`, "latin1");
+    return socket;
+  }
+
+  reset(): void {
+    this.#response.destroy();
+  }
+
+  /** The request has been read whole, so that what follows on the connection is the next one. */
+  #settled(): boolean {
+    return this.#request.complete || this.head.length === 0;
+  }
+}
+
+function pairs(flat: HeaderList): [string, string][] {
+  const result: [string, string][] = [];
+  for (let i = 0; i + 1 < flat.length; i += 2) result.push([flat[i] ?? "", flat[i + 1] ?? ""]);
+  return result;
+}

@@ -1,0 +1,80 @@
+import { randomBytes } from "node:crypto";
+import { createDeadlines, type Deadlines } from "../core/deadlines.ts";
+import { workloadName } from "../core/spiffe.ts";
+import type { Direction, Router } from "../core/types.ts";
+import { createAddressCheck } from "./address-rules.ts";
+import { type Counters, createCounters } from "./counters.ts";
+import { readEgressProxies } from "./egress-proxies.ts";
+import { type Connector, createConnector } from "./hop.ts";
+import { createInboundRouter } from "./inbound-route.ts";
+import { DEFAULT_LIMITS, type Limits } from "./limits.ts";
+import { createOutside, type Outside } from "./outside.ts";
+import type { ProxyOptions } from "./proxy-options.ts";
+import type { Origin, Side } from "./side.ts";
+import { createUpstreams, type Upstreams } from "./upstreams.ts";
+
+/** What both directions share: connections to everywhere, clocks and counts. */
+export interface Plumbing {
+  readonly limits: Limits;
+  readonly counters: Counters;
+  readonly deadlines: Deadlines;
+  readonly connector: Connector;
+  readonly outside: Outside;
+  readonly upstreams: Upstreams;
+  /** Ports on which the program's calls arrive; filled as they open. */
+  readonly ownPorts: Set<number>;
+}
+
+export function createPlumbing({ identity, environment = {}, self, log, ...options }: ProxyOptions): Plumbing {
+  const limits = { ...DEFAULT_LIMITS, ...options.limits };
+  const ownPorts = new Set<number>();
+  const checkAddress = createAddressCheck(() => ownPorts);
+  const choose = readEgressProxies(environment, (message) => log.warn({}, message));
+  const outside = createOutside({ choose, checkAddress, connectMs: limits.connectOutsideMs });
+  const connector = createConnector({ identity, connectMs: limits.connectMs, checkAddress });
+  const upstreams = createUpstreams({ connector, outside, limits, namespace: self.namespace });
+  return {
+    limits,
+    counters: createCounters(),
+    deadlines: createDeadlines(),
+    connector,
+    outside,
+    upstreams,
+    ownPorts,
+  };
+}
+
+/** Directions that are being left. */
+export type Leaving = Set<Direction>;
+
+export interface Origins {
+  /** Of what the program sends. */
+  readonly outbound: Origin;
+  /** Of what comes in without proof; undefined: nothing comes in. */
+  readonly inbound: Origin | undefined;
+}
+
+export function createOrigins(options: ProxyOptions, plumbing: Plumbing, leaving: Leaving): Origins {
+  const { self, router, inbound } = options;
+  const name = self.service === "" ? "unknown" : workloadName({ namespace: self.namespace, name: self.service });
+  const side = (direction: Direction, route: Router, marker: string): Side => ({
+    direction,
+    router: route,
+    upstreams: plumbing.upstreams,
+    recorder: options.recorder,
+    limits: plumbing.limits,
+    counters: plumbing.counters,
+    deadlines: plumbing.deadlines,
+    log: options.log,
+    marker,
+    draining: () => leaving.has(direction),
+  });
+  const origin = (of: Side, source: string): Origin => ({ side: of, source, tls: false, authority: "" });
+  return {
+    outbound: origin(side("outbound", router, randomBytes(4).toString("hex")), name),
+    inbound:
+      inbound === undefined
+        ? undefined
+        : origin(side("inbound", createInboundRouter(inbound.app, name), ""), "unknown"),
+  };
+}

@@ -1,0 +1,33 @@
+import type { Log } from "@patchbay/wire";
+import type { Deadlines } from "../core/deadlines.ts";
+import type { Direction, Recorder, Router } from "../core/types.ts";
+import type { Counters } from "./counters.ts";
+import type { Limits } from "./limits.ts";
+import type { Upstreams } from "./upstreams.ts";
+
+/** What all exchanges of one direction share. */
+export interface Side {
+  readonly direction: Direction;
+  readonly router: Router;
+  readonly upstreams: Upstreams;
+  readonly recorder: Recorder;
+  readonly limits: Limits;
+  readonly counters: Counters;
+  readonly deadlines: Deadlines;
+  readonly log: Log;
+  /** Names this sidecar in `mesh-via`; empty: not looked at. */
+  readonly marker: string;
+  /** No new work is wanted: answers say `connection: close`. */
+  readonly draining: () => boolean;
+}
+
+/** What is known of everything that comes over one connection. */
+export interface Origin {
+  readonly side: Side;
+  /** Who is at the other end: this workload outbound; the proven name, or "unknown", inbound. */
+  readonly source: string;
+  /** The connection is mutually authenticated. */
+  readonly tls: boolean;
+  /** Where everything on it leads (a tunnel, a local port of `listens`); empty: each request says. */
+  readonly authority: string;
+}
