@@ -1,0 +1,50 @@
+import { noLog } from "@patchbay/wire";
+import { parseAuthority } from "../../../dataplanes/sidecar/src/core/authority.ts";
+import { createRecorder } from "../../../dataplanes/sidecar/src/core/recorder.ts";
+import { createReportTable, REPORT_LIMITS } from "../../../dataplanes/sidecar/src/core/report-table.ts";
+import { Outcome } from "../../../dataplanes/sidecar/src/core/resolution.ts";
+import { BALANCER_DEFAULTS } from "../../../dataplanes/sidecar/src/core/settings.ts";
+import { createTarget } from "../../../dataplanes/sidecar/src/core/target.ts";
+import type { Endpoint, Router, WorkloadIdentity } from "../../../dataplanes/sidecar/src/core/types.ts";
+import { createProxy } from "../../../dataplanes/sidecar/src/proxy/proxy.ts";
+import { childOptions, ready } from "../harness.ts";
+
+export interface MeshProxyOptions {
+  readonly service: string;
+  readonly identity: WorkloadIdentity | undefined;
+  /** Where "users" is. */
+  readonly endpoints: readonly Endpoint[];
+  /** Port of the program behind it; 0: only calls. */
+  readonly app: number;
+}
+
+/** The sidecar as it runs in the mesh, balancer and recorder included; only the answers of destination are given. */
+const options = childOptions<MeshProxyOptions>();
+
+function createFixedRouter(endpoints: readonly Endpoint[]): Router {
+  const authority = parseAuthority("users", "default");
+  if (authority === undefined) throw new Error("not an authority");
+  const target = createTarget(authority, { ...BALANCER_DEFAULTS, random: Math.random, now: () => performance.now() });
+  const weighted = endpoints.map((endpoint) => ({ endpoint, weight: 1 }));
+  const branch = { weight: 1, authority: authority.canonical, outcome: Outcome.ENDPOINTS, link: "", reason: "" };
+  target.update({ incomplete: false, branches: [{ ...branch, endpoints: weighted }] });
+  const known = new Map([["users", target]]);
+  return { route: (text) => Promise.resolve((known.get(text) ?? target).route()) };
+}
+
+// As many buckets as a report has; their bounds do not matter here.
+const bucketOf = (ms: number): number => Math.min(25, Math.max(0, Math.floor(Math.log2(ms) * 2) + 2));
+const table = createReportTable({ ...REPORT_LIMITS, buckets: 26, bucketOf });
+const proxy = createProxy({
+  self: { service: options.service, namespace: "default" },
+  outbound: { host: "127.0.0.1", port: 0 },
+  ...(options.app === 0
+    ? {}
+    : { inbound: { host: "127.0.0.1", port: 0, app: { host: "127.0.0.1", port: options.app } } }),
+  router: createFixedRouter(options.endpoints),
+  identity: { current: () => options.identity, onChange: () => () => undefined },
+  recorder: createRecorder(table),
+  log: noLog,
+});
+await proxy.start();
+ready({ outbound: proxy.outboundPort, inbound: proxy.inboundPort });
