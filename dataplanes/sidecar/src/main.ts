@@ -1,0 +1,70 @@
+import { createLog, readEnvironment, untilTold } from "@patchbay/runtime";
+import { errorMessage, exitWithParent, readDevelopmentKey, readRunFile } from "@patchbay/wire";
+import { type Sidecar, type SidecarOptions, startSidecar } from "./app.ts";
+import { type Event, encodeLine, readCommands } from "./run/control.ts";
+import { probeProgram } from "./run/probe.ts";
+import { readSidecarEnvironment } from "./run/sidecar-environment.ts";
+
+/** A sidecar as a process of its own: told by its environment what it is, and by a supervisor, if there is one, what to do. */
+async function main(): Promise<void> {
+  exitWithParent();
+  const told = untilTold();
+  const own = readSidecarEnvironment(process.env);
+  const sidecar = await start(own).catch((error: unknown) => {
+    say(own.controlled, { type: "failed", message: errorMessage(error) });
+    process.stderr.write(`${errorMessage(error)}\n`);
+    process.exit(1);
+  });
+  const { outboundPort, inboundPort, listenPorts } = sidecar;
+  say(own.controlled, { type: "listening", outboundPort, inboundPort, listenPorts });
+  if (own.controlled) obey(sidecar);
+  else watchProgram(sidecar, own);
+  await told;
+  await sidecar.drain();
+  await end(sidecar);
+}
+
+type Own = ReturnType<typeof readSidecarEnvironment>;
+
+async function start(own: Own): Promise<Sidecar> {
+  const environment = readEnvironment();
+  const registry = environment.registry ?? (await readRunFile(environment.stateDir))?.address;
+  if (registry === undefined) throw new Error("No mesh is running. Start one: npm start");
+  const options: SidecarOptions = {
+    registry,
+    key: await readDevelopmentKey(environment.stateDir),
+    log: createLog({ name: `sidecar/${own.name}`, level: environment.logLevel }),
+    environment: process.env,
+    ...own.sidecar,
+  };
+  return await startSidecar(options);
+}
+
+function obey(sidecar: Sidecar): void {
+  readCommands(process.stdin, (command) => {
+    if (command.type === "readiness") sidecar.setReadiness(command);
+    else if (command.type === "stop") void end(sidecar);
+    else void sidecar.drain().then((cut) => say(true, { type: "drained", cut }));
+  });
+}
+
+function watchProgram(sidecar: Sidecar, own: Own): void {
+  const { app } = own.sidecar;
+  if (app === undefined) return;
+  probeProgram({
+    port: app.port,
+    ...(own.health === undefined ? {} : { health: own.health }),
+    onChange: sidecar.setReadiness,
+  });
+}
+
+async function end(sidecar: Sidecar): Promise<void> {
+  await sidecar.stop();
+  process.exit(0);
+}
+
+function say(controlled: boolean, event: Event): void {
+  if (controlled) process.stdout.write(encodeLine(event));
+}
+
+await main();

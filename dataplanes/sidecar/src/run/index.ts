@@ -1,0 +1,6 @@
+/** Running a program inside the mesh, without the proxy itself: that runs in a process of its own. */
+export { type LocalPortText, parseLocalPort } from "../core/local-port.ts";
+export { isServiceName, programName } from "../core/program-name.ts";
+export { type ProbeOptions, probeProgram } from "./probe.ts";
+export { RunError } from "./run-error.ts";
+export { type RunProgramOptions, runProgram } from "./run-program.ts";

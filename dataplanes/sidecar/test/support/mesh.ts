@@ -1,0 +1,94 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { createClient } from "@connectrpc/connect";
+import { Kind, type Registration, Registry, State } from "@patchbay/proto/mesh/registry/v1/registry_pb";
+import { type Mesh, startMesh } from "@patchbay/up";
+import { createTokenSource, createTransport, readDevelopmentKey } from "@patchbay/wire";
+import type { RunProgramOptions } from "../../src/run/run-program.ts";
+
+export interface TestMesh extends AsyncDisposable {
+  readonly mesh: Mesh;
+  readonly key: Uint8Array;
+  /** Live registrations of proxies of a service that are ready. */
+  workloads(service: string): Promise<readonly Registration[]>;
+  /** Runs a program as `mesh run` does, in a process of its own. */
+  run(options: RunProgramOptions): Running;
+}
+
+/** A `mesh run` with what it wrote. */
+export interface Running {
+  readonly child: ChildProcess;
+  readonly output: () => string;
+  readonly errors: () => string;
+  /** Exit code, or the signal's name. */
+  readonly ended: Promise<number | string>;
+}
+
+const RUN = fileURLToPath(new URL("../fixtures/run.ts", import.meta.url));
+export const GREETER = fileURLToPath(new URL("../fixtures/greeter.mjs", import.meta.url));
+
+/** A small real mesh in a folder of its own. */
+export async function startTestMesh(mode: "single" | "processes" = "single"): Promise<TestMesh> {
+  const dir = await mkdtemp(join(tmpdir(), "sidecar-"));
+  const mesh = await startMesh({ stateDir: dir, mode });
+  const key = await readDevelopmentKey(dir);
+  const token = createTokenSource(key, { kind: "operator", namespace: "default", name: "test", instance: "test-1" });
+  const transport = createTransport({ address: mesh.address, token });
+  const registry = createClient(Registry, transport);
+  const children = new Set<ChildProcess>();
+  return {
+    mesh,
+    key,
+    async workloads(service) {
+      const { registrations } = await registry.list({ kinds: [Kind.PROXY] });
+      return registrations.filter(
+        ({ announce, state }) => announce?.workload?.service === service && state === State.READY,
+      );
+    },
+    run(options) {
+      const env = { ...process.env, MESH_STATE_DIR: dir };
+      const child = spawn(process.execPath, [RUN, JSON.stringify(options)], { env, stdio: ["ignore", "pipe", "pipe"] });
+      children.add(child);
+      return follow(child);
+    },
+    async [Symbol.asyncDispose]() {
+      for (const child of children) {
+        if (child.exitCode !== null || child.signalCode !== null) continue;
+        child.kill("SIGTERM");
+        await once(child, "exit");
+      }
+      transport.close();
+      await mesh.stop();
+      await rm(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+function follow(child: ChildProcess): Running {
+  let output = "";
+  let errors = "";
+  child.stdout?.setEncoding("utf8").on("data", (text: string) => {
+    output += text;
+  });
+  child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+    errors += text;
+  });
+  const ended = once(child, "close").then(([code, signal]: unknown[]) =>
+    typeof code === "number" ? code : String(signal),
+  );
+  return { child, output: () => output, errors: () => errors, ended };
+}
+
+/** A port that nobody has at this moment. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  server.close();
+  return typeof address === "object" && address !== null ? address.port : 0;
+}
