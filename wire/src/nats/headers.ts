@@ -1,6 +1,7 @@
 import { headers as createHeaders, type MsgHdrs } from "@nats-io/nats-core";
 
 const NONE: ReadonlyMap<string, string> = new Map();
+const encoder = new TextEncoder();
 
 /** First values by name. */
 export function headerMap(headers: MsgHdrs | undefined): ReadonlyMap<string, string> {
@@ -8,11 +9,24 @@ export function headerMap(headers: MsgHdrs | undefined): ReadonlyMap<string, str
   return new Map(headers.keys().map((name) => [name, headers.get(name)]));
 }
 
-/** Headers of an event with its id for deduplication. Throws when a name or value cannot be a header. */
+/** Printable ASCII without the colon: RFC 5322 §2.2, which NATS headers follow. */
+const NAME = /^[\x21-\x39\x3b-\x7e]+$/;
+const BREAK = /[\r\n]/;
+
+/**
+ * Headers of an event with its id for deduplication, written in one piece: the client's own way looks at every name it
+ * has for each that is added, which costs an event more than all the rest. Throws when a name or value cannot be a header.
+ */
 export function eventHeaders(id: string, values: Readonly<Record<string, string>> | undefined): MsgHdrs {
-  const headers = createHeaders();
-  // Not set(), which looks for the name first: each name comes once.
-  headers.append("Nats-Msg-Id", id);
-  if (values !== undefined) for (const name in values) headers.append(name, values[name] ?? "");
-  return headers;
+  let text = `NATS/1.0\r\n${line("Nats-Msg-Id", id)}`;
+  if (values !== undefined) for (const name in values) text += line(name, values[name] ?? "");
+  const encoded = encoder.encode(`${text}\r\n`);
+  // The client asks headers for nothing else when it publishes.
+  return Object.assign(createHeaders(), { encode: () => encoded });
+}
+
+function line(name: string, value: string): string {
+  if (!NAME.test(name)) throw new Error(`"${name}" cannot be a header's name`);
+  if (BREAK.test(value)) throw new Error(`the value of header ${name} holds a line break`);
+  return `${name}: ${value.trim()}\r\n`;
 }
