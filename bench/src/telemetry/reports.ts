@@ -3,8 +3,8 @@ import { Direction, ReportSchema } from "@patchbay/proto/mesh/telemetry/v1/repor
 
 /** What one report of a busy sidecar looks like: rows of several targets and routes, eight of 26 buckets filled. */
 export function encodeRest(bootId: string, rowCount: number): Uint8Array {
-  const targets = Array.from({ length: 10 }, (_, index) => `target-${index}`);
-  const routes = Array.from({ length: 25 }, (_, index) => `GET /things/${index}/{id}`);
+  const targets = Array.from({ length: Math.min(10, rowCount) }, (_, index) => `target-${index}`);
+  const routes = Array.from({ length: Math.min(25, rowCount) }, (_, index) => `GET /things/${index}/{id}`);
   const strings = ["", "default/web", "web", "GET", ...targets, ...routes];
   const rows = Array.from({ length: rowCount }, (_, row) => ({
     direction: Direction.OUTBOUND,
