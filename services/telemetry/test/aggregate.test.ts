@@ -139,6 +139,14 @@ test("a hop that both ends reported counts once, as the caller saw it", () => {
   );
 });
 
+test("what a proxy sends counts as its own, whatever source its rows name", () => {
+  const forged = { ...aRow, source: "bank" };
+  assert.deepEqual(
+    stat(applyAll([{ ...aReport, reporter: "demo/web", rows: [forged] }]), hour, NOW).rows.map((row) => row.source),
+    ["web.demo"],
+  );
+});
+
 test("callers without a proxy count as the callee saw them", () => {
   const fromOutside = { ...aRow, outbound: false, source: "unknown", count: 3 };
   const result = stat(applyAll([{ ...aReport, reporter: "default/users", rows: [fromOutside] }]), hour, NOW);

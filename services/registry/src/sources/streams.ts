@@ -13,6 +13,9 @@ const MIB = 1024 * 1024;
 /** An advisory and a dead letter carry the event itself, so they may be longer than an event. */
 const MAX_DEAD_LETTER_BYTES = 512 * 1024;
 
+/** A busy sidecar's report may reach 430 KiB: 3,000 rows and 256 KiB of names. */
+const MAX_REPORT_BYTES = 480 * 1024;
+
 /**
  * The streams of the mesh. Events are kept for an hour, which is what a restarted telemetry replica replays and what a plugin may be
  * away; when one is full, the oldest go. Dead letters wait a week for somebody to look at them.
@@ -24,6 +27,7 @@ const streams: readonly StreamSpec[] = [
     maxBytes: 1024 * MIB,
     maxAgeMs: HOUR_MS,
     discard: "old",
+    maxEventBytes: MAX_REPORT_BYTES,
   },
   {
     name: STREAMS.endpoint,

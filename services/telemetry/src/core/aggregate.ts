@@ -52,7 +52,7 @@ export class Aggregate {
   }
 
   /** Totals of all groups by now, in the layout of `GroupTable.totals`: a copy. */
-  groupTotals(): Float64Array {
+  groupTotals(): Float64Array<ArrayBuffer> {
     const totals = this.groups.totals.slice();
     this.windows.visitRecent((page) => addPage(totals, page));
     return totals;
@@ -110,6 +110,7 @@ export class Aggregate {
     groups.remove((id) => (groups.usedAt[id] ?? 0) < now - GROUP_LIFE_MS && !used.has(id));
     this.#room.recount();
     this.labels.retain(this.#usedLabels());
+    this.#placement.forget();
   }
 
   #addSeries(table: ReportTable, row: number, series: number): void {

@@ -43,6 +43,9 @@ export class Placement {
   #ids = new Int32Array(64);
   /** Label id of the reporter, who owns what is made for it. */
   #owner = 0;
+  /** Label id of the reporter's short name: the source of what it sends, whatever its rows say. */
+  #self = 0;
+  readonly #selves = new Map<number, number>();
 
   constructor({ labels, groups, series, room }: PlacementOptions) {
     this.#labels = labels;
@@ -64,6 +67,8 @@ export class Placement {
     }
     const reporter = this.#ids[table.reporterIndex] ?? ABSENT;
     this.#owner = reporter === ABSENT ? this.#labels.addText(table.reporter) : reporter;
+    this.#self = this.#selves.get(this.#owner) ?? this.#labels.addText(shortName(table.reporter));
+    this.#selves.set(this.#owner, this.#self);
   }
 
   /** The series of a row of the report at hand. */
@@ -72,7 +77,7 @@ export class Placement {
     const from = row * INTS;
     const { key } = this.#groups;
     key[GROUP_FLAGS] = flagsOf(ints, from);
-    key[GROUP_SOURCE] = this.#ids[ints[from + column.SOURCE] ?? 0] ?? ABSENT;
+    key[GROUP_SOURCE] = outboundIn(ints, from) ? this.#self : (this.#ids[ints[from + column.SOURCE] ?? 0] ?? ABSENT);
     key[GROUP_TARGET] = this.#ids[ints[from + column.TARGET] ?? 0] ?? ABSENT;
     key[GROUP_ROUTE] = this.#ids[ints[from + column.ROUTE] ?? 0] ?? ABSENT;
     // A label that nobody had before is -1, and in no key.
@@ -83,6 +88,11 @@ export class Placement {
     if (known !== ABSENT) return known;
     const made = this.#make(from, group, result);
     return made === ABSENT ? this.#foldedSeries(from) : made;
+  }
+
+  /** Label ids may mean something else from now on. */
+  forget(): void {
+    this.#selves.clear();
   }
 
   /** Label ids that are in use without being in a key. */
@@ -105,7 +115,7 @@ export class Placement {
     if (knownGroup === ABSENT && !this.#room.forGroup(this.#owner)) return ABSENT;
     const method = this.#label(from + column.METHOD);
     const { key } = this.#groups;
-    key[GROUP_SOURCE] = this.#label(from + column.SOURCE);
+    if (key[GROUP_SOURCE] === ABSENT) key[GROUP_SOURCE] = this.#label(from + column.SOURCE);
     key[GROUP_TARGET] = this.#label(from + column.TARGET);
     key[GROUP_ROUTE] = this.#label(from + column.ROUTE);
     return this.#findOrMake(method, result);
@@ -140,7 +150,7 @@ export class Placement {
     this.overflowed++;
     const ints = this.#table?.ints ?? new Uint32Array(INTS);
     const result = foldedResult(ints, from);
-    this.#foldKey(from, this.#labels.addText(shortName(this.#labels.text(this.#owner))));
+    this.#foldKey(from, this.#self);
     const group = this.#groups.find();
     const known = group === ABSENT ? ABSENT : this.#findSeries(group, 0, result);
     if (known !== ABSENT) return known;
@@ -152,7 +162,7 @@ export class Placement {
   #foldKey(from: number, reporter: number): void {
     const ints = this.#table?.ints ?? new Uint32Array(INTS);
     const { key } = this.#groups;
-    const outbound = ints[from + column.DIRECTION] === OUTBOUND;
+    const outbound = outboundIn(ints, from);
     const unknown = this.#ids[ints[from + column.SOURCE] ?? 0] === this.#unknown;
     key[GROUP_FLAGS] = flagsOf(ints, from);
     key[GROUP_SOURCE] = outbound ? reporter : unknown ? this.#unknown : this.#overflow;
@@ -161,11 +171,12 @@ export class Placement {
   }
 }
 
+function outboundIn(ints: Uint32Array, from: number): boolean {
+  return ints[from + column.DIRECTION] === OUTBOUND;
+}
+
 function flagsOf(ints: Uint32Array, from: number): number {
-  return (
-    (ints[from + column.DIRECTION] === OUTBOUND ? OUTBOUND_FLAG : 0) |
-    (ints[from + column.OPAQUE] === 1 ? OPAQUE_FLAG : 0)
-  );
+  return (outboundIn(ints, from) ? OUTBOUND_FLAG : 0) | (ints[from + column.OPAQUE] === 1 ? OPAQUE_FLAG : 0);
 }
 
 function resultOf(ints: Uint32Array, from: number): number {
