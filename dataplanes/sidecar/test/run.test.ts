@@ -5,10 +5,12 @@ import { createServer } from "node:net";
 import { after, before, describe, test } from "node:test";
 import { noLog } from "@patchbay/wire";
 import { type Sidecar, startSidecar } from "../src/app.ts";
+import type { RunError } from "../src/run/run-error.ts";
+import type { RunProgramOptions } from "../src/run/run-program.ts";
 import { eventually, until } from "./support/core-server.ts";
 import { freePort, GREETER, type Running, startTestMesh, type TestMesh } from "./support/mesh.ts";
 
-describe("mesh run", () => {
+describe("mesh run", { concurrency: 4 }, () => {
   let mesh: TestMesh;
   let caller: Sidecar;
   before(async () => {
@@ -42,19 +44,9 @@ describe("mesh run", () => {
     });
   }
 
-  function greeter(
-    service: string,
-    port: number,
-    more: { host?: string; delay?: number; name?: string; health?: string } = {},
-  ): Running {
-    const { host = "127.0.0.1", delay = 0, name = service, health } = more;
-    return mesh.run({
-      service,
-      port,
-      command: process.execPath,
-      args: [GREETER, name, String(port), host, String(delay)],
-      ...(health === undefined ? {} : { health }),
-    });
+  function greeting(service: string, port: number, more: { host?: string; delay?: number; name?: string } = {}) {
+    const { host = "127.0.0.1", delay = 0, name = service } = more;
+    return { service, port, command: process.execPath, args: [GREETER, name, String(port), host, String(delay)] };
   }
 
   async function ready(service: string, count = 1): Promise<void> {
@@ -65,8 +57,8 @@ describe("mesh run", () => {
   const gone = (service: string) =>
     eventually(`${service} is gone`, async () => (await mesh.workloads(service)).length === 0);
 
-  test("a program's endpoint appears when its port accepts, and requests reach it under its name", async () => {
-    const running = greeter("hello", await freePort());
+  test("a program's endpoint appears when its port accepts, and goes when it is stopped", async () => {
+    const running = mesh.run(greeting("hello", await freePort()));
     await ready("hello");
     assert.deepEqual(await call("http://hello/x"), { status: 200, body: "hello GET /x\n" });
     const identity = (await mesh.workloads("hello"))[0]?.announce?.workload?.endpoint?.identity;
@@ -78,35 +70,35 @@ describe("mesh run", () => {
   });
 
   test("a program without a name calls through the mesh, and its output and exit code are its own", async () => {
-    greeter("web", await freePort());
+    mesh.runHere(greeting("web", await freePort()));
     await ready("web");
-    const curl = mesh.run({ command: "curl", args: ["-s", "http://web/page"] });
-    assert.equal(await curl.ended, 0);
+    const curl = mesh.run({ command: "sh", args: ["-c", "curl -s http://web/page; echo err >&2; exit 7"] });
+    assert.equal(await curl.ended, 7);
     assert.equal(curl.output(), "web GET /page\n");
-    assert.equal(curl.errors(), "");
-    const failing = mesh.run({ command: "sh", args: ["-c", "echo out; echo err >&2; exit 7"] });
-    assert.equal(await failing.ended, 7);
-    assert.deepEqual([failing.output(), failing.errors()], ["out\n", "err\n"]);
+    assert.equal(curl.errors(), "err\n");
   });
 
   test("a program that does not exist is 127, a signal is 128 and its number", async () => {
     const missing = mesh.run({ command: "no-such-program-anywhere" });
+    const killed = mesh.runHere({ command: "sh", args: ["-c", "kill -9 $$"] });
     assert.equal(await missing.ended, 127);
     assert.match(missing.errors(), /cannot start no-such-program-anywhere: no such program on the PATH/);
-    assert.equal(await mesh.run({ command: "sh", args: ["-c", "kill -9 $$"] }).ended, 137);
+    assert.equal(await killed.ended, 137);
   });
 
   test("a program is ready when its health path says so", async () => {
     const port = await freePort();
-    const running = mesh.run({
+    mesh.runHere({
       service: "slow",
       port,
       health: "/healthz",
       command: process.execPath,
       args: [
         "-e",
-        `let ok = false; process.on("SIGUSR2", () => { ok = true; });
-         require("http").createServer((q, r) => { r.statusCode = q.url === "/healthz" && !ok ? 503 : 200; r.end("slow"); }).listen(${port}, "127.0.0.1")`,
+        `let ok = false; require("http").createServer((q, r) => {
+           ok ||= q.url === "/wake";
+           r.writeHead(q.url === "/healthz" && !ok ? 503 : 200).end();
+         }).listen(${port}, "127.0.0.1")`,
       ],
     });
     await eventually(
@@ -115,7 +107,7 @@ describe("mesh run", () => {
     );
     await new Promise((resolve) => setTimeout(resolve, 300));
     assert.equal((await mesh.workloads("slow")).length, 0);
-    await sendToProgram(running, "SIGUSR2");
+    await fetch(`http://127.0.0.1:${port}/wake`);
     await ready("slow");
   });
 
@@ -127,12 +119,12 @@ describe("mesh run", () => {
     ]);
     probe.close();
     if (!available) return context.skip("this machine has no IPv6 loopback");
-    greeter("six", await freePort(), { host: "::1" });
+    mesh.runHere(greeting("six", await freePort(), { host: "::1" }));
     await ready("six");
   });
 
   test("kill -9 of the program removes its endpoint", async () => {
-    const running = greeter("mortal", await freePort());
+    const running = mesh.run(greeting("mortal", await freePort()));
     await ready("mortal");
     await sendToProgram(running, "SIGKILL");
     assert.equal(await running.ended, 137);
@@ -140,8 +132,7 @@ describe("mesh run", () => {
   });
 
   test("kill -9 of the supervisor ends program and sidecar, and removes the endpoint", async () => {
-    const port = await freePort();
-    const running = greeter("orphan", port);
+    const running = mesh.run(greeting("orphan", await freePort()));
     await ready("orphan");
     const pids = await descendants(running.child.pid ?? 0);
     assert.ok(pids.length >= 2, `${pids.length} descendants`);
@@ -151,7 +142,7 @@ describe("mesh run", () => {
   });
 
   test("a sidecar that dies is started again on its ports, and its program goes on", async () => {
-    const running = greeter("phoenix", await freePort());
+    const running = mesh.run(greeting("phoenix", await freePort()));
     await ready("phoenix");
     const before = (await mesh.workloads("phoenix"))[0];
     await killSidecar(running);
@@ -167,8 +158,8 @@ describe("mesh run", () => {
   });
 
   test("SIGTERM under load fails no request, POST included", async () => {
-    const first = greeter("shop", await freePort(), { delay: 20, name: "first" });
-    greeter("shop", await freePort(), { delay: 20, name: "second" });
+    const first = mesh.run(greeting("shop", await freePort(), { delay: 20, name: "first" }));
+    mesh.runHere(greeting("shop", await freePort(), { delay: 20, name: "second" }));
     await ready("shop", 2);
     const agent = new Agent({ keepAlive: true, maxSockets: 20 });
     const answers: { status: number; body: string }[] = [];
@@ -212,7 +203,7 @@ describe("mesh run", () => {
   });
 
   test("a local port leads to a service for programs that know no proxy", async () => {
-    greeter("plain", await freePort());
+    mesh.runHere(greeting("plain", await freePort()));
     await ready("plain");
     const port = await freePort();
     const running = mesh.run({
@@ -229,19 +220,18 @@ describe("mesh run", () => {
     await once(busy, "listening");
     const address = busy.address();
     const port = typeof address === "object" && address !== null ? address.port : 0;
-    const cases: readonly (readonly [Parameters<TestMesh["run"]>[0], RegExp])[] = [
+    const cases: readonly (readonly [RunProgramOptions, RunError["code"], RegExp])[] = [
       [
         { service: "taken", port, command: "true" },
-        /^port: port \d+ is in use already: stop what listens there, or give taken another port/,
+        "port",
+        /^port \d+ is in use already: stop what listens there, or give taken another port$/,
       ],
-      [{ service: "Bad Name", port: 1, command: "true" }, /^usage: "Bad Name" cannot be a service's name/],
-      [{ service: "portless", command: "true" }, /^usage: on which port does portless listen\? Add --port PORT/],
-      [{ stateDir: "/nowhere/at/all", command: "true" }, /^no-mesh: No mesh is running\. Start one: npm start/],
+      [{ service: "Bad Name", port: 1, command: "true" }, "usage", /^"Bad Name" cannot be a service's name/],
+      [{ service: "portless", command: "true" }, "usage", /^on which port does portless listen\? Add --port PORT$/],
+      [{ stateDir: "/nowhere/at/all", command: "true" }, "no-mesh", /^No mesh is running\. Start one: npm start$/],
     ];
-    for (const [options, message] of cases) {
-      const running = mesh.run(options);
-      assert.equal(await running.ended, 70);
-      assert.match(running.errors(), message);
+    for (const [options, code, message] of cases) {
+      await assert.rejects(mesh.runHere(options).ended, { name: "RunError", code, message });
     }
     busy.close();
   });

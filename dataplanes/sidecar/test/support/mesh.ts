@@ -9,7 +9,7 @@ import { createClient } from "@connectrpc/connect";
 import { Kind, type Registration, Registry, State } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 import { type Mesh, startMesh } from "@patchbay/up";
 import { createTokenSource, createTransport, readDevelopmentKey } from "@patchbay/wire";
-import type { RunProgramOptions } from "../../src/run/run-program.ts";
+import { type RunProgramOptions, runProgram } from "../../src/run/run-program.ts";
 
 export interface TestMesh extends AsyncDisposable {
   readonly mesh: Mesh;
@@ -18,6 +18,8 @@ export interface TestMesh extends AsyncDisposable {
   workloads(service: string): Promise<readonly Registration[]>;
   /** Runs a program as `mesh run` does, in a process of its own. */
   run(options: RunProgramOptions): Running;
+  /** The same under this process, which is faster to start. `stop` is SIGTERM; `ended` is the exit code. */
+  runHere(options: RunProgramOptions): { stop(): void; readonly ended: Promise<number> };
 }
 
 /** A `mesh run` with what it wrote. */
@@ -41,6 +43,7 @@ export async function startTestMesh(mode: "single" | "processes" = "single"): Pr
   const transport = createTransport({ address: mesh.address, token });
   const registry = createClient(Registry, transport);
   const children = new Set<ChildProcess>();
+  const here = new Set<{ readonly stopping: AbortController; readonly ended: Promise<number> }>();
   return {
     mesh,
     key,
@@ -51,12 +54,20 @@ export async function startTestMesh(mode: "single" | "processes" = "single"): Pr
       );
     },
     run(options) {
-      const env = { ...process.env, MESH_STATE_DIR: dir };
+      const env = { ...process.env, MESH_STATE_DIR: dir, NODE_COMPILE_CACHE: join(dir, "cache") };
       const child = spawn(process.execPath, [RUN, JSON.stringify(options)], { env, stdio: ["ignore", "pipe", "pipe"] });
       children.add(child);
       return follow(child);
     },
+    runHere(options) {
+      const stopping = new AbortController();
+      const ended = runProgram({ stateDir: dir, ...options, handleSignals: false, signal: stopping.signal });
+      here.add({ stopping, ended });
+      return { stop: () => stopping.abort(), ended };
+    },
     async [Symbol.asyncDispose]() {
+      for (const { stopping } of here) stopping.abort();
+      await Promise.allSettled([...here].map(({ ended }) => ended));
       for (const child of children) {
         if (child.exitCode !== null || child.signalCode !== null) continue;
         child.kill("SIGTERM");
