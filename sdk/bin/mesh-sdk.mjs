@@ -8,11 +8,16 @@ import { pathToFileURL } from "node:url";
 
 const root = join(import.meta.dirname ?? new URL(".", import.meta.url).pathname, "..");
 const built = join(root, "dist", "cli", "main.js");
-const neededMajor = 22;
+const needed = [22, 13];
 
 if (!existsSync(built)) await runSources();
-else if (Number.parseInt(process.versions.node, 10) >= neededMajor) await import(pathToFileURL(built).href);
+else if (isNewEnough(process.versions.node)) await import(pathToFileURL(built).href);
 else process.exitCode = await runOnNewerNode();
+
+function isNewEnough(version) {
+  const [major = 0, minor = 0] = version.split(".").map(Number);
+  return major > needed[0] || (major === needed[0] && minor >= needed[1]);
+}
 
 /** The clone sets up its packages and its Node by itself. */
 async function runSources() {
@@ -26,7 +31,7 @@ async function runOnNewerNode() {
   const node = meshNode();
   if (node) return runChild(node);
   process.stderr.write(
-    `mesh-sdk needs Node ${neededMajor} or newer, and this is ${process.versions.node}.\n` +
+    `mesh-sdk needs Node ${needed.join(".")} or newer, and this is ${process.versions.node}.\n` +
       "Install a newer Node so that `node` on PATH is it, or start the mesh once (`npm start`), which brings one along.\n",
   );
   return 1;
@@ -41,6 +46,9 @@ function runChild(node) {
   });
   child.stdio[3].on("error", () => undefined);
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
+  // npm may be killed, and does not pass every signal on.
+  const parent = process.ppid;
+  setInterval(() => process.ppid !== parent && child.kill("SIGTERM"), 300).unref();
   return new Promise((done) => {
     child.once("error", () => done(1));
     child.once("exit", (code) => done(code ?? 1));

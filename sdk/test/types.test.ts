@@ -7,14 +7,12 @@ import * as kit from "../src/test/index.ts";
 const declaredMain: typeof import("../types/index.d.ts") = main;
 const declaredKit: typeof import("../types/test.d.ts") = kit;
 
-type Undeclared =
-  | Exclude<keyof typeof main, keyof typeof declaredMain>
-  | Exclude<keyof typeof kit, keyof typeof declaredKit>;
-const nothingUndeclared: [Undeclared] extends [never] ? true : false = true;
+const allOfMain: Record<keyof typeof main, unknown> = declaredMain;
+const allOfKit: Record<keyof typeof kit, unknown> = declaredKit;
 
 test("the declarations that authors see name everything that the package exports", () => {
-  assert.ok(nothingUndeclared);
-  assert.deepEqual(Object.keys(declaredKit).sort(), ["startMesh", "startTest"]);
+  assert.ok(Object.keys(allOfMain).length > 10);
+  assert.deepEqual(Object.keys(allOfKit).sort(), ["startMesh", "startTest"]);
 });
 
 // A literal schema becomes the type of `config`.

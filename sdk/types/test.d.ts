@@ -11,6 +11,6 @@ export declare function startTest(plugin: Plugin, options?: TestOptions): Promis
 
 /**
  * Starts a small real mesh (control plane and nats-server) with a state folder of its own; needs the package `@patchbay/up`.
- * Give its address to `serve()` as `registry`, with a token for your plugin.
+ * `mesh.serve(plugin)` puts a plugin into it.
  */
 export declare function startMesh(options?: MeshOptions): Promise<TestMesh>;

@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { readConfigFile } from "./config-file.ts";
+import { exitWithNpm } from "./exit-with-npm.ts";
 import { findEntry, loaderArguments } from "./project.ts";
 
 interface DevOptions {
@@ -18,6 +19,7 @@ export function devCommand(): Command {
     .option("--inspect [port]", "let a debugger attach to the plugin")
     .action(async (file: string | undefined, { config, registry, inspect }: DevOptions) => {
       const entry = findEntry(file);
+      await exitWithNpm();
       const inspector = inspect === undefined ? [] : [inspect === true ? "--inspect=0" : `--inspect=${inspect}`];
       // Loaded when it is wanted: it brings gRPC and NATS, which help and the other commands do without.
       const { runDev } = await import("../dev/dev.ts");

@@ -2,6 +2,7 @@ import { Command } from "commander";
 import { loadPlugin } from "../dev/load-plugin.ts";
 import { serve } from "../serve/serve.ts";
 import { readConfigFile } from "./config-file.ts";
+import { exitWithNpm } from "./exit-with-npm.ts";
 import { findEntry, registerLoader } from "./project.ts";
 
 interface StartOptions {
@@ -16,6 +17,7 @@ export function startCommand(): Command {
     .option("--config <file>", "configuration as JSON, for when the mesh grants none")
     .action(async (file: string | undefined, { config }: StartOptions) => {
       const entry = findEntry(file);
+      await exitWithNpm();
       await registerLoader();
       const plugin = await loadPlugin(entry);
       await serve(plugin, { config: readConfigFile(config) });

@@ -17,7 +17,9 @@ function run(given: string[], watch: boolean): void {
   const files = given.length > 0 ? given : globSync(["test/**/*.test.{ts,js}", "src/**/*.test.{ts,js}"]).sort();
   if (files.length === 0) throw new CliError("there are no tests here: a test is a file such as test/plugin.test.ts");
   const args = [...loaderArguments(), "--test", ...(watch ? ["--watch"] : []), ...files];
-  const { status, error } = spawnSync(process.execPath, args, { stdio: "inherit" });
+  // Inside of a test Node's runner would take these for its own and skip them.
+  const { NODE_TEST_CONTEXT: _context, ...env } = process.env;
+  const { status, error } = spawnSync(process.execPath, args, { stdio: "inherit", env });
   if (error) throw new CliError(`Node cannot be run: ${error.message}`);
   process.exitCode = status ?? 1;
 }

@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { join } from "node:path";
+import { pause } from "@patchbay/wire/backoff";
 import type { HandlerResult, Question, RawEvent } from "../host/host.ts";
 import type { HostAnswer } from "../model/answer-message.ts";
 import type { PluginManifest } from "../model/manifest.ts";
@@ -122,11 +123,10 @@ class Child implements PluginChild {
   async stop(graceMs: number): Promise<void> {
     for (const id of this.#questions) this.#lose(id);
     if (this.#waiting.size > 0) {
-      await new Promise<void>((done) => {
-        this.#idle.add(done);
-        setTimeout(done, graceMs);
-        void this.ended.then(() => done());
-      });
+      const idle = new Promise<void>((done) => this.#idle.add(done));
+      const over = new AbortController();
+      await Promise.race([idle, this.ended, pause(graceMs, over.signal)]);
+      over.abort();
     }
     this.#loseAll();
     this.#process.kill("SIGTERM");
@@ -173,6 +173,6 @@ class Child implements PluginChild {
   }
 
   #loseAll(): void {
-    for (const id of [...this.#waiting.keys()]) this.#lose(id);
+    for (const id of this.#waiting.keys()) this.#lose(id);
   }
 }

@@ -58,7 +58,7 @@ function createObserver({ line, once, tallies }: Parts): ServeObserver {
   const states = createStateLine(line);
   let registry = "";
   return {
-    onWaiting: (why) => once(why) && line(`Waiting: ${why}`),
+    onWaiting: (why) => line(`Waiting: ${why}`),
     onAccepted: (info) => {
       registry = info.registry;
     },

@@ -95,7 +95,7 @@ function createHints(signal: AbortSignal) {
       await pause(ms, AbortSignal.any([signal, woken.signal]));
     },
     close() {
-      for (const path of [...watchers.keys()]) forget(path);
+      for (const watcher of watchers.values()) watcher.close();
     },
   };
 }

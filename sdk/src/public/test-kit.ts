@@ -1,6 +1,8 @@
 import type { Answer } from "./answer.ts";
 import type { ClientContext } from "./authority.ts";
+import type { Plugin } from "./plugin.ts";
 import type { EndpointChange, PluginChange, Report, ReportRow } from "./report.ts";
+import type { Served, ServeOptions } from "./serve.ts";
 
 export interface TestOptions {
   /** Checked against the plugin's schema, defaults filled in. */
@@ -67,9 +69,13 @@ export interface MeshOptions {
 
 /** A small real mesh: control plane and nats-server, with a state folder of its own. */
 export interface TestMesh {
-  /** Such as `"http://127.0.0.1:40123"`: give it to `serve()` as `registry`. */
+  /** Such as `"http://127.0.0.1:40123"`. */
   readonly address: string;
+  /** For commands: `MESH_STATE_DIR`. */
   readonly stateDir: string;
+  /** Serves a plugin in this mesh, from this process; `ready()` of what it gives settles when the mesh uses it. */
+  serve(plugin: Plugin, options?: ServeOptions): Promise<Served>;
+  /** Stops what serve() began, and the mesh. */
   stop(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }

@@ -65,6 +65,8 @@ class ServedPlugin implements ServedHost {
   #configProblem: string | undefined;
   #told: string | undefined;
   #registry = "";
+  /** Why there is no registry, as it was told last. */
+  #waiting = "";
   /** State and reason that the registry told last. */
   #held = "";
 
@@ -157,11 +159,17 @@ class ServedPlugin implements ServedHost {
   async #locate(): Promise<string> {
     try {
       this.#registry = await this.#options.access.locate();
+      this.#waiting = "";
       return this.#registry;
     } catch (error) {
-      this.#options.observer.onWaiting(error instanceof ConnectError ? error.rawMessage : errorMessage(error));
+      this.#tellWaiting(error instanceof ConnectError ? error.rawMessage : errorMessage(error));
       throw error;
     }
+  }
+
+  #tellWaiting(why: string): void {
+    if (why !== this.#waiting) this.#options.observer.onWaiting(why);
+    this.#waiting = why;
   }
 
   #announcement(): ReturnType<typeof toAnnouncement> {

@@ -12,10 +12,9 @@ import { type ServedHost, serveHost } from "./serve-host.ts";
 import { stopOnSignals } from "./stop-on-signals.ts";
 
 /** What `serve()` does, with all that it needs loaded. */
-export async function servePlugin(plugin: Plugin, options: ServeOptions = {}): Promise<Served> {
+export async function servePlugin(plugin: Plugin, options: ServeOptions, env: NodeJS.ProcessEnv): Promise<Served> {
   const log = options.log ?? createLog(plugin.name);
   const host = createLocalHost(plugin, log);
-  const env = process.env;
   const access = await openAccess({ name: plugin.name, registry: options.registry, token: options.token, env });
   const served = await serveHost({
     host,

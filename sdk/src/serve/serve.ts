@@ -8,5 +8,5 @@ import type { Served, ServeOptions } from "../public/serve.ts";
 export async function serve(plugin: Plugin, options: ServeOptions = {}): Promise<Served> {
   // Loaded when it is wanted: tests, and the code that `mesh-sdk dev` reloads, do without gRPC and NATS.
   const { servePlugin } = await import("./serve-plugin.ts");
-  return servePlugin(plugin, options);
+  return servePlugin(plugin, options, process.env);
 }
