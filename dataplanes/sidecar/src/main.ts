@@ -1,9 +1,10 @@
 import { createLog, readEnvironment, untilTold } from "@patchbay/runtime";
 import { errorMessage, exitWithParent, readDevelopmentKey, readRunFile } from "@patchbay/wire";
-import { type Sidecar, type SidecarOptions, startSidecar } from "./app.ts";
+import { startSidecar } from "./app.ts";
 import { type Event, encodeLine, readCommands } from "./run/control.ts";
 import { probeProgram } from "./run/probe.ts";
 import { readSidecarEnvironment } from "./run/sidecar-environment.ts";
+import type { Sidecar, SidecarOptions } from "./sidecar.ts";
 
 /** A sidecar as a process of its own: told by its environment what it is, and by a supervisor, if there is one, what to do. */
 async function main(): Promise<void> {

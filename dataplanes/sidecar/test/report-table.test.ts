@@ -190,7 +190,7 @@ describe("reports", () => {
       attempts: fc.integer({ min: 1, max: 3 }),
     });
     fc.assert(
-      fc.property(fc.array(record, { minLength: 1, maxLength: 200 }), (records) => {
+      fc.property(fc.array(record, { minLength: 1, maxLength: 60 }), (records) => {
         const { recorder, take } = world({ maxRowsPerSource: 3, maxRows: 5 });
         for (const each of records) recorder.request({ ...RECORD, ...each });
         const { rows } = take();

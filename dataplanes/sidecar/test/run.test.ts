@@ -4,22 +4,26 @@ import { Agent, type RequestOptions, request } from "node:http";
 import { createServer } from "node:net";
 import { after, before, describe, test } from "node:test";
 import { noLog } from "@patchbay/wire";
-import { type Sidecar, startSidecar } from "../src/app.ts";
+import { startSidecar } from "../src/app.ts";
 import type { RunError } from "../src/run/run-error.ts";
 import type { RunProgramOptions } from "../src/run/run-program.ts";
+import type { Sidecar } from "../src/sidecar.ts";
 import { eventually, until } from "./support/core-server.ts";
-import { freePort, GREETER, type Running, startTestMesh, type TestMesh } from "./support/mesh.ts";
+import { createStateDir, freePort, GREETER, type Running, startTestMesh, type TestMesh } from "./support/mesh.ts";
 
 describe("mesh run", { concurrency: 4 }, () => {
+  let dir: Awaited<ReturnType<typeof createStateDir>>;
   let mesh: TestMesh;
   let caller: Sidecar;
   before(async () => {
-    mesh = await startTestMesh();
+    dir = await createStateDir();
+    mesh = await startTestMesh(dir.path);
     caller = await startSidecar({ registry: mesh.mesh.address, key: mesh.key, name: "caller", log: noLog });
   });
   after(async () => {
     await caller.stop();
     await mesh[Symbol.asyncDispose]();
+    await dir[Symbol.asyncDispose]();
   });
 
   /** A request through the sidecar, as a program with the proxy variables sends it; status and body. */
@@ -42,11 +46,6 @@ describe("mesh run", { concurrency: 4 }, () => {
       outgoing.once("error", (error) => resolve({ status: 0, body: error.message }));
       outgoing.end(options.method === "POST" ? "x" : undefined);
     });
-  }
-
-  function greeting(service: string, port: number, more: { host?: string; delay?: number; name?: string } = {}) {
-    const { host = "127.0.0.1", delay = 0, name = service } = more;
-    return { service, port, command: process.execPath, args: [GREETER, name, String(port), host, String(delay)] };
   }
 
   async function ready(service: string, count = 1): Promise<void> {
@@ -228,6 +227,7 @@ describe("mesh run", { concurrency: 4 }, () => {
       ],
       [{ service: "Bad Name", port: 1, command: "true" }, "usage", /^"Bad Name" cannot be a service's name/],
       [{ service: "portless", command: "true" }, "usage", /^on which port does portless listen\? Add --port PORT$/],
+      [{ port: 7001, command: "true" }, "usage", /Add --service NAME$/],
       [{ stateDir: "/nowhere/at/all", command: "true" }, "no-mesh", /^No mesh is running\. Start one: npm start$/],
     ];
     for (const [options, code, message] of cases) {
@@ -236,6 +236,26 @@ describe("mesh run", { concurrency: 4 }, () => {
     busy.close();
   });
 });
+
+test("a mesh that is started again is joined again, at whatever address", async () => {
+  await using dir = await createStateDir();
+  const first = await startTestMesh(dir.path);
+  const running = first.runHere(greeting("faithful", await freePort()));
+  await eventually("it joined", async () => (await first.workloads("faithful")).length === 1);
+  await first.mesh.stop();
+  const second = await startTestMesh(dir.path);
+  await eventually("it joined again", async () => (await second.workloads("faithful")).length === 1);
+  running.stop();
+  assert.equal(await running.ended, 143);
+  await eventually("it left", async () => (await second.workloads("faithful")).length === 0);
+  await second[Symbol.asyncDispose]();
+  await first[Symbol.asyncDispose]();
+});
+
+function greeting(service: string, port: number, more: { host?: string; delay?: number; name?: string } = {}) {
+  const { host = "127.0.0.1", delay = 0, name = service } = more;
+  return { service, port, command: process.execPath, args: [GREETER, name, String(port), host, String(delay)] };
+}
 
 /** Process ids below a process, by the portable ps. */
 async function descendants(pid: number): Promise<number[]> {

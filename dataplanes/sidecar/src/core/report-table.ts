@@ -99,13 +99,13 @@ export function createReportTable(settings: ReportTableSettings): ReportTable {
   let overflowed = 0;
 
   function cell(labels: Labels): Cell {
-    const key = keyOf(labels);
+    const key = keyOf(labels, labels.failure);
     const held = cells.get(key);
     if (held !== undefined) return held;
     if (hasRoom(labels)) return insert(key, labels);
     overflowed += 1;
     const folded = fold(labels, rowsOfSource.has(labels.source) || rowsOfSource.size < settings.maxSources);
-    const foldedKey = keyOf(folded);
+    const foldedKey = keyOf(folded, folded.failure);
     return cells.get(foldedKey) ?? insert(foldedKey, folded);
   }
 
@@ -129,7 +129,8 @@ export function createReportTable(settings: ReportTableSettings): ReportTable {
 
   return {
     add(seen) {
-      const row = cell({ ...labelsOf(seen), failure: isFailure(seen) });
+      const failure = isFailure(seen);
+      const row = cells.get(keyOf(seen, failure)) ?? cell({ ...labelsOf(seen), failure });
       row.count += 1;
       if (seen.retried) row.retries += 1;
       row.latencySumUs += seen.latencyMs * 1000;
@@ -162,8 +163,8 @@ function labelsOf(seen: Observation): Omit<Labels, "failure"> {
   return { direction, source, target, route, method, status, grpcStatus, tls, opaque };
 }
 
-function keyOf(labels: Labels): string {
-  const { direction, source, target, route, method, status, grpcStatus, tls, opaque, failure } = labels;
+function keyOf(labels: Omit<Labels, "failure">, failure: boolean): string {
+  const { direction, source, target, route, method, status, grpcStatus, tls, opaque } = labels;
   return `${source}\n${target}\n${route}\n${method}\n${status}\n${grpcStatus ?? ""}\n${direction}${tls}${opaque}${failure}`;
 }
 

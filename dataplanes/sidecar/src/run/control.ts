@@ -1,5 +1,5 @@
 import type { Readable } from "node:stream";
-import type { ProgramReadiness } from "../app.ts";
+import type { ProgramReadiness } from "../sidecar.ts";
 
 /** What a supervisor tells its sidecar, one JSON object a line on the sidecar's standard input. */
 export type Command =

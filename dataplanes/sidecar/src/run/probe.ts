@@ -1,7 +1,7 @@
 import { Agent, get } from "node:http";
 import { connect } from "node:net";
 import { pause } from "@patchbay/wire";
-import type { ProgramReadiness } from "../app.ts";
+import type { ProgramReadiness } from "../sidecar.ts";
 
 export interface ProbeOptions {
   readonly port: number;

@@ -49,7 +49,12 @@ function foregroundProgram(
       `cannot start ${command}: ${error.code === "ENOENT" ? "no such program on the PATH" : error.message}\n`,
     );
   });
-  return { ended: exitOf(child), signal: (name) => void child.kill(name), kill: () => void child.kill("SIGKILL") };
+  return {
+    ended: exitOf(child),
+    // The others have come to it from the terminal already.
+    signal: (name) => void (name === "SIGTERM" && child.kill(name)),
+    kill: () => void child.kill("SIGKILL"),
+  };
 }
 
 function exitOf(child: ReturnType<typeof spawn>): Promise<number> {

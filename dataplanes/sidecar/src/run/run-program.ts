@@ -1,3 +1,4 @@
+import { isatty } from "node:tty";
 import { stateDir as defaultStateDir, errorMessage, readRunFile } from "@patchbay/wire";
 import { captureEnvironment } from "../core/capture-environment.ts";
 import type { LocalPortText } from "../core/local-port.ts";
@@ -65,7 +66,7 @@ export async function runProgram(options: RunProgramOptions): Promise<number> {
     command: options.command,
     args: options.args ?? [],
     env: { ...env, ...captureEnvironment(sidecar.outboundPort, env) },
-    foreground: options.service === undefined && process.stdin.isTTY,
+    foreground: options.service === undefined && isatty(0),
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
   });
   const running = { options, plan, sidecar, program };
@@ -111,9 +112,16 @@ async function prepare(options: RunProgramOptions): Promise<Plan> {
   if (service !== undefined && port === undefined) {
     throw new RunError("usage", `on which port does ${service} listen? Add --port PORT`);
   }
+  if (service === undefined && port !== undefined) {
+    throw new RunError(
+      "usage",
+      `--port ${port} is where a service listens: under which name do others reach it? Add --service NAME`,
+    );
+  }
   const stateDir = options.stateDir ?? defaultStateDir(env);
   const address = options.registry ?? (await runningMesh(stateDir));
   if (address === undefined) throw new RunError("no-mesh", "No mesh is running. Start one: npm start");
+  let known = address;
   const appPort = service === undefined ? undefined : port;
   if (appPort !== undefined && (await whoAccepts(appPort)) !== undefined) {
     throw new RunError(
@@ -128,8 +136,10 @@ async function prepare(options: RunProgramOptions): Promise<Plan> {
     listens: options.listens ?? [],
     stateDir,
     env,
-    // A mesh that was started again may have another address.
-    registry: async () => options.registry ?? (await runningMesh(stateDir)) ?? address,
+    async registry() {
+      known = options.registry ?? (await runningMesh(stateDir)) ?? known;
+      return known;
+    },
     note: options.note ?? (() => undefined),
     warn: options.warn ?? ((text) => process.stderr.write(`${text}\n`)),
   };

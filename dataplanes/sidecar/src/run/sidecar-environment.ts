@@ -1,6 +1,6 @@
-import type { SidecarOptions } from "../app.ts";
 import { parseLocalPort } from "../core/local-port.ts";
 import { isServiceName } from "../core/program-name.ts";
+import type { SidecarOptions } from "../sidecar.ts";
 
 /** What a sidecar process is told by its environment. */
 export interface SidecarEnvironment {

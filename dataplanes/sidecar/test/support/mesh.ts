@@ -34,10 +34,15 @@ export interface Running {
 const RUN = fileURLToPath(new URL("../fixtures/run.ts", import.meta.url));
 export const GREETER = fileURLToPath(new URL("../fixtures/greeter.mjs", import.meta.url));
 
-/** A small real mesh in a folder of its own. */
-export async function startTestMesh(mode: "single" | "processes" = "single"): Promise<TestMesh> {
-  const dir = await mkdtemp(join(tmpdir(), "sidecar-"));
-  const mesh = await startMesh({ stateDir: dir, mode });
+/** A state folder that is removed in the end. */
+export async function createStateDir(): Promise<AsyncDisposable & { readonly path: string }> {
+  const path = await mkdtemp(join(tmpdir(), "sidecar-"));
+  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) };
+}
+
+/** A small real mesh. */
+export async function startTestMesh(dir: string): Promise<TestMesh> {
+  const mesh = await startMesh({ stateDir: dir });
   const key = await readDevelopmentKey(dir);
   const token = createTokenSource(key, { kind: "operator", namespace: "default", name: "test", instance: "test-1" });
   const transport = createTransport({ address: mesh.address, token });
@@ -75,7 +80,6 @@ export async function startTestMesh(mode: "single" | "processes" = "single"): Pr
       }
       transport.close();
       await mesh.stop();
-      await rm(dir, { recursive: true, force: true });
     },
   };
 }
