@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import fc from "fast-check";
 import { Aggregate } from "../src/core/aggregate.ts";
 import { Exposition } from "../src/core/exposition.ts";
 import { aReport, aRow, decoded, type TestReport } from "./support/reports.ts";
@@ -96,7 +97,31 @@ test("many series come in pieces of bounded size", () => {
     }));
     aggregate.apply(decoded({ ...aReport, reporter: `default/s${report}`, rows }), aReport.endMs);
   }
-  const chunks = [...new Exposition(aggregate).chunks()];
+  const chunks = [...new Exposition(aggregate).chunks()].filter((chunk) => chunk !== "");
   assert.ok(chunks.length > 10);
   assert.ok(chunks.every((chunk) => chunk.length < 128 * 1024));
+});
+
+test("a counter does not fall when reports come while the text is made", () => {
+  fc.assert(
+    fc.property(fc.array(fc.nat(90), { minLength: 1, maxLength: 30 }), fc.nat(10), (seconds, every) => {
+      const aggregate = new Aggregate();
+      const exposition = new Exposition(aggregate);
+      let sequence = 0;
+      const report = (second: number): void => {
+        const endMs = aReport.endMs + second * 1_000;
+        aggregate.apply(decoded({ ...aReport, sequence: ++sequence, endMs }), endMs);
+      };
+      for (let second = 0; second < 20; second++) report(second);
+      let all = "";
+      let step = 0;
+      for (const chunk of exposition.chunks()) {
+        all += chunk;
+        const next = step++ % (every + 1) === 0 ? seconds.pop() : undefined;
+        if (next !== undefined) report(20 + next);
+      }
+      const count = Number(lines(all, "request_total")[0]?.split(" ").at(-1));
+      assert.ok(count >= 20 && count <= sequence, String(count));
+    }),
+  );
 });

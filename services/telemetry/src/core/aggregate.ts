@@ -1,6 +1,7 @@
 import { AppliedReports } from "./applied-reports.ts";
-import { addPage, countInGroup, countInPage } from "./count-row.ts";
+import { countInGroup, countInPage } from "./count-row.ts";
 import { GROUP_ROUTE, GROUP_SOURCE, GROUP_TARGET, GroupTable } from "./group-table.ts";
+import { addPage } from "./group-totals.ts";
 import { LabelTable } from "./label-table.ts";
 import { type AggregateLimits, aggregateLimits } from "./limits.ts";
 import { Openings } from "./openings.ts";
@@ -49,13 +50,6 @@ export class Aggregate {
   /** Rows that were folded into overflow series. */
   get overflowedRows(): number {
     return this.#placement.overflowed;
-  }
-
-  /** Totals of all groups by now, in the layout of `GroupTable.totals`: a copy. */
-  groupTotals(): Float64Array<ArrayBuffer> {
-    const totals = this.groups.totals.slice();
-    this.windows.visitRecent((page) => addPage(totals, page));
-    return totals;
   }
 
   /** Whether a report was applied. */

@@ -1,14 +1,5 @@
-import { LATENCY_BUCKETS } from "@patchbay/wire";
-import {
-  type GroupTable,
-  TOTAL_BUCKETS,
-  TOTAL_COUNT,
-  TOTAL_LATENCY_US,
-  TOTAL_REQUEST_BYTES,
-  TOTAL_RESPONSE_BYTES,
-  TOTAL_RETRIES,
-  TOTALS,
-} from "./group-table.ts";
+import type { GroupTable } from "./group-table.ts";
+import { addPage } from "./group-totals.ts";
 import * as column from "./report-table.ts";
 import { FLOATS, INTS, type ReportTable } from "./report-table.ts";
 import {
@@ -57,29 +48,10 @@ export function countInPage(page: WindowPage, group: number, { table, row }: Rep
 }
 
 /** Adds a row of a report straight to its group's totals: for what no page takes, or only one that is in them already. */
-export function countInGroup({ totals }: GroupTable, group: number, { table, row }: ReportRow): void {
+export function countInGroup(groups: GroupTable, group: number, { table, row }: ReportRow): void {
   countInPage(scratch, group, { table, row });
-  addPage(totals, scratch);
+  addPage(groups.totals, scratch);
   scratch.reset(0);
 }
 
 const scratch = new WindowPage(false);
-
-/** Adds all that a page holds to the totals of its groups. */
-export function addPage(totals: Float64Array, { rows, groups, counts, sums }: WindowPage): void {
-  for (let row = 0; row < rows; row++) {
-    const to = (groups[row] ?? 0) * TOTALS;
-    const from = row * COUNTS;
-    const sum = row * SUMS;
-    totals[to + TOTAL_COUNT] = (totals[to + TOTAL_COUNT] ?? 0) + (counts[from + PAGE_COUNT] ?? 0);
-    totals[to + TOTAL_RETRIES] = (totals[to + TOTAL_RETRIES] ?? 0) + (counts[from + PAGE_RETRIES] ?? 0);
-    totals[to + TOTAL_LATENCY_US] = (totals[to + TOTAL_LATENCY_US] ?? 0) + (sums[sum + PAGE_LATENCY_US] ?? 0);
-    totals[to + TOTAL_REQUEST_BYTES] = (totals[to + TOTAL_REQUEST_BYTES] ?? 0) + (sums[sum + PAGE_REQUEST_BYTES] ?? 0);
-    totals[to + TOTAL_RESPONSE_BYTES] =
-      (totals[to + TOTAL_RESPONSE_BYTES] ?? 0) + (sums[sum + PAGE_RESPONSE_BYTES] ?? 0);
-    for (let bucket = 0; bucket < LATENCY_BUCKETS; bucket++) {
-      const at = to + TOTAL_BUCKETS + bucket;
-      totals[at] = (totals[at] ?? 0) + (counts[from + PAGE_BUCKETS + bucket] ?? 0);
-    }
-  }
-}

@@ -9,6 +9,7 @@ import {
   TOTAL_RETRIES,
   TOTALS,
 } from "./group-table.ts";
+import { snapshotTotals } from "./group-totals.ts";
 import { groupLabels, seriesLabels } from "./metric-labels.ts";
 
 /** Size of a piece of text in UTF-16 units: about what can be built without holding up the loop. */
@@ -24,7 +25,7 @@ const bucketNames = [...LATENCY_BOUNDS_MS.map(String), "+Inf"].map((le) => `,le=
 
 /**
  * Prometheus text (format 0.0.4) of everything in an aggregate, in pieces of about 64 KB, so that whoever sends it
- * can let other work run in between. Series that appear or vanish meanwhile are in it or not.
+ * can let other work run in between; some are empty. Series that appear or vanish meanwhile are in it or not.
  *
  * Label text is kept between calls for as long as an id is used; `forget` after a sweep, which gives ids out anew.
  */
@@ -33,7 +34,7 @@ export class Exposition {
   readonly #ofGroup: (string | undefined)[] = [];
   readonly #ofSeries: (string | undefined)[] = [];
   /** Of all groups, from when the text was begun. */
-  #totals = new Float64Array(0);
+  #totals: Float64Array = new Float64Array();
 
   constructor(aggregate: Aggregate) {
     this.#aggregate = aggregate;
@@ -46,8 +47,12 @@ export class Exposition {
   }
 
   *chunks(): Iterable<string> {
+    const { groups, windows } = this.#aggregate;
+    const snapshot = snapshotTotals(groups, windows);
+    let step = snapshot.next();
+    for (; !step.done; step = snapshot.next()) yield "";
+    this.#totals = step.value;
     let chunk = "";
-    this.#totals = this.#aggregate.groupTotals();
     for (const piece of this.#pieces()) {
       chunk += piece;
       if (chunk.length < CHUNK) continue;
@@ -74,6 +79,7 @@ export class Exposition {
     yield* this.#groupCounter(
       { name: "request_retries_total", type: "counter", help: "Requests that needed more than one try." },
       TOTAL_RETRIES,
+      TOTALS,
     );
     yield* this.#groupCounter(
       { name: "request_bytes_total", type: "counter", help: "Bytes of request bodies." },
@@ -151,17 +157,16 @@ export class Exposition {
   }
 
   #histogramOf(name: string, group: number): string {
-    const totals = this.#totals;
     const labels = this.#groupText(group);
     const bucketOf = `${name}_bucket{${labels}`;
-    const from = group * TOTALS + TOTAL_BUCKETS;
+    const totals = this.#totals.subarray(group * TOTALS, (group + 1) * TOTALS);
     let text = "";
     let below = 0;
     for (let bucket = 0; bucket < bucketNames.length; bucket++) {
-      below += totals[from + bucket] ?? 0;
+      below += totals[TOTAL_BUCKETS + bucket] ?? 0;
       text += `${bucketOf}${bucketNames[bucket]}${below}\n`;
     }
-    const sum = (totals[group * TOTALS + TOTAL_LATENCY_US] ?? 0) / 1_000;
+    const sum = (totals[TOTAL_LATENCY_US] ?? 0) / 1_000;
     return `${text}${name}_sum{${labels}} ${sum}\n${name}_count{${labels}} ${below}\n`;
   }
 

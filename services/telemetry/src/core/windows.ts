@@ -52,13 +52,19 @@ class Level {
  * that is 27 KB for a group that is active all the time, and less for one that pauses.
  */
 export class Windows {
+  /** How many pages with content have left the finest level. */
+  departures = 0;
   readonly #levels: readonly Level[];
 
   /** @param onLeave is told what leaves the finest level, before it is gone */
   constructor(onLeave: OnLeave) {
+    const leave = (page: WindowPage): void => {
+      this.departures++;
+      onLeave(page);
+    };
     let coarser: Level | undefined;
     this.#levels = SLOT_MS.toReversed().map((slotMs) => {
-      coarser = new Level(slotMs, coarser, onLeave);
+      coarser = new Level(slotMs, coarser, leave);
       return coarser;
     });
   }
@@ -78,9 +84,9 @@ export class Windows {
     }
   }
 
-  /** Calls back with each page whose rows are not in the groups' totals yet. */
-  visitRecent(onPage: (page: WindowPage) => void): void {
-    for (const page of this.#levels.at(-1)?.pages ?? []) if (page.rows > 0) onPage(page);
+  /** Pages whose rows are not in the groups' totals yet; some are empty. */
+  recent(): readonly WindowPage[] {
+    return this.#levels.at(-1)?.pages ?? [];
   }
 
   /** Forgets pages that no window can ask for any more. */
