@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { layout } from "@patchbay/up";
+import { layout } from "@patchbay/up/layout";
 import { connectEvents, type EventBus } from "@patchbay/wire";
 import { CliError } from "./errors.ts";
 

@@ -1,45 +1,55 @@
-import { CORE_VERSION } from "@patchbay/runtime";
 import { Command } from "commander";
-import { checkCommand } from "./commands/check.ts";
-import { cleanCommand } from "./commands/clean.ts";
-import { completionCommand } from "./commands/completion.ts";
-import { demoCommand } from "./commands/demo.ts";
-import { downCommand } from "./commands/down.ts";
-import { endpointsCommand } from "./commands/endpoints.ts";
-import { eventsCommand } from "./commands/events.ts";
-import { explainCommand } from "./commands/explain.ts";
-import { logsCommand } from "./commands/logs.ts";
-import { natsConfigCommand } from "./commands/nats-config.ts";
-import { pluginsCommand } from "./commands/plugins.ts";
-import { runCommand } from "./commands/run.ts";
-import { statCommand } from "./commands/stat.ts";
-import { upCommand } from "./commands/up.ts";
-import { versionCommand } from "./commands/version.ts";
+import { version } from "./version.ts";
 
-/** The command line of `mesh`, before it is given any arguments. */
-export function createProgram(): Command {
+/** What `npm start` runs; a person has no use for it outside the clone. */
+const hidden: ReadonlySet<string> = new Set(["demo"]);
+
+/** Each command by its name, loaded when it is needed: a command line that asks for one starts in half the time. */
+const commands: Readonly<Record<string, () => Promise<Command>>> = {
+  up: async () => (await import("./commands/up.ts")).upCommand(),
+  down: async () => (await import("./commands/down.ts")).downCommand(),
+  run: async () => (await import("./commands/run.ts")).runCommand(),
+  stat: async () => (await import("./commands/stat.ts")).statCommand(),
+  endpoints: async () => (await import("./commands/endpoints.ts")).endpointsCommand(),
+  explain: async () => (await import("./commands/explain.ts")).explainCommand(),
+  plugins: async () => (await import("./commands/plugins.ts")).pluginsCommand(),
+  events: async () => (await import("./commands/events.ts")).eventsCommand(),
+  check: async () => (await import("./commands/check.ts")).checkCommand(),
+  logs: async () => (await import("./commands/logs.ts")).logsCommand(),
+  "nats-config": async () => (await import("./commands/nats-config.ts")).natsConfigCommand(),
+  clean: async () => (await import("./commands/clean.ts")).cleanCommand(),
+  completion: async () => (await import("./commands/completion.ts")).completionCommand(),
+  version: async () => (await import("./commands/version.ts")).versionCommand(),
+  demo: async () => (await import("./commands/demo.ts")).demoCommand(),
+};
+
+/** The command line of `mesh`, before it is given arguments: with all commands, or only the one that is asked for. */
+export async function createProgram(only?: string): Promise<Command> {
   const program = new Command("mesh")
-    .description("Patchbay: a service mesh for your laptop and your cluster, extended by small gRPC services")
-    .version(CORE_VERSION)
+    .description("Patchbay: a service mesh that you extend by dropping in a small gRPC service")
+    .version(version)
     .enablePositionalOptions()
     .showHelpAfterError("(mesh --help shows how)")
-    .addHelpText(
-      "after",
-      `
-Exit codes: 0 all is well, 1 a failure was found or it could not be done, 2 the
-command line cannot be understood, 3 no mesh is running.
-Colours only on a terminal, never with NO_COLOR. Scripts use -o json.`,
-    );
-  const commands = [upCommand(), downCommand(), runCommand(), statCommand(), endpointsCommand(), explainCommand()];
-  commands.push(pluginsCommand(), eventsCommand(), checkCommand(), logsCommand(), natsConfigCommand());
-  commands.push(cleanCommand(), completionCommand(), versionCommand());
-  for (const command of commands) program.addCommand(inherit(command, program));
-  // What `npm start` runs; a person has no use for it outside the clone.
-  program.addCommand(inherit(demoCommand(), program), { hidden: true });
+    .addHelpText("after", `\n${after}`);
+  const wanted = Object.entries(commands).filter(([name]) => only === undefined || name === only);
+  for (const [name, load] of wanted) {
+    // addCommand, unlike command(), leaves inheriting to us.
+    program.addCommand((await load()).copyInheritedSettings(program), { hidden: hidden.has(name) });
+  }
   return program;
 }
 
-/** addCommand, unlike command(), leaves these to us. */
-function inherit(command: Command, program: Command): Command {
-  return command.copyInheritedSettings(program);
+/** The command that these arguments ask for, when it needs no other to be known. */
+export function commandIn(args: readonly string[]): string | undefined {
+  const [first = ""] = args;
+  return first in commands && first !== "completion" ? first : undefined;
 }
+
+const after = `Examples:
+  mesh up
+  mesh run --service greeter --port 7001 -- node server.js
+  mesh stat
+
+Exit codes: 0 all is well, 1 a failure was found or it could not be done, 2 the
+command line cannot be understood, 3 no mesh is running.
+Colours only on a terminal, never with NO_COLOR. Scripts use -o json.`;

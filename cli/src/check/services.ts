@@ -2,7 +2,7 @@ import { X509Certificate } from "node:crypto";
 import { request } from "node:http";
 import { Identity } from "@patchbay/proto/mesh/identity/v1/identity_pb";
 import { Kind, type Registration, State } from "@patchbay/proto/mesh/registry/v1/registry_pb";
-import { coreServices } from "@patchbay/up";
+import { coreServices } from "@patchbay/up/core-services";
 import { errorMessage } from "@patchbay/wire";
 import type { MeshConnection } from "../connect.ts";
 import { byName, stateName } from "../states.ts";

@@ -9,9 +9,9 @@ import { connectTo, noMesh } from "../connect.ts";
 import { exitCodes } from "../errors.ts";
 import { lineWidth, type OutputOption, outputOption, paint, print, printJson } from "../output/output.ts";
 import { wrap } from "../output/table.ts";
+import { parseTime } from "../parse-options.ts";
 import { createSteps } from "../steps.ts";
 import { untilTold } from "../until-told.ts";
-import { parseTime } from "./up.ts";
 
 interface CheckOptions extends OutputOption {
   readonly wait?: number;
@@ -32,7 +32,7 @@ Examples:
   mesh check --wait 60s && mesh run -- curl http://web/
   mesh check -o json | jq '.checks[] | select(.ok | not)'
 
-Exit code 0 when all is well, 1 when something failed, 3 when no mesh is running.`,
+Exit code 0 when all is well, 1 when something failed, 3 when no mesh runs.`,
     )
     .action(check);
 }

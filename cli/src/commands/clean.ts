@@ -2,7 +2,7 @@ import { readdir, rm } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join, parse } from "node:path";
 import { createInterface } from "node:readline/promises";
-import { layout } from "@patchbay/up";
+import { layout } from "@patchbay/up/layout";
 import { readRunFile, stateDir } from "@patchbay/wire";
 import { Command } from "commander";
 import { CliError } from "../errors.ts";

@@ -7,9 +7,10 @@ import { connectMesh, type MeshConnection } from "../connect.ts";
 import { startDemoFleet, untilDemoReady } from "../demo/demo-fleet.ts";
 import { showLive, summary } from "../demo/live.ts";
 import { paint, print } from "../output/output.ts";
+import { parseTime } from "../parse-options.ts";
 import { createSteps, type Steps } from "../steps.ts";
 import { type Told, untilTold } from "../until-told.ts";
-import { addressWithToken, defaultPort, natsText, parseTime } from "./up.ts";
+import { addressWithToken, defaultPort, natsText } from "./up.ts";
 
 interface DemoOptions {
   readonly for?: number;

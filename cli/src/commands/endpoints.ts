@@ -11,6 +11,7 @@ import {
   printJson,
   printJsonLine,
 } from "../output/output.ts";
+import { untilAborted } from "../until-aborted.ts";
 import { untilTold } from "../until-told.ts";
 import { isServed, resolutionJson, resolutionLines } from "./resolution.ts";
 
@@ -45,7 +46,7 @@ async function endpoints(authority: string, options: EndpointsOptions): Promise<
   const destination = await mesh.service("destination", Destination);
   const { signal } = untilTold();
   const request = { authority, context: { namespace: options.namespace } };
-  for await (const response of destination.resolve(request, { signal })) {
+  for await (const response of untilAborted(destination.resolve(request, { signal }), signal)) {
     if (options.watch) showChange(response, options);
     else return showOnce(response, options);
   }

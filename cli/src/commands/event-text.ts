@@ -2,7 +2,8 @@ import { type DescMessage, fromBinary, type JsonValue, toJson } from "@bufbuild/
 import { EndpointChangedSchema, PluginStateChangedSchema } from "@patchbay/proto/mesh/event/v1/event_pb";
 import { ReportSchema } from "@patchbay/proto/mesh/telemetry/v1/report_pb";
 import { type EventClass, errorMessage, type ReplayedEvent, readCloudEvent } from "@patchbay/wire";
-import { paint } from "../output/output.ts";
+import { lineWidth, paint } from "../output/output.ts";
+import { shorten } from "../output/table.ts";
 
 const schemas: Readonly<Record<EventClass, DescMessage>> = {
   report: ReportSchema,
@@ -37,7 +38,9 @@ function decode(eventClass: EventClass, data: Uint8Array): JsonValue {
 /** An event for people, in one line. */
 export function describeEvent(eventClass: EventClass, event: ReplayedEvent): string {
   const time = new Date(event.time).toTimeString().slice(0, 8);
-  return `${paint("dim", time)} ${eventClass.padEnd(8)} ${sentence(eventClass, event)}`;
+  const head = `${time} ${eventClass.padEnd(8)} `;
+  const text = shorten(sentence(eventClass, event), lineWidth() - head.length);
+  return `${paint("dim", head)}${text.includes(failed) ? paint("bad", text) : text}`;
 }
 
 function sentence(eventClass: EventClass, { data, subject }: ReplayedEvent): string {
@@ -48,18 +51,22 @@ function sentence(eventClass: EventClass, { data, subject }: ReplayedEvent): str
   }
 }
 
+/** How a report that is worth a look can be told. */
+const failed = " failed";
+
 const sentences: Readonly<Record<EventClass, (data: Uint8Array) => string>> = {
   report(data) {
     const report = fromBinary(ReportSchema, data);
     const requests = report.rows.reduce((sum, row) => sum + row.count, 0);
     const failures = report.rows.reduce((sum, row) => sum + (row.failure ? row.count : 0), 0);
-    const failed = failures > 0 ? paint("bad", `, ${failures} failed`) : "";
-    return `${report.strings[report.reporter] || "-"} #${report.sequence}: ${requests} requests${failed}`;
+    const bad = failures > 0 ? `, ${failures}${failed}` : "";
+    return `${report.strings[report.reporter] || "-"} #${report.sequence}: ${requests} requests${bad}`;
   },
   endpoint(data) {
     const { authority, outcome, endpoints, link } = fromBinary(EndpointChangedSchema, data);
-    const count = endpoints.length > 0 ? `${endpoints.length} ` : "";
-    return `${authority}: ${count}${outcome}, by ${link || "nobody"}`;
+    const answer =
+      endpoints.length > 0 ? endpoints.map(({ address, port }) => `${address}:${port}`).join(" ") : outcome;
+    return `${authority}: ${answer}, by ${link || "nobody"}`;
   },
   plugin(data) {
     const { name, instance, state, previous, reason } = fromBinary(PluginStateChangedSchema, data);

@@ -3,9 +3,9 @@ import { Command, Option } from "commander";
 import { connectMesh } from "../connect.ts";
 import { connectBus } from "../event-bus.ts";
 import { type OutputOption, outputOption, print, printJsonLine } from "../output/output.ts";
+import { parseTime } from "../parse-options.ts";
 import { untilTold } from "../until-told.ts";
 import { describeEvent, eventJson } from "./event-text.ts";
-import { parseTime } from "./up.ts";
 
 interface EventsOptions extends OutputOption {
   readonly follow?: true;

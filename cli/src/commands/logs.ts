@@ -1,6 +1,6 @@
 import { open, readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { layout } from "@patchbay/up";
+import { layout } from "@patchbay/up/layout";
 import { pause, stateDir } from "@patchbay/wire";
 import { Command } from "commander";
 import { CliError } from "../errors.ts";

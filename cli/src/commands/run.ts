@@ -1,6 +1,7 @@
-import { type LocalPortText, parseLocalPort, RunError, runProgram } from "@patchbay/sidecar";
+import { type LocalPortText, parseLocalPort, RunError, runProgram } from "@patchbay/sidecar/run";
 import { Command, InvalidArgumentError } from "commander";
 import { CliError, exitCodes } from "../errors.ts";
+import { parsePort } from "../parse-options.ts";
 
 interface RunOptions {
   readonly service?: string;
@@ -16,7 +17,7 @@ export function runCommand(): Command {
     .description("run any program inside the mesh, with a sidecar beside it")
     .argument("<command...>", "the program and its arguments, after --")
     .option("-s, --service <name>", "the name under which others reach it")
-    .option("-p, --port <port>", "where it listens; needed with --service", parsePort)
+    .option("-p, --port <port>", "where it listens; needed with --service", (text) => parsePort(text))
     .option("--health <path>", "path that answers 2xx when it is ready (default: its port accepts)")
     .option("-n, --namespace <name>", "namespace of the service", "default")
     .option("-l, --listen <port=authority>", "local port for programs that know no proxy; repeatable", addListen, [])
@@ -30,8 +31,8 @@ Examples:
   mesh run -- curl http://greeter/
   mesh run --listen 5432=postgres:5432 -- psql -h 127.0.0.1
 
-Its outbound calls go through the sidecar by the usual proxy variables, without a
-change to its code. Ctrl-C or SIGTERM deregisters, waits until clients know,
+Its outbound calls go through the sidecar by the usual proxy variables, without
+a change to its code. Ctrl-C or SIGTERM deregisters, waits until clients know,
 drains, then stops the program. The exit code is the program's; 2 when the
 request cannot be meant, 3 when no mesh is running.`,
     )
@@ -60,12 +61,6 @@ async function run([command = "", ...args]: string[], options: RunOptions): Prom
 function codeOf({ code }: RunError): number {
   if (code === "usage") return exitCodes.usage;
   return code === "no-mesh" ? exitCodes.noMesh : exitCodes.failure;
-}
-
-function parsePort(text: string): number {
-  const port = Number(text);
-  if (Number.isInteger(port) && port >= 1 && port <= 65_535) return port;
-  throw new InvalidArgumentError("Give a port from 1 to 65535.");
 }
 
 function addListen(text: string, before: readonly LocalPortText[]): readonly LocalPortText[] {

@@ -12,6 +12,7 @@ import {
   printJsonLine,
 } from "../output/output.ts";
 import { parseSeconds } from "../output/units.ts";
+import { untilAborted } from "../until-aborted.ts";
 import { untilTold } from "../until-told.ts";
 import { looksWrong, type StatBy, statJson, statTable } from "./stat-rows.ts";
 
@@ -66,7 +67,7 @@ async function stat(options: StatOptions): Promise<void> {
   }
   const redraw = createRedraw();
   const { signal } = untilTold();
-  for await (const response of telemetry.subscribe({ query, interval: 1 }, { signal })) {
+  for await (const response of untilAborted(telemetry.subscribe({ query, interval: 1 }, { signal }), signal)) {
     if (options.output === "json") printJsonLine(statJson(response));
     else redraw(statLines(response, by));
   }

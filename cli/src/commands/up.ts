@@ -2,9 +2,9 @@ import { join } from "node:path";
 import { developmentSettings } from "@patchbay/runtime";
 import { type Mesh, pathLine, startMesh } from "@patchbay/up";
 import { pause } from "@patchbay/wire";
-import { Command, InvalidArgumentError } from "commander";
+import { Command } from "commander";
 import { type OutputOption, outputOption, paint, print, printJsonLine } from "../output/output.ts";
-import { parseSeconds } from "../output/units.ts";
+import { parsePort, parseTime } from "../parse-options.ts";
 import { createSteps } from "../steps.ts";
 import { untilTold } from "../until-told.ts";
 
@@ -21,7 +21,9 @@ export function upCommand(): Command {
   return new Command("up")
     .description("start the control plane and stay with it until Ctrl-C")
     .option("--processes", "each service a process of its own, restarted when it ends")
-    .option("--port <port>", `port of the API (default: ${defaultPort}, or any free one when it is taken)`, parsePort)
+    .option("--port <port>", `port of the API (default: ${defaultPort}, or any free one when it is taken)`, (text) =>
+      parsePort(text, 0),
+    )
     .option("--for <time>", "stop by itself after this time, such as 30s", parseTime)
     .addOption(outputOption())
     .addHelpText(
@@ -88,17 +90,4 @@ function upLines(mesh: Mesh): string[] {
 /** What carries the events, in a few words. */
 export function natsText({ nats }: Mesh): string {
   return nats.origin === "foreign" ? `NATS at ${nats.url}` : `nats-server ${nats.version}`;
-}
-
-function parsePort(text: string): number {
-  const port = Number(text);
-  if (Number.isInteger(port) && port >= 0 && port <= 65_535) return port;
-  throw new InvalidArgumentError("Give a port from 0 (any free one) to 65535.");
-}
-
-/** For options that take a time. */
-export function parseTime(text: string): number {
-  const seconds = parseSeconds(text);
-  if (seconds !== undefined && seconds > 0) return seconds;
-  throw new InvalidArgumentError("Give a time such as 30s, 5m or 1h.");
 }

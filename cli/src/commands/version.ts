@@ -1,6 +1,6 @@
-import { CORE_VERSION } from "@patchbay/runtime";
 import { Command } from "commander";
 import { type OutputOption, outputOption, print, printJson } from "../output/output.ts";
+import { version } from "../version.ts";
 
 export function versionCommand(): Command {
   return new Command("version")
@@ -9,7 +9,7 @@ export function versionCommand(): Command {
     .addHelpText("after", "\nExamples:\n  mesh version\n  mesh version -o json")
     .action(({ output }: OutputOption) => {
       const { node } = process.versions;
-      if (output === "json") printJson({ mesh: CORE_VERSION, node, platform: process.platform, arch: process.arch });
-      else print(`mesh ${CORE_VERSION} on Node ${node} (${process.platform}-${process.arch})`);
+      if (output === "json") printJson({ mesh: version, node, platform: process.platform, arch: process.arch });
+      else print(`mesh ${version} on Node ${node} (${process.platform}-${process.arch})`);
     });
 }

@@ -1,0 +1,16 @@
+import { InvalidArgumentError } from "commander";
+import { parseSeconds } from "./output/units.ts";
+
+/** An option's time in seconds. */
+export function parseTime(text: string): number {
+  const seconds = parseSeconds(text);
+  if (seconds !== undefined && seconds > 0) return seconds;
+  throw new InvalidArgumentError("Give a time such as 30s, 5m or 1h.");
+}
+
+/** An option's port; `least` is 0 where any free one may be meant. */
+export function parsePort(text: string, least = 1): number {
+  const port = Number(text);
+  if (text.trim() !== "" && Number.isInteger(port) && port >= least && port <= 65_535) return port;
+  throw new InvalidArgumentError(`Give a port from ${least} to 65535.`);
+}

@@ -1,0 +1,219 @@
+import assert from "node:assert/strict";
+import type { ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { type Mesh, startMesh } from "@patchbay/up";
+import { meshCommand } from "./support/mesh-command.ts";
+
+const fixture = (name: string): string => fileURLToPath(new URL(`fixtures/${name}.mjs`, import.meta.url));
+
+describe("commands against a running mesh", () => {
+  let stateDir = "";
+  let running: Mesh;
+  let greeter: ChildProcess;
+  let mesh: ReturnType<typeof meshCommand>;
+
+  before(async () => {
+    stateDir = await mkdtemp(join(tmpdir(), "patchbay-cli-"));
+    running = await startMesh({ stateDir });
+    const port = String(await anyPort());
+    mesh = meshCommand(stateDir, { PORT: port });
+    greeter = mesh.start("run", "--service", "greeter", "--port", port, "--", process.execPath, fixture("greeter"));
+    await until("greeter has an endpoint", async () => (await mesh.run("endpoints", "greeter")).code === 0);
+    const urls = ["http://greeter/a", "http://greeter/a", "http://greeter/fail"];
+    const called = await mesh.run("run", "--", process.execPath, fixture("caller"), ...urls);
+    assert.equal(called.stdout, "200\n200\n500\n", called.stderr);
+    await until("the requests are reported", async () => (await stat()).rows.length > 0);
+  });
+  after(async () => {
+    greeter.kill("SIGTERM");
+    await once(greeter, "exit");
+    await running.stop();
+    await rm(stateDir, { recursive: true, force: true });
+  });
+
+  const json = async (...args: string[]) => {
+    const { stdout, stderr } = await mesh.run(...args, "-o", "json");
+    assert.notEqual(stdout, "", stderr);
+    return JSON.parse(stdout);
+  };
+  const stat = (...args: string[]) => json("stat", "--to", "greeter", ...args);
+
+  it("check finds all well, as text and for scripts", async () => {
+    const { code, stdout } = await mesh.run("check", "--wait", "20s");
+    assert.equal(code, 0, stdout);
+    const { ok, checks } = await json("check");
+    assert.equal(ok, true);
+    for (const name of [
+      "state folder",
+      "registry",
+      "identity",
+      "destination",
+      "telemetry",
+      "certificates",
+      "nats accounts",
+      "jetstream",
+      "event streams",
+      "sidecars",
+      "plugins",
+    ]) {
+      const found = checks.find((each: { component: string }) => each.component === name);
+      assert.deepEqual(Object.keys(found ?? {}), ["component", "ok", "detail", "hint"], name);
+    }
+  });
+
+  it("stat for scripts has the documented shape", async () => {
+    const answer = await stat();
+    assert.deepEqual(Object.keys(answer), ["window", "asOf", "partial", "rows"]);
+    const [row] = answer.rows;
+    assert.deepEqual(Object.keys(row), ["source", "target", "route", "requests", "successRate", "rps", "latencyMs"]);
+    assert.deepEqual(Object.keys(row.latencyMs), ["p50", "p95", "p99"]);
+    assert.equal(row.target, "greeter");
+    assert.equal(row.requests, 3);
+    assert.ok(Math.abs(row.successRate - 2 / 3) < 1e-9);
+  });
+
+  it("stat --routes finds the route that fails", async () => {
+    const { rows } = await stat("--routes");
+    const bad = rows.filter((row: { successRate: number }) => row.successRate < 1);
+    assert.deepEqual(
+      bad.map((row: { route: string }) => row.route),
+      ["GET /fail"],
+    );
+    const { stdout } = await mesh.run("stat", "--routes");
+    assert.match(stdout, /GET \/fail +0\.0%/);
+  });
+
+  it("streams are one object a line", async () => {
+    for (const args of [
+      ["stat", "--watch"],
+      ["endpoints", "greeter", "--watch"],
+      ["events", "--since", "1m", "--follow"],
+    ]) {
+      const child = mesh.start(...args, "-o", "json");
+      let text = "";
+      child.stdout.on("data", (chunk) => {
+        text += String(chunk);
+      });
+      await until(`${args.join(" ")} prints a line`, () => text.includes("\n"));
+      child.kill("SIGINT");
+      const [code] = await once(child, "close");
+      assert.equal(code, 0, args.join(" "));
+      for (const line of text.trim().split("\n")) assert.equal(typeof JSON.parse(line), "object");
+    }
+  });
+
+  it("explain gives the answer that proxies hold", async () => {
+    const held = await json("endpoints", "greeter");
+    const { resolution, steps } = await json("explain", "greeter");
+    assert.deepEqual(resolution, held);
+    assert.equal(steps.find((step: { effect: string }) => step.effect === "stop").link, "workloads");
+    const { stdout } = await mesh.run("explain", "greeter");
+    assert.match(stdout, /workloads +1 endpoint .*stop/);
+  });
+
+  it("a name that nobody serves makes exit code 1", async () => {
+    assert.equal((await mesh.run("endpoints", "nobody")).code, 1);
+    assert.equal((await mesh.run("explain", "nobody")).code, 1);
+  });
+
+  it("plugins for scripts has rows, also when there are none", async () => {
+    assert.deepEqual(await json("plugins"), { rows: [] });
+    assert.equal((await mesh.run("plugins", "nobody")).code, 1);
+  });
+
+  it("events show the reports of the sidecars", async () => {
+    const { stdout } = await mesh.run("events", "--class", "report", "--since", "5m", "-o", "json");
+    const events = stdout
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    assert.ok(events.some((event) => event.data.rows.some((row: { status: number }) => row.status === 500)));
+    assert.deepEqual(Object.keys(events[0]), ["class", "id", "type", "source", "time", "subject", "sequence", "data"]);
+  });
+
+  it("logs show components, and name those that exist", async () => {
+    assert.match((await mesh.run("logs", "nats-server")).stdout, /Server is ready/);
+    assert.match((await mesh.run("logs", "nobody")).stderr, /mesh, nats-server/);
+  });
+
+  it("text fits 80 columns and has no colours without a terminal", async () => {
+    for (const args of [
+      ["check"],
+      ["stat"],
+      ["stat", "-r"],
+      ["endpoints", "greeter"],
+      ["explain", "greeter"],
+      ["plugins"],
+      ["events"],
+    ]) {
+      const { stdout } = await mesh.run(...args);
+      assert.ok(!stdout.includes("\x1b"), args.join(" "));
+      for (const line of stdout.split("\n")) assert.ok(line.length <= 80, `${args.join(" ")}: ${line}`);
+    }
+  });
+
+  it("run gives the program's exit code", async () => {
+    assert.equal((await mesh.run("run", "--", process.execPath, "-e", "process.exit(7)")).code, 7);
+    assert.equal((await mesh.run("run", "--", "no-such-program")).code, 127);
+    assert.equal((await mesh.run("run", "--service", "x", "--", "true")).code, 2);
+  });
+
+  it("up beside it says who is running, and clean refuses", async () => {
+    const { code, stderr } = await mesh.run("up");
+    assert.equal(code, 1);
+    assert.ok(stderr.includes(String(process.pid)) && stderr.includes(running.address));
+    assert.match((await mesh.run("clean", "--yes")).stderr, /mesh down/);
+  });
+});
+
+describe("mesh up", () => {
+  it("says where it is, is stopped by mesh down, and ends with 0", async () => {
+    const stateDir = await mkdtemp(join(tmpdir(), "patchbay-cli-"));
+    const mesh = meshCommand(stateDir);
+    const up = mesh.start("up", "-o", "json");
+    const [line] = await once(up.stdout, "data");
+    const { address, token, services } = JSON.parse(String(line));
+    assert.deepEqual(
+      services.map((each: { name: string }) => each.name),
+      ["registry", "identity", "destination", "telemetry"],
+    );
+    const metrics = await fetch(`${address}/metrics?token=${token}`);
+    assert.equal(metrics.status, 200);
+    await metrics.text();
+    const exited = once(up, "exit");
+    assert.equal((await mesh.run("down")).code, 0);
+    assert.deepEqual(await exited, [0, null]);
+    await rm(stateDir, { recursive: true });
+  });
+
+  it("--for stops by itself", async () => {
+    const stateDir = await mkdtemp(join(tmpdir(), "patchbay-cli-"));
+    const { code, stdout } = await meshCommand(stateDir).run("up", "--for", "0.2s");
+    assert.equal(code, 0);
+    assert.match(stdout, /The mesh is up.*token=/s);
+    await rm(stateDir, { recursive: true });
+  });
+});
+
+async function anyPort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  server.close();
+  return typeof address === "object" && address ? address.port : 0;
+}
+
+async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
+  const deadline = performance.now() + 20_000;
+  while (!(await holds())) {
+    assert.ok(performance.now() < deadline, `not within 20 s: ${what}`);
+    await sleep(50);
+  }
+}

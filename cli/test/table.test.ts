@@ -1,0 +1,67 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import fc from "fast-check";
+import { shorten, table, wrap } from "../src/output/table.ts";
+import { compact, latency, parseSeconds, percent, span } from "../src/output/units.ts";
+
+describe("a table", () => {
+  it("has numbers under each other and no blanks at line ends", () => {
+    const columns = [{ title: "NAME" }, { title: "COUNT", align: "right" as const }];
+    assert.deepEqual(
+      table({
+        columns,
+        rows: [
+          ["a", "1"],
+          ["long", "1000"],
+        ],
+      }),
+      ["NAME  COUNT", "a         1", "long   1000"],
+    );
+  });
+
+  it("never takes more than its width while something can be shortened", () => {
+    const name = fc.string({ minLength: 1, maxLength: 200 });
+    fc.assert(
+      fc.property(fc.array(fc.tuple(name, name)), (rows) => {
+        const columns = [
+          { title: "A", flexible: true },
+          { title: "B", flexible: true },
+        ];
+        for (const line of table({ columns, rows, width: 80 })) assert.ok(line.length <= 80);
+      }),
+    );
+  });
+
+  it("shortens a name in its middle, where it differs least", () => {
+    assert.equal(shorten("users.default.svc.cluster.local", 11), "users…local");
+    assert.equal(shorten("users", 5), "users");
+  });
+
+  it("wraps sentences between words", () => {
+    assert.deepEqual(wrap("the chain stopped here", 10), ["the chain", "stopped", "here"]);
+  });
+});
+
+describe("units", () => {
+  it("say numbers as people read them", () => {
+    assert.deepEqual([12, 12.345, 12_345, 2_500_000].map(compact), ["12", "12.3", "12.3k", "2.5M"]);
+    assert.deepEqual([0.42, 12.3, 1_500, Number.NaN].map(latency), ["0.4ms", "12ms", "1.50s", "-"]);
+    assert.deepEqual([2_000, 75_000, 7_500_000, 260_000_000].map(span), ["2s", "1m15s", "2h5m", "3d"]);
+  });
+
+  it("never round a failure away", () => {
+    assert.deepEqual([1, 0.99999, 0.5].map(percent), ["100.0%", "99.9%", "50.0%"]);
+  });
+
+  it("read times with and without a unit", () => {
+    assert.deepEqual(["30s", "5m", "1h", "45", "1.5m", "soon", ""].map(parseSeconds), [
+      30,
+      300,
+      3_600,
+      45,
+      90,
+      undefined,
+      undefined,
+    ]);
+  });
+});

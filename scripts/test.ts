@@ -1,0 +1,50 @@
+// `npm test [-- FILES]`: all tests, with a Node 24 and a nats-server on PATH and a state folder of their own.
+// `npm test -- --slow`: the tests in test/slow/, which install packages or take long.
+import { spawn } from "node:child_process";
+import { globSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { delimiter, dirname, join } from "node:path";
+import { findNatsServer } from "@patchbay/up";
+import { exitWithParent, stateDir } from "@patchbay/wire";
+import { root } from "./lib/sources.ts";
+
+exitWithParent();
+const rooms = ["bin", "cli", "wire", "runtime", "services/*", "dataplanes/*", "up", "sdk", "examples/*"];
+const args = process.argv.slice(2);
+const slow = args.includes("--slow");
+const named = args.filter((arg) => !arg.startsWith("--"));
+
+/** One hung test must not hang everybody; a slow machine must not fail a healthy one. */
+const timeoutMs = slow ? 300_000 : 120_000;
+const files = named.length > 0 ? named : testFiles();
+if (files.length === 0) {
+  console.log("there are no such tests");
+  process.exit(slow ? 0 : 1);
+}
+const state = mkdtempSync(join(tmpdir(), "patchbay-test-"));
+const child = spawn(process.execPath, nodeArgs(), { cwd: root, stdio: "inherit", env: await environment() });
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => child.kill(signal));
+child.once("exit", (code) => {
+  rmSync(state, { recursive: true, force: true });
+  process.exit(code ?? 1);
+});
+
+function testFiles(): string[] {
+  const patterns = rooms.map((room) => `${room}/test/${slow ? "slow/" : ""}*.test.{ts,mjs}`);
+  return globSync(patterns, { cwd: root }).sort();
+}
+
+function nodeArgs(): string[] {
+  const concurrency = slow ? 1 : 2;
+  // Forced: a test file whose tests are done must not hang the rest because something in it is still open.
+  return ["--test", "--test-force-exit", `--test-concurrency=${concurrency}`, `--test-timeout=${timeoutMs}`, ...files];
+}
+
+/** What a person's shell has, without what npm and a running mesh have added. */
+async function environment(): Promise<NodeJS.ProcessEnv> {
+  const kept = Object.entries(process.env).filter(([name]) => !/^(npm_|MESH_|NODE_ENV$|INIT_CWD$)/i.test(name));
+  const env: NodeJS.ProcessEnv = Object.fromEntries(kept);
+  const server = await findNatsServer({ env, toolsDir: join(stateDir(), "tools"), progress: console.log });
+  const tools = server.kind === "program" ? [dirname(process.execPath), dirname(server.path)] : [];
+  return { ...env, MESH_STATE_DIR: state, PATH: [...tools, env.PATH].join(delimiter) };
+}
