@@ -48,10 +48,9 @@ describe("authorities", () => {
     test(`${JSON.stringify(text)} is none`, () => assert.equal(parseAuthority(text, "default"), undefined));
   }
 
-  test("what is an address, a single label and a dotted name is told apart", () => {
-    const forms = ["10.0.0.1", "[::1]:1", "users", "a.b", "300.1.1.1"].map(
-      (text) => parseAuthority(text, "default")?.form,
-    );
-    assert.deepEqual(forms, ["ip", "ip", "single", "dotted", "dotted"]);
+  test("addresses, names of the mesh and names outside are told apart", () => {
+    const texts = ["10.0.0.1", "[::1]:1", "users", "a.b.svc", "a.b", "300.1.1.1"];
+    const forms = texts.map((text) => parseAuthority(text, "default")?.form);
+    assert.deepEqual(forms, ["ip", "ip", "mesh", "mesh", "outside", "outside"]);
   });
 });

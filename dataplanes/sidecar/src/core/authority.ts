@@ -7,8 +7,8 @@ export interface Authority {
   readonly canonical: string;
   /** What people and telemetry call it: "users", "users.demo", "example.com". */
   readonly name: string;
-  /** `single`: one label such as "users". DNS does not know those, so nobody outside the mesh can serve them. */
-  readonly form: "single" | "dotted" | "ip";
+  /** `mesh`: "users", "users.demo.svc" and their full names, which DNS does not know, so nobody outside the mesh can serve them. */
+  readonly form: "mesh" | "outside" | "ip";
 }
 
 const DEFAULT_PORT = 80;
@@ -36,7 +36,7 @@ export function parseAuthority(text: string, namespace: string): Authority | und
     port,
     canonical: `${full}:${port}`,
     name: shortName(full),
-    form: host.includes(".") ? "dotted" : "single",
+    form: full.endsWith(SUFFIX) ? "mesh" : "outside",
   };
 }
 

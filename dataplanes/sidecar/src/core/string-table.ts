@@ -4,9 +4,11 @@ export interface StringTable {
   index(text: string): number;
   /** All texts in the order of their numbers. */
   list(): string[];
-  /** Sum of their lengths, an upper bound in UTF-16 units. */
+  /** Sum of their lengths in UTF-8. */
   bytes(): number;
 }
+
+const encoder = new TextEncoder();
 
 export function createStringTable(): StringTable {
   const numbers = new Map<string, number>([["", 0]]);
@@ -17,7 +19,7 @@ export function createStringTable(): StringTable {
       if (held !== undefined) return held;
       const number = numbers.size;
       numbers.set(text, number);
-      bytes += text.length;
+      bytes += encoder.encode(text).length;
       return number;
     },
     list: () => [...numbers.keys()],

@@ -67,17 +67,17 @@ function routeOf(authority: Authority, held: Held): Route {
   };
 }
 
-/** Nobody in the mesh knows the name. DNS may, unless it is a single label. */
+/** Nobody in the mesh knows the name. DNS may, unless it is a name of the mesh. */
 function unknown(authority: Authority, branch: Branch): Route {
   const refused = { kind: "refused", target: authority.name, status: 502 } as const;
   const hint = `See why: mesh explain ${authority.name}`;
   if (branch.authority !== "" && branch.authority !== authority.canonical) {
     return { ...refused, reason: `${authority.name} leads to ${branch.authority}, which nobody knows. ${hint}` };
   }
-  if (authority.form !== "single") return { kind: "egress", target: EGRESS };
+  if (authority.form !== "mesh") return { kind: "egress", target: EGRESS };
   return {
     ...refused,
-    reason: `nobody in the mesh knows ${authority.name}, and DNS does not know single labels. Is it running? mesh endpoints ${authority.name}`,
+    reason: `nobody in the mesh knows ${authority.name}, and DNS does not know names of the mesh. Is it running? mesh endpoints ${authority.name}`,
   };
 }
 
