@@ -11,6 +11,10 @@ const CONCURRENCY = 256;
 const ACK_WAIT_MS = 30_000;
 const MAX_DELIVER = 5;
 
+/** The mesh; the bare client; the bare client that also decodes what it reads. */
+const kinds = ["mesh", "bare", "decoding"] as const;
+type Kind = (typeof kinds)[number];
+
 interface Pair {
   readonly publisher: Child<undefined>;
   readonly consumer: Child<undefined>;
@@ -30,6 +34,7 @@ export async function run(): Promise<void> {
   await using nats = await startBenchNats();
   await consumerFor(nats, "plugin", "web");
   await consumerFor(nats, "bare", "bare");
+  await consumerFor(nats, "decoding", "decoding");
   await using registry = await playRegistry({
     servers: [nats.url],
     token: "none",
@@ -46,13 +51,21 @@ export async function run(): Promise<void> {
       },
     ],
   });
-  const mesh = await startMeshPair(nats.url, registry.address);
-  const bare = await startBarePair(nats.url);
-  await measure(mesh);
-  await measure(bare);
-  const rounds: { mesh: Round; bare: Round }[] = [];
-  for (let round = 0; round < ROUNDS; round++) rounds.push({ mesh: await measure(mesh), bare: await measure(bare) });
-  for (const { publisher, consumer } of [mesh, bare]) for (const child of [publisher, consumer]) child.stop();
+  const pairs: Record<Kind, Pair> = {
+    mesh: await startMeshPair(nats.url, registry.address),
+    bare: await startBarePair(nats.url, "bare"),
+    decoding: await startBarePair(nats.url, "decoding"),
+  };
+  for (const kind of kinds) await measure(pairs[kind]);
+  const rounds: Record<Kind, Round>[] = [];
+  for (let round = 0; round < ROUNDS; round++) {
+    rounds.push({
+      mesh: await measure(pairs.mesh),
+      bare: await measure(pairs.bare),
+      decoding: await measure(pairs.decoding),
+    });
+  }
+  for (const { publisher, consumer } of Object.values(pairs)) for (const child of [publisher, consumer]) child.stop();
   print(rounds);
 }
 
@@ -78,10 +91,16 @@ async function startMeshPair(natsUrl: string, registry: string): Promise<Pair> {
   };
 }
 
-async function startBarePair(natsUrl: string): Promise<Pair> {
-  const options = { natsUrl, stream: STREAMS.report, consumer: "bare", concurrency: CONCURRENCY };
+async function startBarePair(natsUrl: string, name: "bare" | "decoding"): Promise<Pair> {
+  const options = {
+    natsUrl,
+    stream: STREAMS.report,
+    consumer: name,
+    concurrency: CONCURRENCY,
+    decode: name === "decoding",
+  };
   return {
-    publisher: await startChild(import.meta.resolve("./events/bare-publisher.ts"), { natsUrl }),
+    publisher: await startChild(import.meta.resolve("./events/bare-publisher.ts"), { natsUrl, service: name }),
     consumer: await startChild(import.meta.resolve("./events/bare-consumer.ts"), options),
     handled: 0,
   };
@@ -103,29 +122,26 @@ async function measure(pair: Pair): Promise<Round> {
   };
 }
 
-function print(rounds: readonly { readonly mesh: Round; readonly bare: Round }[]): void {
+function print(rounds: readonly Readonly<Record<Kind, Round>>[]): void {
   const both = (round: Round): number => round.publishUs + round.consumeUs;
-  const row = (kind: "mesh" | "bare") => [
-    kind,
-    ...(["publishUs", "consumeUs"] as const).map((key) => median(rounds.map((round) => round[kind][key])).toFixed(1)),
-    median(rounds.map((round) => both(round[kind]))).toFixed(1),
-    median(rounds.map((round) => round[kind].perSecond)).toFixed(0),
+  const columns: readonly ((round: Round) => number)[] = [
+    (round) => round.publishUs,
+    (round) => round.consumeUs,
+    both,
+    (round) => round.perSecond,
   ];
-  const ratio = (value: (round: Round) => number) =>
-    median(rounds.map((r) => value(r.mesh) / value(r.bare))).toFixed(2);
+  const of = (kind: Kind) => columns.map((value) => median(rounds.map((round) => value(round[kind]))).toFixed(1));
+  const ratio = (kind: Kind) =>
+    columns.map((value) => median(rounds.map((round) => value(round.mesh) / value(round[kind]))).toFixed(2));
   console.log(`${ROUNDS} rounds of ${EVENTS} events; medians\n`);
   printTable(
     ["report to handler", "publish CPU us", "consume CPU us", "both", "events/s"],
     [
-      row("mesh"),
-      row("bare"),
-      [
-        "ratio",
-        ratio((round) => round.publishUs),
-        ratio((round) => round.consumeUs),
-        ratio(both),
-        ratio((round) => round.perSecond),
-      ],
+      ["mesh", ...of("mesh")],
+      ["bare client", ...of("bare")],
+      ["bare client, decoding", ...of("decoding")],
+      ["ratio to bare", ...ratio("bare")],
+      ["ratio to decoding", ...ratio("decoding")],
     ],
   );
 }

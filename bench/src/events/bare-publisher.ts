@@ -7,7 +7,7 @@ import { encodeRest } from "../telemetry/reports.ts";
 import { inWindow, type PublishTask, ROWS } from "./tasks.ts";
 
 // The bare client: one subscription for all acknowledgements, nothing else.
-const { natsUrl } = childOptions<{ natsUrl: string }>();
+const { natsUrl, service } = childOptions<{ natsUrl: string; service: string }>();
 const nats = await connect({ servers: natsUrl, noAsyncTraces: true });
 const inbox = `${createInbox()}.`;
 const waiting = new Map<number, () => void>();
@@ -20,7 +20,7 @@ nats.subscribe(`${inbox}*`, {
 });
 const bootId = randomUUID();
 const report = encodeRest(bootId, ROWS);
-const subject = reportSubject("default", "bare");
+const subject = reportSubject("default", service);
 let published = 0;
 ready(undefined, (task) =>
   inWindow((task as PublishTask).events, () => {

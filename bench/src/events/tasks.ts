@@ -31,21 +31,14 @@ export function createTally(): { count(): void; reach(handled: number): Promise<
   };
 }
 
-/** Runs `send` so many times with a window of unfinished ones. */
-export function inWindow(events: number, send: () => Promise<unknown>): Promise<void> {
+/** Runs `send` so many times, as many at once as the window is wide. */
+export async function inWindow(events: number, send: () => Promise<unknown>): Promise<void> {
   let sent = 0;
-  let done = 0;
-  return new Promise((resolve, reject) => {
-    const next = (): void => {
-      if (done === events) return resolve();
-      while (sent < events && sent - done < WINDOW) {
-        sent++;
-        send().then(() => {
-          done++;
-          next();
-        }, reject);
-      }
-    };
-    next();
-  });
+  const sendInTurn = async (): Promise<void> => {
+    while (sent < events) {
+      sent++;
+      await send();
+    }
+  };
+  await Promise.all(Array.from({ length: WINDOW }, sendInTurn));
 }

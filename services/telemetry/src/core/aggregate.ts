@@ -1,7 +1,8 @@
 import { AppliedReports } from "./applied-reports.ts";
-import { countInGroup, countInPage } from "./count-row.ts";
+import { countInPage, countInTotals } from "./count-rows.ts";
 import { GROUP_ROUTE, GROUP_SOURCE, GROUP_TARGET, GroupTable } from "./group-table.ts";
 import { addPage } from "./group-totals.ts";
+import { roomInInts } from "./grow.ts";
 import { LabelTable } from "./label-table.ts";
 import { type AggregateLimits, aggregateLimits } from "./limits.ts";
 import { Openings } from "./openings.ts";
@@ -29,6 +30,8 @@ export class Aggregate {
   readonly #room: Room;
   readonly #placement: Placement;
   #sinceMs = Number.POSITIVE_INFINITY;
+  /** Of the report at hand. */
+  #groupOfRow = new Int32Array(128);
 
   constructor(limits: Partial<AggregateLimits> = {}) {
     this.#limits = { ...aggregateLimits, ...limits };
@@ -66,16 +69,9 @@ export class Aggregate {
     const timeMs = Math.min(table.endMs, arrivedMs);
     const page = this.windows.page(timeMs);
     this.#sinceMs = Math.min(this.#sinceMs, Math.max(table.startMs, timeMs - LONGEST_REPORT_MS));
-    this.#placement.begin(table);
-    for (let row = 0; row < table.rowCount; row++) {
-      const series = this.#placement.seriesOf(table, row);
-      const group = this.series.group(series);
-      this.series.usedAt[series] = arrivedMs;
-      this.groups.usedAt[group] = arrivedMs;
-      this.#addSeries(table, row, series);
-      if (page) countInPage(page, group, { table, row });
-      if (!page || page.inTotals) countInGroup(this.groups, group, { table, row });
-    }
+    const groups = this.#countSeries(table, arrivedMs);
+    if (page) countInPage(page, table, groups);
+    if (!page || page.inTotals) countInTotals(this.groups.totals, table, groups);
     return true;
   }
 
@@ -107,12 +103,26 @@ export class Aggregate {
     this.#placement.forget();
   }
 
-  #addSeries(table: ReportTable, row: number, series: number): void {
-    const { counts, open } = this.series;
-    counts[series] = (counts[series] ?? 0) + (table.ints[row * INTS + column.COUNT] ?? 0);
-    const delta = table.floats[row * FLOATS + column.OPEN_DELTA] ?? 0;
-    if (delta === 0) return;
-    open[series] = (open[series] ?? 0) + delta;
+  /** Counts each row in its series, and returns the group of each row. */
+  #countSeries(table: ReportTable, arrivedMs: number): Int32Array {
+    const { series, groups } = this;
+    this.#groupOfRow = roomInInts(this.#groupOfRow, table.rowCount);
+    this.#placement.begin(table);
+    for (let row = 0; row < table.rowCount; row++) {
+      const id = this.#placement.seriesOf(table, row);
+      const group = series.group(id);
+      this.#groupOfRow[row] = group;
+      series.usedAt[id] = arrivedMs;
+      groups.usedAt[group] = arrivedMs;
+      series.counts[id] = (series.counts[id] ?? 0) + (table.ints[row * INTS + column.COUNT] ?? 0);
+      const delta = table.floats[row * FLOATS + column.OPEN_DELTA] ?? 0;
+      if (delta !== 0) this.#countOpen(table, id, delta);
+    }
+    return this.#groupOfRow;
+  }
+
+  #countOpen(table: ReportTable, series: number, delta: number): void {
+    this.series.open[series] = (this.series.open[series] ?? 0) + delta;
     this.#openings.add(table.boot, series, delta);
   }
 
