@@ -2,18 +2,15 @@
 // @generated from file demo/v1/cart.proto (package demo.v1, syntax proto3)
 /* eslint-disable */
 
-import type { Message } from "@bufbuild/protobuf";
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file demo/v1/cart.proto.
  */
-export const file_demo_v1_cart: GenFile =
-  /*@__PURE__*/
-  fileDesc(
-    "ChJkZW1vL3YxL2NhcnQucHJvdG8SB2RlbW8udjEiGgoKR2V0UmVxdWVzdBIMCgR1c2VyGAEgASgJIh8KC0dldFJlc3BvbnNlEhAKCHByb2R1Y3RzGAEgAygJIisKCkFkZFJlcXVlc3QSDAoEdXNlchgBIAEoCRIPCgdwcm9kdWN0GAIgASgJIhsKC0FkZFJlc3BvbnNlEgwKBHNpemUYASABKA0yagoEQ2FydBIwCgNHZXQSEy5kZW1vLnYxLkdldFJlcXVlc3QaFC5kZW1vLnYxLkdldFJlc3BvbnNlEjAKA0FkZBITLmRlbW8udjEuQWRkUmVxdWVzdBoULmRlbW8udjEuQWRkUmVzcG9uc2ViBnByb3RvMw",
-  );
+export const file_demo_v1_cart: GenFile = /*@__PURE__*/
+  fileDesc("ChJkZW1vL3YxL2NhcnQucHJvdG8SB2RlbW8udjEiGgoKR2V0UmVxdWVzdBIMCgR1c2VyGAEgASgJIh8KC0dldFJlc3BvbnNlEhAKCHByb2R1Y3RzGAEgAygJIisKCkFkZFJlcXVlc3QSDAoEdXNlchgBIAEoCRIPCgdwcm9kdWN0GAIgASgJIhsKC0FkZFJlc3BvbnNlEgwKBHNpemUYASABKA0yagoEQ2FydBIwCgNHZXQSEy5kZW1vLnYxLkdldFJlcXVlc3QaFC5kZW1vLnYxLkdldFJlc3BvbnNlEjAKA0FkZBITLmRlbW8udjEuQWRkUmVxdWVzdBoULmRlbW8udjEuQWRkUmVzcG9uc2ViBnByb3RvMw");
 
 /**
  * @generated from message demo.v1.GetRequest
@@ -29,7 +26,8 @@ export type GetRequest = Message<"demo.v1.GetRequest"> & {
  * Describes the message demo.v1.GetRequest.
  * Use `create(GetRequestSchema)` to create a new message.
  */
-export const GetRequestSchema: GenMessage<GetRequest> = /*@__PURE__*/ messageDesc(file_demo_v1_cart, 0);
+export const GetRequestSchema: GenMessage<GetRequest> = /*@__PURE__*/
+  messageDesc(file_demo_v1_cart, 0);
 
 /**
  * @generated from message demo.v1.GetResponse
@@ -45,7 +43,8 @@ export type GetResponse = Message<"demo.v1.GetResponse"> & {
  * Describes the message demo.v1.GetResponse.
  * Use `create(GetResponseSchema)` to create a new message.
  */
-export const GetResponseSchema: GenMessage<GetResponse> = /*@__PURE__*/ messageDesc(file_demo_v1_cart, 1);
+export const GetResponseSchema: GenMessage<GetResponse> = /*@__PURE__*/
+  messageDesc(file_demo_v1_cart, 1);
 
 /**
  * @generated from message demo.v1.AddRequest
@@ -66,7 +65,8 @@ export type AddRequest = Message<"demo.v1.AddRequest"> & {
  * Describes the message demo.v1.AddRequest.
  * Use `create(AddRequestSchema)` to create a new message.
  */
-export const AddRequestSchema: GenMessage<AddRequest> = /*@__PURE__*/ messageDesc(file_demo_v1_cart, 2);
+export const AddRequestSchema: GenMessage<AddRequest> = /*@__PURE__*/
+  messageDesc(file_demo_v1_cart, 2);
 
 /**
  * @generated from message demo.v1.AddResponse
@@ -82,7 +82,8 @@ export type AddResponse = Message<"demo.v1.AddResponse"> & {
  * Describes the message demo.v1.AddResponse.
  * Use `create(AddResponseSchema)` to create a new message.
  */
-export const AddResponseSchema: GenMessage<AddResponse> = /*@__PURE__*/ messageDesc(file_demo_v1_cart, 3);
+export const AddResponseSchema: GenMessage<AddResponse> = /*@__PURE__*/
+  messageDesc(file_demo_v1_cart, 3);
 
 /**
  * @generated from service demo.v1.Cart
@@ -95,7 +96,7 @@ export const Cart: GenService<{
     methodKind: "unary";
     input: typeof GetRequestSchema;
     output: typeof GetResponseSchema;
-  };
+  },
   /**
    * @generated from rpc demo.v1.Cart.Add
    */
@@ -103,5 +104,7 @@ export const Cart: GenService<{
     methodKind: "unary";
     input: typeof AddRequestSchema;
     output: typeof AddResponseSchema;
-  };
-}> = /*@__PURE__*/ serviceDesc(file_demo_v1_cart, 0);
+  },
+}> = /*@__PURE__*/
+  serviceDesc(file_demo_v1_cart, 0);
+
