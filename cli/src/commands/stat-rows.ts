@@ -72,7 +72,7 @@ export function statTable(rows: readonly StatJsonRow[], by: StatBy, width: numbe
   const cells = rows.map((row) => [
     ...names[by].map((name) => row[name] || "-"),
     percent(row.successRate),
-    compact(Math.round(row.rps * 10) / 10),
+    row.rps < 10_000 ? row.rps.toFixed(1) : compact(row.rps),
     ...[row.latencyMs.p50, row.latencyMs.p95, row.latencyMs.p99].map(latency),
   ]);
   return table({ columns, rows: cells, width });

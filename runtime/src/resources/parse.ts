@@ -68,7 +68,10 @@ function readDocument(reading: Reading): ParsedFile {
   if (document.contents === null) return { resources: [], problems: [] };
   if (document.errors.length > 0)
     return onlyProblems(document.errors.map((error) => syntaxProblem(file, lines, error)));
-  const value: unknown = document.toJS({ maxAliasCount: 100 });
+  const value = toValue(document);
+  if (value instanceof Error) {
+    return onlyProblems([problemAt(reading, [], value.message, "write the value out, without an alias")]);
+  }
   const kind = isRecord(value) ? value.kind : undefined;
   if (typeof kind !== "string") {
     return onlyProblems([problemAt(reading, [], "a resource needs a kind", `one of ${names.join(", ")}`)]);
@@ -83,6 +86,15 @@ function readDocument(reading: Reading): ParsedFile {
   const wrong = reading.checks[kind]?.(resource.spec) ?? [];
   if (wrong.length === 0) return { resources: [resource], problems: [] };
   return onlyProblems(wrong.map(({ path, message, hint }) => problemAt(reading, ["spec", ...path], message, hint)));
+}
+
+/** An alias without its anchor, or aliases of aliases beyond measure, show only now. */
+function toValue(document: Document.Parsed): unknown {
+  try {
+    return document.toJS({ maxAliasCount: 100 });
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error));
+  }
 }
 
 function onlyProblems(problems: readonly Problem[]): ParsedFile {

@@ -19,7 +19,30 @@ export function createPages({ apps, metrics }: PagesOptions): ReadonlyMap<string
     ["/metrics", (_request, response) => void sendMetrics(response, apps, metrics)],
   ]);
   for (const app of apps) for (const [path, page] of app.pages ?? []) pages.set(path, page);
+  if (!pages.has("/")) pages.set("/", createFrontPage(apps, [...pages.keys()]));
   return pages;
+}
+
+/** What somebody sees who opens the printed address: what is served here, and how to ask. */
+function createFrontPage(apps: readonly App[], paths: readonly string[]): PageHandler {
+  return (request, response) => {
+    const address = `http://${request.headers[":authority"] ?? request.headers.host ?? "127.0.0.1"}`;
+    const services = apps.map((app) => {
+      const { ready, reason } = app.readiness();
+      return `  ${app.name.padEnd(14)}${ready ? "ready" : `not ready: ${reason}`}`;
+    });
+    const text = [
+      "Patchbay",
+      "",
+      ...services,
+      "",
+      `Pages, with the same token: ${paths.join(" ")}`,
+      "Calls by Connect, gRPC or gRPC-Web, such as:",
+      `  curl -H "authorization: Bearer $TOKEN" --json '{}' ${address}/mesh.registry.v1.Registry/List`,
+      "",
+    ];
+    send(response, 200, "text/plain", text.join("\n"));
+  };
 }
 
 export function send(response: PageResponse, status: number, type: string, body: string): void {

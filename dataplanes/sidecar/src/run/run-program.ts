@@ -193,12 +193,18 @@ async function told({ options, plan, sidecar, program }: Running, { name, count,
   program.kill();
 }
 
+const SAME_SIGNAL_MS = 300;
 const SIGNALS: readonly NodeJS.Signals[] = ["SIGTERM", "SIGINT", "SIGHUP"];
 
 /** Calls back with each signal and how many there were. Returns how to stop. */
 function onSignals(options: RunProgramOptions, heard: (name: NodeJS.Signals, count: number) => void): () => void {
   let count = 0;
+  let lastAt = Number.NEGATIVE_INFINITY;
   const hear = (name: NodeJS.Signals) => {
+    const now = performance.now();
+    // One Ctrl-C comes from the terminal and again from the npm above.
+    if (now - lastAt < SAME_SIGNAL_MS) return;
+    lastAt = now;
     count += 1;
     heard(name, count);
   };
