@@ -79,7 +79,6 @@ export class Exposition {
     yield* this.#groupCounter(
       { name: "request_retries_total", type: "counter", help: "Requests that needed more than one try." },
       TOTAL_RETRIES,
-      TOTALS,
     );
     yield* this.#groupCounter(
       { name: "request_bytes_total", type: "counter", help: "Bytes of request bodies." },
