@@ -4,7 +4,14 @@ import fc from "fast-check";
 import { captureEnvironment } from "../src/core/capture-environment.ts";
 import { createDeadlines } from "../src/core/deadlines.ts";
 import { HeaderKind, headerKind, IDENTITY_LIKE } from "../src/core/header-kinds.ts";
-import { http2RequestFields, http2ResponseFields, joinCookies, readHttp2Request } from "../src/core/http2-fields.ts";
+import {
+  type FieldRecord,
+  fieldRecord,
+  http2RequestFields,
+  http2ResponseFields,
+  joinCookies,
+  readHttp2Request,
+} from "../src/core/http2-fields.ts";
 import { encodeGrpcMessage } from "../src/core/own-answer.ts";
 import { detectProtocol } from "../src/core/protocol-detection.ts";
 import { type RequestHead, readRequestFields } from "../src/core/request-head.ts";
@@ -14,6 +21,13 @@ import { mayRetry } from "../src/core/retry-rules.ts";
 import { parseSpiffeId, spiffeIdOf, workloadName } from "../src/core/spiffe.ts";
 import { isForbiddenAddress } from "../src/proxy/address-rules.ts";
 import { readEgressProxies } from "../src/proxy/egress-proxies.ts";
+
+/** As a peer hears them. */
+function flat(fields: FieldRecord): string[] {
+  return Object.entries(fields)
+    .filter(([name]) => !name.startsWith(":"))
+    .flatMap(([name, value]) => [value].flat().flatMap((one) => [name, one]));
+}
 
 const bytes = (text: string): Buffer => Buffer.from(text, "latin1");
 
@@ -160,9 +174,13 @@ describe("HTTP/1 and HTTP/2 framing", () => {
   it("a response says the same after it has been one and the other", () => {
     fc.assert(
       fc.property(fc.integer({ min: 200, max: 599 }), headers, (status, fields) => {
-        const [, , ...raw] = http2ResponseFields(status, fields);
-        const back = readResponseHead({ status, message: "", raw, last: false });
-        assert.deepEqual(back.headers, fields);
+        const back = readResponseHead({
+          status,
+          message: "",
+          raw: flat(http2ResponseFields(status, fields)),
+          last: false,
+        });
+        assert.deepEqual(fieldRecord(back.headers), fieldRecord(fields));
       }),
     );
   });
@@ -172,7 +190,7 @@ describe("HTTP/1 and HTTP/2 framing", () => {
   });
 
   it("names become lower case on the way to HTTP/2", () => {
-    assert.deepEqual(http2ResponseFields(204, ["X-Upper", "V"]), [":status", "204", "x-upper", "V"]);
+    assert.deepEqual(http2ResponseFields(204, ["X-Upper", "V"]), { ":status": "204", "x-upper": "V" });
   });
 
   it("a response with a length and chunks keeps the chunks alone", () => {

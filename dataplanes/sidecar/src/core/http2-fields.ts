@@ -66,15 +66,30 @@ export function http2RequestFields(head: RequestHead): HeaderList {
   return fields;
 }
 
+/** Fields by lower-case name, several of one name as a list, as node:http2 takes them for responses and trailers. */
+export type FieldRecord = Record<string, string | string[]>;
+
 /** The fields of an HTTP/2 response (RFC 9113 §8.3.2). */
-export function http2ResponseFields(status: number, headers: HeaderList): HeaderList {
-  const fields: HeaderList = [":status", String(status)];
-  lowerInto(fields, headers);
+export function http2ResponseFields(status: number, headers: HeaderList): FieldRecord {
+  return { ":status": String(status), ...fieldRecord(headers) };
+}
+
+/** `headers` as node:http2 takes them for responses and trailers. */
+export function fieldRecord(headers: HeaderList): FieldRecord {
+  const fields: FieldRecord = {};
+  for (let i = 0; i + 1 < headers.length; i += 2) {
+    const name = (headers[i] ?? "").toLowerCase();
+    const value = headers[i + 1] ?? "";
+    const before = fields[name];
+    if (before === undefined) fields[name] = value;
+    else if (typeof before === "string") fields[name] = [before, value];
+    else before.push(value);
+  }
   return fields;
 }
 
 /** HTTP/2 knows lower-case names only, RFC 9113 §8.2. */
-export function lowerInto(target: HeaderList, headers: HeaderList): void {
+function lowerInto(target: HeaderList, headers: HeaderList): void {
   for (let i = 0; i + 1 < headers.length; i += 2) target.push((headers[i] ?? "").toLowerCase(), headers[i + 1] ?? "");
 }
 

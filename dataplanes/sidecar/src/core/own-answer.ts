@@ -43,11 +43,14 @@ const EGRESS = "egress";
 type Place = Pick<FailedAttempt, "direction" | "target" | "endpoint">;
 
 function hintFor(kind: Failure["kind"], { direction, target, endpoint }: Place): string {
-  if (kind === "forbidden") return "Programs in the mesh get what such addresses offer by other means, or from a proxy of your own";
+  if (kind === "forbidden")
+    return "Programs in the mesh get what such addresses offer by other means, or from a proxy of your own";
   if (kind === "loop") return "Ask for the service by its name";
   if (direction === "inbound")
     return `The program behind this sidecar should listen on ${endpoint}: is it still starting, or has it stopped?`;
-  return target === EGRESS ? `Nobody in the mesh serves it. See why: mesh explain ${endpoint}` : `See who serves it: mesh endpoints ${target}`;
+  return target === EGRESS
+    ? `Nobody in the mesh serves it. See why: mesh explain ${endpoint}`
+    : `See who serves it: mesh endpoints ${target}`;
 }
 
 /** gRPC status for an HTTP status of a proxy, as gRPC's own mapping has it (doc/http-grpc-status-mapping.md), 431 added. */

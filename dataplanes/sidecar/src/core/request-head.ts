@@ -101,7 +101,8 @@ function takeField(fields: Reading, kind: HeaderKind, { name, value }: { name: s
 }
 
 function takeOther(fields: Reading, kind: HeaderKind, { name, value }: { name: string; value: string }): void {
-  if (kind === HeaderKind.UPGRADE) fields.upgrade = value.trim();
+  // "h2c" is an offer that may be ignored (RFC 9113 §3.1); Java's client makes it with every first request.
+  if (kind === HeaderKind.UPGRADE) fields.upgrade = /^h2c?$/i.test(value.trim()) ? "" : value.trim();
   else if (kind === HeaderKind.TE) fields.trailers ||= /(?:^|,)\s*trailers\s*(?:,|;|$)/i.test(value);
   else if (kind === HeaderKind.VISITED) fields.visited = fields.visited === "" ? value : `${fields.visited},${value}`;
   else if (kind === HeaderKind.CONTENT_TYPE) {

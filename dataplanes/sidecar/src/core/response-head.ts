@@ -7,6 +7,8 @@ export interface ResponseHead {
   readonly message: string;
   /** End-to-end fields, Content-Length among them where the sender gave one. */
   readonly headers: HeaderList;
+  /** Bytes of the body as announced; -1: not announced. */
+  readonly length: number;
   /** Nothing follows: no body and no trailers. */
   readonly last: boolean;
   /** From the head of a response without messages; else undefined. */
@@ -25,23 +27,31 @@ export interface RawResponse {
 
 /** Splits the fields of a response into what belongs to this hop and what is passed on. */
 export function readResponseHead({ status, message, raw, last }: RawResponse): ResponseHead {
-  const found: Found = { headers: [], chunked: false, dropped: [], grpcStatus: undefined, unprocessed: false };
+  const found: Found = {
+    headers: [],
+    length: -1,
+    chunked: false,
+    dropped: [],
+    grpcStatus: undefined,
+    unprocessed: false,
+  };
   for (let i = 0; i + 1 < raw.length; i += 2) {
     const name = text(raw[i]);
     const value = text(raw[i + 1]);
     const kind = headerKind(name);
-    if (kind === HeaderKind.END_TO_END || kind === HeaderKind.CONTENT_LENGTH || kind === HeaderKind.CONTENT_TYPE)
-      found.headers.push(name, value);
+    if (kind === HeaderKind.END_TO_END || kind === HeaderKind.CONTENT_TYPE) found.headers.push(name, value);
     else takeField(found, kind, { name, value });
   }
   // Both together: chunked counts and the length is a lie, RFC 9112 §6.3.
   const dropped = found.chunked ? [...found.dropped, "content-length"] : found.dropped;
   const headers = dropped.length === 0 ? found.headers : without(found.headers, dropped);
-  return { status, message, headers, last, grpcStatus: found.grpcStatus, unprocessed: found.unprocessed };
+  const { grpcStatus, unprocessed } = found;
+  return { status, message, headers, length: found.chunked ? -1 : found.length, last, grpcStatus, unprocessed };
 }
 
 interface Found {
   headers: HeaderList;
+  length: number;
   chunked: boolean;
   dropped: readonly string[];
   grpcStatus: number | undefined;
@@ -49,7 +59,10 @@ interface Found {
 }
 
 function takeField(found: Found, kind: HeaderKind, { name, value }: { name: string; value: string }): void {
-  if (kind === HeaderKind.TRANSFER_ENCODING) found.chunked = true;
+  if (kind === HeaderKind.CONTENT_LENGTH) {
+    found.length = Number(value);
+    found.headers.push(name, value);
+  } else if (kind === HeaderKind.TRANSFER_ENCODING) found.chunked = true;
   else if (kind === HeaderKind.CONNECTION) found.dropped = [...found.dropped, ...connectionOptions(value)];
   else if (kind === HeaderKind.UNPROCESSED) found.unprocessed = true;
   else if (kind === HeaderKind.GRPC_STATUS) {

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerOptions } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import type { ReadRequest } from "../core/http2-fields.ts";
 import { type RequestFault, type RequestHead, readRequestFields } from "../core/request-head.ts";
 import { parseRequestTarget } from "../core/request-target.ts";
 import type { Direction } from "../core/types.ts";
@@ -51,12 +52,13 @@ function createMeshServer({ limits, counters, onConnect }: Http1ServerOptions, o
   const server: MeshServer = createServer(serverOptions(limits));
   // Fields beyond this would be left out without a word; the limit in bytes is what counts.
   server.maxHeadersCount = 0;
-  const handle = (request: IncomingMessage, response: MeshResponse): void => {
+  const handle = (request: IncomingMessage, response: MeshResponse, upgrading: boolean): void => {
     const origin = origins.get(request.socket);
     if (origin === undefined) request.destroy();
-    else exchange(origin, { request, response, limits });
+    else exchange(origin, { request, response, limits, upgrading });
   };
-  server.on("request", handle).on("checkContinue", handle);
+  server.on("request", (request, response) => handle(request, response, false));
+  server.on("checkContinue", (request, response) => handle(request, response, false));
   server.on("upgrade", (request, socket, first) => {
     if (first.length > 0) socket.unshift(first);
     if (!isSocket(socket)) return void socket.destroy();
@@ -65,7 +67,7 @@ function createMeshServer({ limits, counters, onConnect }: Http1ServerOptions, o
     response.assignSocket(socket);
     response.shouldKeepAlive = false;
     response.once("finish", () => socket.destroySoon());
-    handle(request, response);
+    handle(request, response, true);
   });
   server.on("connect", (request, socket, first) => {
     if (first.length > 0) socket.unshift(first);
@@ -92,7 +94,7 @@ function serverOptions(limits: Limits): ServerOptions<typeof IncomingMessage, ty
     // We say ourselves that there is none, and count it.
     requireHostHeader: false,
     optimizeEmptyRequests: true,
-    // "h2c" is an offer that may be ignored (RFC 9113 §3.1); Java's client makes it with every first request.
+    // From Node 24.9 on. Before, such a request comes as an upgrade and closes its connection.
     shouldUpgradeCallback: ({ headers }) => headers.upgrade !== undefined && !/^h2c?\b/i.test(headers.upgrade),
   };
 }
@@ -105,11 +107,13 @@ interface Incoming {
   readonly request: IncomingMessage;
   readonly response: MeshResponse;
   readonly limits: Limits;
+  /** The connection is no longer node:http's, and may become something else. */
+  readonly upgrading: boolean;
 }
 
-function exchange(origin: Origin, { request, response, limits }: Incoming): void {
+function exchange(origin: Origin, { request, response, limits, upgrading }: Incoming): void {
   const { counters, draining } = origin.side;
-  const { head, fault } = readHead(request, origin, limits);
+  const { head, fault } = readHead(request, origin, { limits, upgrading });
   const downstream = new Http1Downstream({ request, response, head, draining });
   // Without one, a client that breaks off in the middle of a body would be an uncaught error.
   if (head.length !== 0) request.on("error", ignore);
@@ -128,25 +132,39 @@ function ignore(): void {
   // The exchange hears of it by the response's close.
 }
 
-function readHead(
-  request: IncomingMessage,
-  origin: Origin,
-  limits: Limits,
-): { head: RequestHead; fault: RequestFault | undefined } {
-  const { rawHeaders, httpVersionMajor, httpVersionMinor } = request;
+interface Reading {
+  readonly limits: Limits;
+  readonly upgrading: boolean;
+}
+
+function readHead(request: IncomingMessage, origin: Origin, { limits, upgrading }: Reading): ReadRequest {
+  const { rawHeaders, httpVersionMinor } = request;
   const fields = readRequestFields(rawHeaders, httpVersionMinor === 0 ? "1.0" : "1.1");
   const target = parseRequestTarget(request.url ?? "");
   const authority = target?.authority || fields.host || origin.authority;
-  const head = { ...fields, method: request.method ?? "", path: target?.path ?? "", authority };
-  let { fault } = fields;
-  if (httpVersionMajor !== 1)
-    fault = { status: 400, reason: `HTTP/${httpVersionMajor}.${httpVersionMinor} in an HTTP/1.1 request line` };
-  else if (target === undefined) fault ??= { status: 400, reason: BAD_TARGET };
-  else if (authority === "" || (fields.host === "" && httpVersionMinor === 1))
-    fault ??= { status: 400, reason: "no Host field, so nobody knows where to" };
+  // Without "Connection: upgrade" the field is only a word.
+  const upgrade = upgrading ? fields.upgrade : "";
+  const head = { ...fields, method: request.method ?? "", path: target?.path ?? "", authority, upgrade };
+  return { head, fault: headFault(request, head, limits) ?? fields.fault };
+}
+
+function headFault(
+  request: IncomingMessage,
+  head: RequestHead & { host: string },
+  limits: Limits,
+): RequestFault | undefined {
+  const { rawHeaders, httpVersionMajor: major, httpVersionMinor: minor } = request;
   if (rawHeaders.length > 2 * limits.maxHeadFields)
-    fault = { status: 431, reason: `more than ${limits.maxHeadFields} header fields` };
-  return { head, fault };
+    return { status: 431, reason: `more than ${limits.maxHeadFields} header fields` };
+  if (major !== 1) return bad(`HTTP/${major}.${minor} in an HTTP/1.1 request line`);
+  if (head.path === "") return bad(BAD_TARGET);
+  if (head.authority === "" || (head.host === "" && minor === 1)) return bad("no Host field, so nobody knows where to");
+  if (head.upgrade !== "" && head.length !== 0) return bad("an upgrade with a body is not supported");
+  return undefined;
+}
+
+function bad(reason: string): RequestFault {
+  return { status: 400, reason };
 }
 
 const BAD_TARGET =

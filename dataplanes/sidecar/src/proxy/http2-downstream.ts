@@ -56,7 +56,7 @@ export class Http2Downstream implements Downstream {
   }
 
   inform(status: number, headers: HeaderList): void {
-    if (this.#open()) this.#stream.additionalHeaders(fieldsOf(status, headers));
+    if (this.#open()) this.#stream.additionalHeaders(http2ResponseFields(status, headers));
   }
 
   respond({ status, headers, last }: ResponseHead): void {
@@ -115,10 +115,4 @@ export class Http2Downstream implements Downstream {
     if (stream.writableFinished) close();
     else stream.once("finish", close);
   }
-}
-
-function fieldsOf(status: number, headers: HeaderList): Record<string, string | number> {
-  const fields: Record<string, string | number> = { ":status": status };
-  for (let i = 0; i + 1 < headers.length; i += 2) fields[(headers[i] ?? "").toLowerCase()] = headers[i + 1] ?? "";
-  return fields;
 }
