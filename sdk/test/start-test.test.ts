@@ -37,7 +37,7 @@ test("configuration that does not fit the schema is refused with every problem",
   await assert.rejects(startTest(legacyHosts), /ConfigError|config: must have required property 'table'/);
   await assert.rejects(
     startTest(legacyHosts, { config: { table: { a: "b", c: [1] } } }),
-    /table\.a: must be array; table\.c\.0: must be string/,
+    /table\.a: must be array; table\.c\.0: must be string \(\S*start-test\.test\.ts:\d+:\d+\)/,
   );
 });
 

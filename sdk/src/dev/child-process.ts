@@ -6,6 +6,7 @@ import type { HostAnswer } from "../model/answer-message.ts";
 import type { PluginManifest } from "../model/manifest.ts";
 import type { FromChild, ToChild } from "./messages.ts";
 
+/** What runs in the child. */
 export interface ChildOptions {
   readonly entry: string;
   /** Such as `--import tsx`. */

@@ -8,6 +8,7 @@ import { createPrinter, type Printer } from "./printer.ts";
 import { createReloadingHost, type ReloadingHost } from "./reloading-host.ts";
 import { watchFiles } from "./watch-files.ts";
 
+/** What `mesh-sdk dev` runs. */
 export interface DevOptions extends ChildOptions {
   readonly config: unknown;
   readonly registry: string | undefined;

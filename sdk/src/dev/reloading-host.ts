@@ -21,6 +21,7 @@ export const holdMs = 2_000;
 /** Time for handlers of the code before to finish after a reload. */
 const graceMs = 1_000;
 
+/** Begins with a child that has loaded. */
 export function createReloadingHost(first: PluginChild): ReloadingHost {
   return new Reloading(first);
 }

@@ -3,6 +3,7 @@ import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { pause } from "@patchbay/wire/backoff";
 
+/** What is watched, until when. */
 export interface WatchOptions {
   readonly folder: string;
   readonly signal: AbortSignal;

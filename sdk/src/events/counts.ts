@@ -9,6 +9,7 @@ export interface ConsumerCounts {
   redelivered: number;
 }
 
+/** Nothing has happened yet. */
 export function newCounts(): ConsumerCounts {
   return { received: 0, handled: 0, failed: 0, deadLettered: 0, redelivered: 0 };
 }

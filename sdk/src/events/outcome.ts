@@ -1,6 +1,7 @@
 import type { HandlerResult } from "../host/host.ts";
 import type { Outcome } from "../public/test-kit.ts";
 
+/** Which delivery it was, and how many there are. */
 export interface DeliveryLimits {
   /** 1 for the first delivery. */
   readonly attempt: number;

@@ -7,6 +7,7 @@ import { type ConsumerCounts, newCounts } from "./counts.ts";
 import { outcomeOf, retryWaitMs } from "./outcome.ts";
 import { createSubjectQueue } from "./subject-queue.ts";
 
+/** Whose events they are, how the stream behaves, and who is told. */
 export interface WorkerOptions {
   readonly event: EventManifest;
   readonly ackWaitMs: number;
@@ -38,6 +39,7 @@ const longestHoldMs = 30_000;
 /** An event that is given back when the plugin stops comes again soon, here or at another instance. */
 const giveBackMs = 100;
 
+/** Holds events until their outcome is known to the stream. */
 export function createWorker(options: WorkerOptions): EventWorker {
   return new Worker(options);
 }

@@ -5,6 +5,7 @@ import { isPermanent, isRetry } from "../model/errors.ts";
 import type { HandlerResult } from "./host.ts";
 import { aborted, followAbort } from "./until-aborted.ts";
 
+/** One event put to one handler. */
 export interface HandlerRun {
   /** Calls the author's handler. */
   readonly start: (signal: AbortSignal) => unknown;

@@ -7,6 +7,7 @@ import type { HostAnswer } from "../model/answer-message.ts";
 import { isPermanent, isRetry } from "../model/errors.ts";
 import { type AbortPromise, aborted, followAbort } from "./until-aborted.ts";
 
+/** One authority put to one resolver. */
 export interface ResolveRun {
   /** Calls the author's resolver anew. */
   readonly start: () => unknown;

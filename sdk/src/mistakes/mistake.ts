@@ -1,5 +1,6 @@
 import { authorFrames, placeInStack } from "./place.ts";
 
+/** What else is known of a mistake. */
 export interface MistakeOptions {
   /** `"src/plugin.ts:12:5"`. */
   readonly place?: string | undefined;

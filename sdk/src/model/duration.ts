@@ -12,6 +12,7 @@ export function parseDuration(value: Duration, name: string): number {
   throw new PluginMistake(`${name} is ${show(value)}, which is not a duration`, { hint, place: placeOfCaller() });
 }
 
+/** Whether parseDuration() would take it. */
 export function isDuration(value: unknown): value is Duration {
   return toMs(value) !== undefined;
 }

@@ -14,6 +14,7 @@ export interface EventOf {
 /** Classes of events that this SDK speaks. */
 export type EventName = keyof EventOf;
 
+/** The same as a list, for looking names up. */
 export const eventNames: readonly EventName[] = ["report", "endpoint", "plugin"];
 
 const decoders: { readonly [Name in EventName]: (data: Uint8Array) => EventOf[Name] } = {

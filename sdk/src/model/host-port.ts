@@ -19,6 +19,7 @@ function bareIpv6(text: string): HostPort | undefined {
   return /^[0-9a-f:.]*:[0-9a-f:.]*:[0-9a-f:.]*$/i.test(text) ? { host: text, port: undefined } : undefined;
 }
 
+/** A whole number from 1 to 65535. */
 export function isPort(port: unknown): port is number {
   return typeof port === "number" && Number.isInteger(port) && port >= 1 && port <= 65_535;
 }

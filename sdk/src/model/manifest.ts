@@ -15,6 +15,7 @@ export interface PluginManifest {
   readonly configSchema: JsonObject | undefined;
 }
 
+/** What a plugin asks for its hook `resolve`. */
 export interface ResolveManifest {
   readonly suffixes: readonly string[];
   readonly order: number;
@@ -23,6 +24,7 @@ export interface ResolveManifest {
   readonly usesContext: boolean;
 }
 
+/** What a plugin asks for one class of events. */
 export interface EventManifest {
   readonly name: EventName;
   readonly concurrency: number;

@@ -56,6 +56,7 @@ export interface SplitAnswer {
 /** What a resolver yields. Make them with `endpoints()`, `empty()`, `absent()`, `rewrite()`, `split()`. */
 export type Answer = EndpointsAnswer | EmptyAnswer | AbsentAnswer | RewriteAnswer | SplitAnswer;
 
+/** For how long "not mine" is good. */
 export interface AbsentOptions {
   /** For how long the mesh may reuse the answer without asking again. Default: it keeps listening for a change. */
   readonly ttl?: Duration;

@@ -26,10 +26,12 @@ export interface StandardJsonSchema {
   };
 }
 
+/** What a schema library's validation gives: the value, maybe changed, or what is wrong with it. */
 export type StandardResult =
   | { readonly value: unknown; readonly issues?: undefined }
   | { readonly issues: readonly StandardIssue[] };
 
+/** One thing that is wrong, and where in the value. */
 export interface StandardIssue {
   readonly message: string;
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;

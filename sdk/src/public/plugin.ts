@@ -21,6 +21,7 @@ export interface PluginDefinition<S extends ConfigSchema = ConfigSchema> {
   readonly options?: PluginOptions;
 }
 
+/** The questions that a plugin answers. */
 export interface Hooks<Config> {
   /**
    * Answers an authority, and again whenever the answer changes: one generator runs per watched authority, and each
@@ -30,6 +31,7 @@ export interface Hooks<Config> {
   readonly resolve?: (input: ResolveInput<Config>) => AsyncIterable<Answer> | Iterable<Answer>;
 }
 
+/** What a resolver is asked, and what it works with. */
 export interface ResolveInput<Config> {
   readonly authority: Authority;
   readonly config: Config;
@@ -43,6 +45,7 @@ export interface ResolveInput<Config> {
 /** Returning acknowledges the event. A throw delivers it again after a while; `throw permanent("why")` dead-letters it. */
 export type EventHandler<Event, Config> = (event: Event, context: EventContext<Config>) => void | Promise<void>;
 
+/** The events that a plugin listens to, each by its class. */
 export interface EventHandlers<Config> {
   /** What proxies saw in a short window. */
   readonly report?: EventHandler<Report, Config>;
@@ -52,6 +55,7 @@ export interface EventHandlers<Config> {
   readonly plugin?: EventHandler<PluginChange, Config>;
 }
 
+/** What an event handler works with, beside the event. */
 export interface EventContext<Config> {
   readonly config: Config;
   readonly log: Log;
@@ -67,6 +71,7 @@ export interface EventContext<Config> {
   readonly pending: number;
 }
 
+/** Settings by hook and event. */
 export interface PluginOptions {
   readonly resolve?: ResolveOptions;
   readonly report?: EventOptions;
@@ -74,6 +79,7 @@ export interface PluginOptions {
   readonly plugin?: EventOptions;
 }
 
+/** Settings of the hook `resolve`. An operator may grant less. */
 export interface ResolveOptions {
   /** Only authorities that end so are asked, on label borders, such as `"legacy"` for `db.legacy:80`. Default: all. */
   readonly suffixes?: readonly string[];
@@ -87,6 +93,7 @@ export interface ResolveOptions {
   readonly usesContext?: boolean;
 }
 
+/** Settings of one class of events. An operator may grant less. */
 export interface EventOptions {
   /** Handlers that run at a time, over all instances of the plugin. 1 to 256, default 16. */
   readonly concurrency?: number;

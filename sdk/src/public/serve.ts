@@ -1,6 +1,7 @@
 import type { Duration } from "./duration.ts";
 import type { Log } from "./log.ts";
 
+/** How a plugin is served; every option has a default. */
 export interface ServeOptions {
   /** The registry, such as `"http://127.0.0.1:4140"`. Default: `MESH_REGISTRY`, else the mesh that runs on this machine. */
   readonly registry?: string;

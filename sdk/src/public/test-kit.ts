@@ -4,6 +4,7 @@ import type { Plugin } from "./plugin.ts";
 import type { EndpointChange, PluginChange, Report, ReportRow } from "./report.ts";
 import type { Served, ServeOptions } from "./serve.ts";
 
+/** How a plugin starts in a test. */
 export interface TestOptions {
   /** Checked against the plugin's schema, defaults filled in. */
   readonly config?: unknown;
@@ -29,12 +30,14 @@ export interface TestPlugin {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
+/** How a question is put in a test. */
 export interface ResolveTestOptions {
   /** How long to wait for an answer, in milliseconds. Default 2000, as in the mesh. */
   readonly timeoutMs?: number;
   readonly client?: Partial<ClientContext>;
 }
 
+/** An authority that is watched, as a proxy does. */
 export interface TestWatch extends AsyncIterable<Answer> {
   /** The next answer. */
   next(): Promise<Answer>;
@@ -43,8 +46,10 @@ export interface TestWatch extends AsyncIterable<Answer> {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
+/** The part of a report that a test cares about. */
 export type PartialReport = Partial<Omit<Report, "rows">> & { readonly rows?: readonly Partial<ReportRow>[] };
 
+/** How an event is delivered in a test. */
 export interface DeliverOptions {
   /** 1 for the first delivery (default); the last one, 5, dead-letters a failing event. */
   readonly attempt?: number;
@@ -56,12 +61,14 @@ export type Outcome =
   | { readonly status: "retried"; readonly afterMs: number; readonly reason: string }
   | { readonly status: "dead"; readonly reason: string };
 
+/** A line that the plugin logged. */
 export interface TestLogLine {
   readonly level: "debug" | "info" | "warn" | "error";
   readonly message: string;
   readonly fields: Readonly<Record<string, unknown>>;
 }
 
+/** How a real mesh starts in a test. */
 export interface MeshOptions {
   /** Port of the mesh. Default: a free one. */
   readonly port?: number;

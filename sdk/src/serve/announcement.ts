@@ -5,6 +5,7 @@ import type { ConsumerCounts } from "../events/counts.ts";
 import { type PluginManifest, toManifestMessage } from "../model/manifest.ts";
 import { sdkName } from "../version.ts";
 
+/** A plugin as the registry sees it. */
 export interface Announced {
   readonly manifest: PluginManifest;
   readonly namespace: string;

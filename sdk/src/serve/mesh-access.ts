@@ -11,6 +11,7 @@ export interface MeshAccess {
   token(): string;
 }
 
+/** What was said about the mesh; the environment fills the rest. */
 export interface AccessOptions {
   readonly name: string;
   readonly registry: string | undefined;

@@ -1,6 +1,7 @@
 import { Code, ConnectError, type Transport } from "@connectrpc/connect";
 import { type ClosableTransport, createTransport } from "@patchbay/wire";
 
+/** Where the registry is, and how the caller proves itself. */
 export interface MeshTransportOptions {
   /** The registry's address at this moment. Rejects with why there is none. */
   readonly locate: () => Promise<string>;

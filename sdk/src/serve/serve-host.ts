@@ -14,11 +14,13 @@ import { type PluginServer, startPluginServer } from "../server/plugin-server.ts
 import { reflectionRoutes } from "../server/reflection.ts";
 import { resolverRoutes } from "../server/resolver-routes.ts";
 import { toAnnouncement, toHeartbeat } from "./announcement.ts";
+import { createHookObserver, type HookObserver } from "./hook-observer.ts";
 import { quietWireLog, toWireLog } from "./logs.ts";
 import type { MeshAccess } from "./mesh-access.ts";
 import { createMeshTransport } from "./mesh-transport.ts";
 import type { ServeObserver } from "./observer.ts";
 
+/** What is served, how it reaches the mesh, and who is told. */
 export interface ServeHostOptions {
   readonly host: PluginHost;
   readonly access: MeshAccess;
@@ -53,6 +55,7 @@ class ServedPlugin implements ServedHost {
   readonly metrics: PluginMetrics;
   readonly #options: ServeHostOptions;
   readonly #guard = createHookGuard();
+  readonly #hooks: HookObserver;
   readonly #intake: EventIntake;
   readonly #transport;
   readonly #stopped = Promise.withResolvers<void>();
@@ -60,7 +63,6 @@ class ServedPlugin implements ServedHost {
   #server: PluginServer | undefined;
   #lease: Lease | undefined;
   #stopping: Promise<void> | undefined;
-  #openHooks = 0;
   /** Why it is not ready; the reason that the registry was told last decides whether to tell it again. */
   #configProblem: string | undefined;
   #told: string | undefined;
@@ -80,6 +82,11 @@ class ServedPlugin implements ServedHost {
       version,
       ready: () => this.#problem() === undefined,
       eventsInFlight: () => this.#intake.inFlight(),
+    });
+    this.#hooks = createHookObserver({
+      metrics: this.metrics,
+      observer,
+      deadlineMs: () => host.manifest.resolve?.deadlineMs ?? 0,
     });
     this.#intake = createIntake({
       plugin: name,
@@ -131,6 +138,7 @@ class ServedPlugin implements ServedHost {
     this.#server = await startPluginServer({
       ...bind,
       metrics: () => metrics.text(),
+      onError: (path, error) => log.warn(`an answer of ${path} could not be written: ${error.message}`),
       routes: (router) => {
         reflectionRoutes(router, host.manifest.resolve ? [Resolver, Health] : [Health]);
         healthRoutes(router, () => this.#health());
@@ -138,7 +146,7 @@ class ServedPlugin implements ServedHost {
           host,
           guard: this.#guard,
           notReady: () => this.#configProblem,
-          observer: this.#hookObserver(),
+          observer: this.#hooks,
         });
       },
     });
@@ -231,29 +239,6 @@ class ServedPlugin implements ServedHost {
     return new Map(names.map((name) => [name, serving]));
   }
 
-  #hookObserver() {
-    const { observer } = this.#options;
-    return {
-      onRefused: () => this.metrics.refused(),
-      onOpen: () => {
-        this.#openHooks += 1;
-        this.metrics.opened(1);
-      },
-      onClose: () => {
-        this.#openHooks -= 1;
-        this.metrics.opened(-1);
-      },
-      onAnswer: (...answer: Parameters<ServeObserver["onAnswer"]>) => {
-        this.metrics.answered(answer[1].kind);
-        observer.onAnswer(...answer);
-      },
-      onMistake: (...mistake: Parameters<ServeObserver["onMistake"]>) => {
-        this.metrics.mistaken();
-        observer.onMistake(...mistake);
-      },
-    };
-  }
-
   /** Order: say so, let the mesh ask elsewhere, finish events, close the port, give the lease back. */
   async #stop(reason: string): Promise<void> {
     this.#ready.reject(new Error(`the plugin was stopped before it was ready: ${reason}`));
@@ -267,7 +252,7 @@ class ServedPlugin implements ServedHost {
 
   async #hooksMoved(): Promise<void> {
     const end = performance.now() + Math.min(moveMs, this.#options.drainMs);
-    while (this.#openHooks > 0 && performance.now() < end) await new Promise((done) => setTimeout(done, 20));
+    while (this.#hooks.open() > 0 && performance.now() < end) await new Promise((done) => setTimeout(done, 20));
   }
 }
 

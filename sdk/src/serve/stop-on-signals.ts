@@ -1,5 +1,6 @@
 import type { Log } from "../public/log.ts";
 
+/** What a signal stops. */
 export interface StopOptions {
   readonly stop: (reason: string) => Promise<void>;
   readonly log: Log;

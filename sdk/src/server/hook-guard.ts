@@ -9,6 +9,7 @@ export interface HookGuard {
   check(authorization: string | null): void;
 }
 
+/** Refuses everything until accept() was called. */
 export function createHookGuard(): HookGuard {
   let tokens: readonly string[] = [];
   return {

@@ -12,6 +12,7 @@ export interface PluginMetrics {
   floating(): void;
 }
 
+/** Whose metrics they are, and what is read when somebody asks. */
 export interface MetricsOptions {
   readonly name: string;
   readonly version: string;

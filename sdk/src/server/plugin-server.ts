@@ -2,18 +2,22 @@ import { createServer as createHttp1, type IncomingMessage, type ServerResponse 
 import { createServer as createHttp2, type Http2Server, type ServerHttp2Session } from "node:http2";
 import type { AddressInfo, Server, Socket } from "node:net";
 import { Code, ConnectError, type ConnectRouter } from "@connectrpc/connect";
-import { connectNodeAdapter } from "@connectrpc/connect-node";
 import { createFront, errorMessage } from "@patchbay/wire";
+import { createRpcHandler } from "./rpc-handler.ts";
 
+/** What a plugin serves, and where. */
 export interface PluginServerOptions {
   readonly host: string;
   /** 0: any free port. */
   readonly port: number;
   routes(router: ConnectRouter): void;
+  /** An answer could not be written. */
+  onError(path: string, error: Error): void;
   /** The page /metrics, in Prometheus' text format. */
   metrics(): Promise<string>;
 }
 
+/** A port that answers. */
 export interface PluginServer {
   readonly host: string;
   readonly port: number;
@@ -21,7 +25,8 @@ export interface PluginServer {
   close(): Promise<void>;
 }
 
-const maxMessageBytes = 1024 * 1024;
+const pingMs = 10_000;
+const pingAnswerMs = 3_000;
 const closeMs = 500;
 
 /** Serves hooks over gRPC and Connect (HTTP/2 in clear text) and pages over HTTP/1.1, on one port. Rejects when it cannot bind. */
@@ -53,12 +58,10 @@ function createHookServer(
   options: PluginServerOptions,
   shutdownSignal: AbortSignal,
 ): { http2: Http2Server; sessions: Set<ServerHttp2Session> } {
-  const handler = connectNodeAdapter({
+  const handler = createRpcHandler({
     routes: (router) => options.routes(router),
-    grpcWeb: false,
-    acceptCompression: [],
-    readMaxBytes: maxMessageBytes,
     shutdownSignal,
+    onError: (path, error) => options.onError(path, error),
   });
   // One connection of the core carries a stream per authority.
   const http2 = createHttp2({ settings: { maxConcurrentStreams: 10_000, maxHeaderListSize: 16 * 1024 } }, handler);
@@ -66,9 +69,28 @@ function createHookServer(
   http2.on("session", (session) => {
     sessions.add(session);
     session.on("error", () => session.destroy());
-    session.once("close", () => sessions.delete(session));
+    const stopPinging = keepAlive(session);
+    session.once("close", () => {
+      stopPinging();
+      sessions.delete(session);
+    });
   });
   return { http2, sessions };
+}
+
+/** A core whose machine vanished says nothing: without this its questions would run for ever. */
+function keepAlive(session: ServerHttp2Session): () => void {
+  let answer: NodeJS.Timeout | undefined;
+  const timer = setInterval(() => {
+    clearTimeout(answer);
+    answer = setTimeout(() => session.destroy(), pingAnswerMs);
+    if (!session.destroyed) session.ping(() => clearTimeout(answer));
+  }, pingMs);
+  timer.unref();
+  return () => {
+    clearInterval(timer);
+    clearTimeout(answer);
+  };
 }
 
 async function page(options: PluginServerOptions, request: IncomingMessage, response: ServerResponse): Promise<void> {

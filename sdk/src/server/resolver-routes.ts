@@ -6,6 +6,7 @@ import { type HostAnswer, toResolveResponse } from "../model/answer-message.ts";
 import { parseAuthority } from "../model/authority.ts";
 import type { HookGuard } from "./hook-guard.ts";
 
+/** Who answers, who may ask, and who is told. */
 export interface ResolverRoutesOptions {
   readonly host: PluginHost;
   readonly guard: HookGuard;
@@ -19,6 +20,8 @@ export interface ResolverObserver {
   onRefused(why: string): void;
   onOpen(authority: string): void;
   onAnswer(authority: string, answer: HostAnswer): void;
+  /** The first answer came after the time that the mesh waits for it. */
+  onSlow(authority: string, tookMs: number): void;
   /** The author's code broke the stream. */
   onMistake(authority: string, why: string): void;
   onClose(authority: string): void;
@@ -61,8 +64,13 @@ function checkCall(guard: HookGuard, observer: ResolverObserver, header: Headers
 
 async function* answers({ host, observer }: ResolverRoutesOptions, question: Question, signal: AbortSignal) {
   const { host: name } = question.authority;
+  const began = performance.now();
+  let first = true;
   try {
     for await (const answer of host.resolve(question, signal)) {
+      const took = performance.now() - began;
+      if (first && took > (host.manifest.resolve?.deadlineMs ?? took)) observer.onSlow(name, took);
+      first = false;
       observer.onAnswer(name, answer);
       yield toResolveResponse(answer);
     }

@@ -1,5 +1,7 @@
+import { ConfigError } from "../config/read-config.ts";
 import { outcomeOf } from "../events/outcome.ts";
 import { createLocalHost, type LocalHost } from "../host/local-host.ts";
+import { placeOfCaller } from "../mistakes/place.ts";
 import type { EventName, EventOf } from "../model/events.ts";
 import type { Answer } from "../public/answer.ts";
 import type { Plugin } from "../public/plugin.ts";
@@ -23,10 +25,19 @@ const maxDeliver = 5;
  * Rejects with a ConfigError when `config` does not fit the plugin's schema, with a PluginMistake when it is no plugin.
  */
 export async function startTest(plugin: Plugin, options: TestOptions = {}): Promise<TestPlugin> {
+  const place = placeOfCaller();
   const log = createTestLog();
   const host = createLocalHost(plugin, log);
-  await host.configure(options.config);
+  await configure(host, options.config, place);
   return new InProcess(host, log.lines);
+}
+
+async function configure(host: LocalHost, config: unknown, place: string | undefined): Promise<void> {
+  try {
+    await host.configure(config);
+  } catch (error) {
+    throw error instanceof ConfigError && place ? new ConfigError(`${error.message} (${place})`) : error;
+  }
 }
 
 class InProcess implements TestPlugin {

@@ -37,6 +37,7 @@ function fillRow(given: Partial<ReportRow>): ReportRow {
   };
 }
 
+/** A whole change from what a test cares about. */
 export function fillEndpointChange(given: Partial<EndpointChange> = {}): EndpointChange {
   return {
     authority: "users.default.svc.cluster.local:80",
@@ -48,6 +49,7 @@ export function fillEndpointChange(given: Partial<EndpointChange> = {}): Endpoin
   };
 }
 
+/** A whole change from what a test cares about. */
 export function fillPluginChange(given: Partial<PluginChange> = {}): PluginChange {
   return {
     name: "my-plugin",

@@ -8,6 +8,7 @@ import type { Answer } from "../public/answer.ts";
 import type { ClientContext } from "../public/authority.ts";
 import type { ResolveTestOptions, TestWatch } from "../public/test-kit.ts";
 
+/** What is watched in a test. */
 export interface WatchRequest {
   readonly host: LocalHost;
   readonly authority: string;

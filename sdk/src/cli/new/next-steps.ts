@@ -1,6 +1,7 @@
 import { relative } from "node:path";
 import type { Kind } from "./scaffold.ts";
 
+/** What was made. */
 export interface Made {
   readonly name: string;
   readonly kind: Kind;

@@ -10,8 +10,10 @@ export const kinds = {
   sink: "receives what the mesh's proxies saw",
 } as const;
 
+/** One of the kinds. */
 export type Kind = keyof typeof kinds;
 
+/** What is made, and where. */
 export interface ScaffoldOptions {
   readonly name: string;
   readonly kind: Kind;

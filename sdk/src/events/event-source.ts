@@ -11,6 +11,7 @@ export interface EventSource {
   readonly consumers: readonly ConsumerSource[];
 }
 
+/** One class: where its events are, and the consumer's own settings. */
 export interface ConsumerSource {
   readonly name: EventName;
   readonly stream: string;

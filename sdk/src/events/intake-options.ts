@@ -1,0 +1,16 @@
+import type { Log as WireLog } from "@patchbay/wire";
+import type { PluginHost } from "../host/host.ts";
+import type { EventName } from "../model/events.ts";
+import type { Log } from "../public/log.ts";
+import type { WorkerOptions } from "./worker.ts";
+
+/** Whose events are read, and who is told. */
+export interface IntakeOptions {
+  readonly plugin: string;
+  readonly host: PluginHost;
+  readonly log: Log;
+  readonly wireLog: WireLog;
+  /** Something that problems() tells has changed. */
+  readonly onChange: () => void;
+  readonly onOutcome?: (name: EventName, ...outcome: Parameters<NonNullable<WorkerOptions["onOutcome"]>>) => void;
+}
