@@ -1,4 +1,4 @@
-import { LATENCY_BOUNDS_MS } from "@patchbay/wire";
+import { LATENCY_BOUNDS_MS } from "@patchbay/wire/latency-buckets";
 import type { Aggregate } from "./aggregate.ts";
 import {
   TOTAL_BUCKETS,

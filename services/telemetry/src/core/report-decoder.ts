@@ -1,4 +1,4 @@
-import { LATENCY_BUCKETS } from "@patchbay/wire";
+import { LATENCY_BUCKETS } from "@patchbay/wire/latency-buckets";
 import { MAX_REPORT_BYTES, MAX_ROWS, MAX_STRING_BYTES, MAX_STRINGS } from "./limits.ts";
 import { ReportError } from "./report-error.ts";
 import * as column from "./report-table.ts";

@@ -1,4 +1,4 @@
-import { LATENCY_BUCKETS } from "@patchbay/wire";
+import { LATENCY_BUCKETS } from "@patchbay/wire/latency-buckets";
 
 /** Sums of one answer row. */
 export interface StatRow {
