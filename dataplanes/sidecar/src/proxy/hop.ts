@@ -116,9 +116,15 @@ interface Awaiting {
   readonly connected: Connected;
 }
 
+/**
+ * The wait is counted in this many parts, each of which is over when its timer fires, however late that is: a loop that was
+ * blocked has not heard what has arrived meanwhile, and must not give up all its connections for it.
+ */
+const PARTS = 5;
+
 function awaitConnection({ socket, ready, connectMs, connected }: Awaiting): void {
   const settle = (error: Error | null): void => {
-    clearTimeout(timer);
+    clearInterval(timer);
     socket.off("error", settle).off("close", closed).off(ready, done);
     if (error === null) return connected(null, socket);
     // A late error of a dead socket must not end the process.
@@ -127,7 +133,11 @@ function awaitConnection({ socket, ready, connectMs, connected }: Awaiting): voi
   };
   const done = (): void => settle(null);
   const closed = (): void => settle(new Error("connection closed during its handshake"));
-  const timer = setTimeout(() => settle(new Error(`no connection within ${connectMs} ms`)), connectMs);
+  let parts = PARTS;
+  const timer = setInterval(() => {
+    parts -= 1;
+    if (parts === 0) settle(new Error(`no connection within ${connectMs} ms`));
+  }, connectMs / PARTS);
   socket.on("error", settle).on("close", closed).on(ready, done);
 }
 

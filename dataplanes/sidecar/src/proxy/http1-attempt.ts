@@ -5,7 +5,7 @@ import type { RequestHead } from "../core/request-head.ts";
 import { readResponseHead, readTrailers } from "../core/response-head.ts";
 import type { FailureKind } from "../core/retry-rules.ts";
 import { codeOf, connectFailure, connectMessage, isTlsAlert } from "./connect-errors.ts";
-import type { Http1Pool, Slot } from "./http1-pool.ts";
+import type { Http1Pool, Slot, Taker } from "./http1-pool.ts";
 import type { Attempt, AttemptEvents } from "./parties.ts";
 
 type Raw = readonly (Buffer | string)[];
@@ -20,7 +20,6 @@ export interface HeldRequest {
 
 export interface Http1AttemptOptions {
   readonly pool: Http1Pool;
-  readonly slot: Slot;
   readonly events: AttemptEvents;
   readonly request: HeldRequest;
 }
@@ -29,31 +28,41 @@ export interface Http1AttemptOptions {
  * One request with a held or no body over undici's dispatch interface: no stream and no closure of its own, since most requests
  * of a mesh come this way. A class for the same reason.
  */
-export class Http1Attempt implements Attempt, Dispatcher.DispatchHandler {
+export class Http1Attempt implements Attempt, Taker, Dispatcher.DispatchHandler {
   readonly #pool: Http1Pool;
-  readonly #slot: Slot;
   readonly #events: AttemptEvents;
   readonly #request: HeldRequest;
+  #slot: Slot | undefined;
   #controller: Dispatcher.DispatchController | undefined;
   #over = false;
   #reused = false;
 
-  constructor({ pool, slot, events, request }: Http1AttemptOptions) {
+  constructor({ pool, events, request }: Http1AttemptOptions) {
     this.#pool = pool;
-    this.#slot = slot;
     this.#events = events;
     this.#request = request;
   }
 
   start(): void {
+    if (this.#pool.take(this)) return;
+    this.#fail("overload", "all connections to it are busy");
+  }
+
+  onSlot(slot: Slot): void {
+    this.#slot = slot;
     const { method, path, headers, body } = this.#request;
     // `reset: false`: undici would close the connection after a HEAD or an odd body otherwise.
-    this.#slot.client.dispatch({ method, path, headers, body: body.length === 0 ? null : body, reset: false }, this);
+    slot.client.dispatch({ method, path, headers, body: body.length === 0 ? null : body, reset: false }, this);
+  }
+
+  onNoSlot(error: Error): void {
+    this.#fail(connectFailure(error), connectMessage(error));
   }
 
   cancel(): void {
     if (this.#over) return;
     this.#over = true;
+    if (this.#slot === undefined) this.#pool.leave(this);
     // Before undici has a connection there is nothing to abort: onRequestStart does it then.
     this.#controller?.abort(new Error("the client went away"));
   }
@@ -69,8 +78,8 @@ export class Http1Attempt implements Attempt, Dispatcher.DispatchHandler {
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller;
     // undici may have opened a new connection in the meantime.
-    this.#reused = this.#slot.used;
-    this.#slot.used = true;
+    this.#reused = this.#slot?.used === true;
+    if (this.#slot !== undefined) this.#slot.used = true;
     if (this.#over) controller.abort(new Error("the client went away"));
   }
 
@@ -97,10 +106,14 @@ export class Http1Attempt implements Attempt, Dispatcher.DispatchHandler {
     // undici is still putting its queue in order, and a next attempt may want this very connection.
     queueMicrotask(() => {
       this.#release();
-      if (this.#over) return;
-      this.#over = true;
-      this.#events.onFailure({ kind: this.#kindOf(error), message: connectMessage(error), resetCode: 0 });
+      this.#fail(this.#kindOf(error), connectMessage(error));
     });
+  }
+
+  #fail(kind: FailureKind, message: string): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#events.onFailure({ kind, message, resetCode: 0 });
   }
 
   #kindOf(error: Error): FailureKind {
@@ -112,6 +125,7 @@ export class Http1Attempt implements Attempt, Dispatcher.DispatchHandler {
   }
 
   #release(): void {
+    if (this.#slot === undefined) return;
     this.#slot.idleSince = performance.now();
     this.#pool.give(this.#slot);
   }

@@ -1,25 +1,37 @@
 import { Client } from "undici";
 import type { Connected } from "./hop.ts";
 
-/** A kept HTTP/1.1 connection of undici's; opens again by itself. */
+/** A kept HTTP/1.1 connection of undici's. */
 export interface Slot {
   readonly client: Client;
+  /** It is there. Until the first request, and once it was closed, it is not: then a request opens it. */
+  open: boolean;
   /** The connection has carried a request before, so its close may cross the next one on the way. */
   used: boolean;
   /** When it was last given back, on `performance.now()`'s clock. */
   idleSince: number;
 }
 
+/** A request that wants a connection. */
+export interface Taker {
+  onSlot(slot: Slot): void;
+  /** Nothing was sent. */
+  onNoSlot(error: Error): void;
+}
+
 export interface Http1PoolOptions {
   readonly connect: (connected: Connected) => void;
+  /** Of open connections and waiting requests together. */
   readonly maxConnections: number;
   readonly maxHeadBytes: number;
 }
 
 /** HTTP/1.1 connections to one endpoint. */
 export interface Http1Pool {
-  /** A connection for one request; undefined: all are busy. */
-  take(): Slot | undefined;
+  /** Hands a connection to the request, at once or as soon as there is one; false: all are busy and as many wait as may. */
+  take(taker: Taker): boolean;
+  /** It does not wait any more. */
+  leave(taker: Taker): void;
   give(slot: Slot): void;
   /** Lets go of connections that nobody has needed since `before`. */
   prune(before: number): void;
@@ -28,42 +40,136 @@ export interface Http1Pool {
 }
 
 /**
+ * Connections that are being opened at a time. A burst goes over those that are there rather than all at once into handshakes,
+ * which cost more than requests do: with one for each request of a stall, the stall would grow until all of them time out.
+ */
+const MAX_OPENING = 16;
+
+/**
  * Last used is first taken, so that what is not needed goes idle and closes. (undici's own pool searches its connections for a
  * free one at each request, and queues without a bound.)
  */
 export function createHttp1Pool(options: Http1PoolOptions): Http1Pool {
-  const idle: Slot[] = [];
-  const all = new Set<Slot>();
-  function open(): Slot {
-    const slot: Slot = { client: createClient(options), used: false, idleSince: 0 };
-    slot.client.on("disconnect", () => {
-      slot.used = false;
-    });
-    all.add(slot);
-    return slot;
-  }
-  function discard(slot: Slot): void {
-    all.delete(slot);
-    void slot.client.destroy();
-  }
-  return {
-    take: () => idle.pop() ?? (all.size < options.maxConnections ? open() : undefined),
-    give: (slot) => void idle.push(slot),
-    prune(before) {
-      const kept = idle.findIndex((slot) => slot.idleSince >= before);
-      for (const slot of idle.splice(0, kept < 0 ? idle.length : kept)) discard(slot);
-    },
-    destroy() {
-      idle.length = 0;
-      for (const slot of all) discard(slot);
-    },
-    get size() {
-      return all.size;
-    },
-  };
+  return new Pool(options);
 }
 
-function createClient({ connect, maxHeadBytes }: Http1PoolOptions): Client {
+class Pool implements Http1Pool {
+  readonly #options: Http1PoolOptions;
+  /** Open ones, the last used last. */
+  readonly #idle: Slot[] = [];
+  readonly #all = new Set<Slot>();
+  /** First come, first served. */
+  readonly #waiting = new Set<Taker>();
+  #opening = 0;
+
+  constructor(options: Http1PoolOptions) {
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#all.size;
+  }
+
+  take(taker: Taker): boolean {
+    const slot = this.#waiting.size === 0 ? this.#find() : undefined;
+    if (slot !== undefined) {
+      taker.onSlot(slot);
+      return true;
+    }
+    if (this.#all.size + this.#waiting.size >= this.#options.maxConnections) return false;
+    this.#waiting.add(taker);
+    return true;
+  }
+
+  leave(taker: Taker): void {
+    this.#waiting.delete(taker);
+  }
+
+  give(slot: Slot): void {
+    if (slot.open) this.#idle.push(slot);
+    else this.#discard(slot);
+    // Given back from within undici, which is still putting its queue in order.
+    if (this.#waiting.size > 0) queueMicrotask(() => this.#serve());
+  }
+
+  prune(before: number): void {
+    const kept = this.#idle.findIndex((slot) => slot.idleSince >= before);
+    for (const slot of this.#idle.splice(0, kept < 0 ? this.#idle.length : kept)) this.#discard(slot);
+  }
+
+  destroy(): void {
+    this.#fail(new Error("the sidecar ends"));
+    this.#idle.length = 0;
+    for (const slot of this.#all) this.#discard(slot);
+  }
+
+  #find(): Slot | undefined {
+    const slot = this.#idle.pop();
+    if (slot !== undefined) return slot;
+    return this.#opening < MAX_OPENING && this.#all.size < this.#options.maxConnections ? this.#create() : undefined;
+  }
+
+  #create(): Slot {
+    const slot: Slot = {
+      client: createClient(this.#options.maxHeadBytes, (connected) => this.#open(slot, connected)),
+      open: false,
+      used: false,
+      idleSince: 0,
+    };
+    slot.client.on("disconnect", () => this.#closed(slot));
+    this.#all.add(slot);
+    return slot;
+  }
+
+  #open(slot: Slot, connected: Connected): void {
+    this.#opening += 1;
+    this.#options.connect((error, socket) => {
+      this.#opening -= 1;
+      slot.open = socket !== null;
+      connected(error, socket);
+      // Without a connection to hope for, those who wait would only hear the same one after another.
+      if (socket === null && !this.#someOpen()) this.#fail(error ?? new Error("no socket"));
+      this.#serve();
+    });
+  }
+
+  #closed(slot: Slot): void {
+    slot.open = false;
+    slot.used = false;
+    const index = this.#idle.indexOf(slot);
+    if (index < 0) return;
+    this.#idle.splice(index, 1);
+    // As above.
+    queueMicrotask(() => this.#discard(slot));
+  }
+
+  #serve(): void {
+    for (const taker of this.#waiting) {
+      const slot = this.#find();
+      if (slot === undefined) return;
+      this.#waiting.delete(taker);
+      taker.onSlot(slot);
+    }
+  }
+
+  #someOpen(): boolean {
+    for (const slot of this.#all) if (slot.open) return true;
+    return false;
+  }
+
+  #fail(error: Error): void {
+    const failed = [...this.#waiting];
+    this.#waiting.clear();
+    for (const taker of failed) taker.onNoSlot(error);
+  }
+
+  #discard(slot: Slot): void {
+    this.#all.delete(slot);
+    void slot.client.destroy();
+  }
+}
+
+function createClient(maxHeadBytes: number, connect: (connected: Connected) => void): Client {
   return new Client("http://mesh", {
     connect: (_options, callback) => {
       connect((error, socket) =>

@@ -117,13 +117,10 @@ function openAttempt({ connections, destination, outgoing, events, limits }: Ope
   if (outgoing.visited !== "") fields.push(VISITED_HEADER, outgoing.visited);
   const authorization = destination.outside?.proxy?.authorization ?? "";
   if (authorization !== "") fields.push("proxy-authorization", authorization);
-  if (held !== undefined && head.upgrade === "" && !head.expectsContinue) {
-    const pool = connections.http1();
-    const slot = pool.take();
-    if (slot === undefined) return overloaded(events);
+  // undici has no word for "OPTIONS *".
+  if (held !== undefined && head.upgrade === "" && !head.expectsContinue && head.path !== "*") {
     return new Http1Attempt({
-      pool,
-      slot,
+      pool: connections.http1(),
       events,
       request: { method: head.method, path, headers: fields, body: held },
     });
