@@ -1,5 +1,6 @@
 export { coreServices } from "./core-services.ts";
-export { type Fleet, type FleetOptions, type FleetProgram, runFleet } from "./fleet/run-fleet.ts";
+export type { FleetOptions, FleetProgram } from "./fleet/fleet-program.ts";
+export { type Fleet, runFleet } from "./fleet/run-fleet.ts";
 export { MeshRunningError } from "./hold-state.ts";
 export { pathLine } from "./launchers.ts";
 export { type Layout, layout } from "./layout.ts";

@@ -59,7 +59,8 @@ describe("a fresh clone", () => {
       });
       while (!text.includes("token=")) await sleep(50);
       const { pid, address } = JSON.parse(readFileSync(join(state, "run.json"), "utf8"));
-      process.kill(signal === "SIGINT" ? -npm.pid : npm.pid, signal);
+      const { pid: npmPid = 0 } = npm;
+      process.kill(signal === "SIGINT" ? 0 - npmPid : npmPid, signal);
       await once(npm, "exit");
       const told = performance.now();
       while (isAlive(pid)) {

@@ -26,7 +26,8 @@ export function createPages({ apps, metrics }: PagesOptions): ReadonlyMap<string
 /** What somebody sees who opens the printed address: what is served here, and how to ask. */
 function createFrontPage(apps: readonly App[], paths: readonly string[]): PageHandler {
   return (request, response) => {
-    const address = `http://${request.headers[":authority"] ?? request.headers.host ?? "127.0.0.1"}`;
+    const { host, ":authority": authority = host } = request.headers;
+    const address = `http://${String(authority)}`;
     const services = apps.map((app) => {
       const { ready, reason } = app.readiness();
       return `  ${app.name.padEnd(14)}${ready ? "ready" : `not ready: ${reason}`}`;

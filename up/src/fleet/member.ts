@@ -2,7 +2,7 @@ import { captureEnvironment, probeProgram, type Sidecar, startSidecar } from "@p
 import { type Log, spawnTied } from "@patchbay/wire";
 import { freePort } from "../free-port.ts";
 import { type Supervised, supervise } from "../supervise.ts";
-import type { FleetOptions, FleetProgram } from "./run-fleet.ts";
+import type { FleetOptions, FleetProgram } from "./fleet-program.ts";
 
 export interface MemberOptions {
   readonly program: FleetProgram;

@@ -2,27 +2,8 @@ import { createLog } from "@patchbay/runtime";
 import { type Log, pause, readDevelopmentKey } from "@patchbay/wire";
 import { layout } from "../layout.ts";
 import { type LogFile, openLogFile } from "../log-file.ts";
+import type { FleetOptions, FleetProgram } from "./fleet-program.ts";
 import { type Member, startMember } from "./member.ts";
-
-/** A Node program that takes its port from PORT and calls others by their names. */
-export interface FleetProgram {
-  /** The service's name, or that of a program which only calls. */
-  readonly name: string;
-  /** Arguments for node. */
-  readonly command: readonly string[];
-  /** False: it only calls others. */
-  readonly serves: boolean;
-  /** Path that answers 2xx when it is ready. Default: it is ready when its port accepts. */
-  readonly health?: string;
-}
-
-export interface FleetOptions {
-  readonly programs: readonly FleetProgram[];
-  /** "http://host:port" of the registry. */
-  readonly registry: string;
-  readonly stateDir: string;
-  readonly env: NodeJS.ProcessEnv;
-}
 
 /** Programs that run in the mesh, each behind a sidecar of its own. */
 export interface Fleet {
