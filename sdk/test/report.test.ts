@@ -126,6 +126,86 @@ test("percentiles lie in their bucket, do not decrease, and count what is there"
   );
 });
 
+const u32 = fc.nat({ max: 4_294_967_295 });
+const anyRow = fc.record({
+  direction: fc.constantFrom(Direction.UNSPECIFIED, Direction.OUTBOUND, Direction.INBOUND),
+  source: fc.nat({ max: 6 }),
+  target: fc.nat({ max: 6 }),
+  route: u32,
+  method: fc.nat({ max: 6 }),
+  status: u32,
+  grpcStatus: fc.nat({ max: 17 }),
+  tls: fc.boolean(),
+  count: u32,
+  retries: u32,
+  latency: fc.array(fc.nat({ max: 30 }), { maxLength: 12 }),
+  latencySumUs: fc.double({ noNaN: true, min: 0 }),
+  requestBytes: fc.double({ noNaN: true }),
+  responseBytes: fc.double({ noNaN: true }),
+  opaque: fc.boolean(),
+  openDelta: fc.integer(),
+  failure: fc.boolean(),
+});
+
+test("decoding by hand gives what the generated code gives, whatever the report", () => {
+  const anyReport = fc.record({
+    bootId: fc.string(),
+    sequence: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),
+    startMs: fc.bigInt({ min: 0n, max: 2n ** 42n }),
+    endMs: fc.bigInt({ min: 0n, max: 2n ** 42n }),
+    strings: fc.array(fc.string(), { maxLength: 5 }),
+    rows: fc.array(anyRow, { maxLength: 5 }),
+    overflowed: u32,
+    reporter: fc.nat({ max: 6 }),
+  });
+  fc.assert(
+    fc.property(anyReport, fc.uint8Array({ maxLength: 9 }), (init, unknown) => {
+      const message = create(ReportSchema, init);
+      const data = toBinary(ReportSchema, message);
+      // A field of a later contract, with the number 1000, in front and behind.
+      const later = Buffer.concat([Buffer.from([0xc2, 0x3e, unknown.length]), unknown]);
+      const report = decodeEvent("report", Buffer.concat([later, data, later]));
+      const text = (index: number) => message.strings[index] ?? "";
+      assert.equal(report.id, `${message.bootId}:${message.sequence}`);
+      assert.equal(report.reporter, text(message.reporter));
+      assert.equal(report.start.getTime(), Number(message.startMs));
+      assert.equal(report.rows.length, message.rows.length);
+      for (const [index, row] of message.rows.entries()) {
+        assert.deepEqual(report.rows[index], {
+          direction: row.direction === Direction.INBOUND ? "inbound" : "outbound",
+          source: text(row.source),
+          target: text(row.target),
+          route: text(row.route),
+          method: text(row.method),
+          status: row.status,
+          tls: row.tls,
+          opaque: row.opaque,
+          requests: row.count,
+          failures: row.failure ? row.count : 0,
+          retries: row.retries,
+          latency: readLatency(row.latency, row.latencySumUs),
+          requestBytes: row.requestBytes,
+          responseBytes: row.responseBytes,
+          openConnectionsChange: row.openDelta,
+          ...(row.grpcStatus > 0 && { grpcStatus: row.grpcStatus - 1 }),
+        });
+      }
+    }),
+  );
+});
+
+test("bytes at random are a report or refused, and never anything else", () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 64 }), (data) => {
+      try {
+        decodeEvent("report", data);
+      } catch (error) {
+        assert.ok(error instanceof Error);
+      }
+    }),
+  );
+});
+
 test("bytes that are no report are refused", () => {
   assert.throws(() => decodeEvent("report", new Uint8Array([255, 255, 255])));
 });

@@ -50,11 +50,15 @@ class Worker implements EventWorker {
   readonly #breaker = createBreaker();
   readonly #queue = createSubjectQueue();
   readonly #running = new Set<Promise<void>>();
+  /** Events in hand: the stream is told of all of them by one timer. */
+  readonly #held = new Set<Delivery>();
+  readonly #ticker: NodeJS.Timeout;
   readonly #stopped = new AbortController();
 
   constructor(options: WorkerOptions) {
     this.#options = options;
     this.counts = options.counts ?? newCounts();
+    this.#ticker = setInterval(() => this.#tick(), Math.max(50, options.ackWaitMs / 3)).unref();
   }
 
   inFlight(): number {
@@ -82,17 +86,22 @@ class Worker implements EventWorker {
     limit.abort();
     this.#stopped.abort();
     await Promise.all(this.#running);
+    clearInterval(this.#ticker);
   }
 
   /** Tells the stream all the while that the event is in hand, also while it waits for its turn. */
   async #hold(delivery: Delivery): Promise<void> {
-    const ticker = setInterval(() => delivery.working(), Math.max(50, this.#options.ackWaitMs / 3));
+    this.#held.add(delivery);
     try {
       if (this.#options.event.ordered) await this.#queue.run(delivery.subject, () => this.#handle(delivery));
       else await this.#handle(delivery);
     } finally {
-      clearInterval(ticker);
+      this.#held.delete(delivery);
     }
+  }
+
+  #tick(): void {
+    for (const delivery of this.#held) delivery.working();
   }
 
   /** Tries until there is an outcome for the stream; in place when the order or a broken handler asks for it. */
