@@ -264,6 +264,14 @@ describe("HTTP/1.1 through the proxy", () => {
     raw.socket.destroy();
   });
 
+  it("carries OPTIONS for the server as a whole", async () => {
+    await using app = await startApp((request, response) => response.end(`${request.method} ${request.url}`));
+    await using started = await startProxy({ routes: { users: [endpoint(app.port)] } });
+    const raw = await openRaw(started.proxy.outboundPort);
+    raw.send("OPTIONS * HTTP/1.1\r\nHost: users\r\nConnection: close\r\n\r\n");
+    assert.match(await raw.closed(), /OPTIONS \*$/);
+  });
+
   it("does not send a body for HEAD, and keeps its length", async () => {
     await using app = await startApp((_request, response) => response.writeHead(200, { "content-length": 10 }).end());
     await using started = await startProxy({ routes: { users: [endpoint(app.port)] } });

@@ -53,6 +53,24 @@ function hintFor(kind: Failure["kind"], { direction, target, endpoint }: Place):
     : `See who serves it: mesh endpoints ${target}`;
 }
 
+export const LOOPED: OwnAnswer = {
+  status: 508,
+  code: "loop",
+  text: "the request came round to the sidecar that had sent it. Does the name lead to a proxy that forwards to this one?",
+};
+
+export const NO_SWITCH: OwnAnswer = {
+  status: 502,
+  code: "upgrade",
+  text: "the program switched protocols, which this connection cannot follow. Use HTTP/1.1 with Upgrade",
+};
+
+export const SLOW_BODY: OwnAnswer = {
+  status: 408,
+  code: "slow-body",
+  text: "the request's body did not arrive in time",
+};
+
 /** gRPC status for an HTTP status of a proxy, as gRPC's own mapping has it (doc/http-grpc-status-mapping.md), 431 added. */
 export function grpcStatusFor(status: number): number {
   switch (status) {

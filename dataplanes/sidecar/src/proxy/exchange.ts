@@ -1,7 +1,7 @@
 import type { Duplex, Readable } from "node:stream";
 import { isFailure } from "../core/classification.ts";
 import { type HeaderList, UNPROCESSED_HEADER } from "../core/header-kinds.ts";
-import { failedAnswer, grpcStatusFor, type OwnAnswer } from "../core/own-answer.ts";
+import { failedAnswer, grpcStatusFor, LOOPED, NO_SWITCH, type OwnAnswer, SLOW_BODY } from "../core/own-answer.ts";
 import type { RequestHead } from "../core/request-head.ts";
 import { grpcStatusOf, type ResponseHead } from "../core/response-head.ts";
 import { blamesEndpoint, type Failure, mayRetry } from "../core/retry-rules.ts";
@@ -9,6 +9,7 @@ import type { Pick, Route } from "../core/types.ts";
 import { holdBody } from "./hold-body.ts";
 import type { Attempt, AttemptEvents, Downstream, DownstreamEvents, Outgoing } from "./parties.ts";
 import { type Overdue, Patience } from "./patience.ts";
+import { onceEnded } from "./send-body.ts";
 import type { Origin, Side } from "./side.ts";
 import { splice } from "./splice.ts";
 import type { Destination } from "./upstreams.ts";
@@ -43,6 +44,8 @@ export class Exchange implements DownstreamEvents, AttemptEvents, Outgoing {
   #destination: Destination | undefined;
   #attempt: Attempt | undefined;
   #attempts = 0;
+  /** Attempts that reached nobody. */
+  #unseen = 0;
   #attemptAt = 0;
   #headAt = 0;
   #bodyTaken = false;
@@ -135,7 +138,7 @@ export class Exchange implements DownstreamEvents, AttemptEvents, Outgoing {
     this.#expect("body", this.#side.limits.bodyIdleMs);
     const { body } = this.#client;
     body.on("data", (chunk: Buffer) => this.#passed(chunk.length));
-    body.once("end", () => this.#patience?.met("body"));
+    onceEnded(body, () => this.#patience?.met("body"));
     return body;
   }
 
@@ -221,7 +224,12 @@ export class Exchange implements DownstreamEvents, AttemptEvents, Outgoing {
 
   #mayRetry(failure: Failure): boolean {
     const replayable = this.held !== undefined || !this.#bodyTaken;
-    if (this.#attempts >= this.#side.limits.maxAttempts) return false;
+    if (UNSEEN.has(failure.kind)) this.#unseen += 1;
+    // What nobody has seen goes elsewhere for the first time, so that is not for `maxAttempts` to forbid.
+    const enough = UNSEEN.has(failure.kind)
+      ? this.#unseen >= MAX_UNSEEN
+      : this.#attempts - this.#unseen >= this.#side.limits.maxAttempts;
+    if (enough) return false;
     if (!mayRetry(failure, { method: this.head.method, replayable })) return false;
     // A kept connection that had closed meanwhile says nothing about the load of anybody.
     return failure.kind === "stale" || (this.#route?.kind === "mesh" && this.#route.retries.withdraw());
@@ -325,20 +333,9 @@ export class Exchange implements DownstreamEvents, AttemptEvents, Outgoing {
   }
 }
 
+/** Endpoints in a row that may turn out not to be there. */
+const MAX_UNSEEN = 3;
+
 const UNSEEN: ReadonlySet<Failure["kind"]> = new Set(["connect", "unprocessed", "overload"]);
 
 const UNPROCESSED: Failure = { kind: "unprocessed", message: "its program does not answer", resetCode: 0 };
-
-const LOOPED: OwnAnswer = {
-  status: 508,
-  code: "loop",
-  text: "the request came round to the sidecar that had sent it. Does the name lead to a proxy that forwards to this one?",
-};
-
-const NO_SWITCH: OwnAnswer = {
-  status: 502,
-  code: "upgrade",
-  text: "the program switched protocols, which this connection cannot follow. Use HTTP/1.1 with Upgrade",
-};
-
-const SLOW_BODY: OwnAnswer = { status: 408, code: "slow-body", text: "the request's body did not arrive in time" };

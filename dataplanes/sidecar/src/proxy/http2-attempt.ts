@@ -6,6 +6,7 @@ import type { FailureKind } from "../core/retry-rules.ts";
 import { connectFailure, connectMessage } from "./connect-errors.ts";
 import type { Http2Sessions, StreamPlace } from "./http2-sessions.ts";
 import type { Attempt, AttemptEvents, Outgoing } from "./parties.ts";
+import { sendBody } from "./send-body.ts";
 import { sendTrailersOf } from "./trailers.ts";
 
 const { NGHTTP2_FLAG_END_STREAM: END_STREAM, NGHTTP2_REFUSED_STREAM: REFUSED, NGHTTP2_CANCEL: CANCEL } = constants;
@@ -71,13 +72,8 @@ export class Http2Attempt implements Attempt {
   }
 
   #sendBody(stream: ClientHttp2Stream): void {
-    const body = this.#outgoing.takeBody();
     stream.once("wantTrailers", () => sendTrailersOf(stream, this.#outgoing.trailers()));
-    body.pipe(stream, { end: false });
-    body.once("end", () => {
-      // Broken off: the exchange cancels, and the peer must not take the part for the whole.
-      if (this.#outgoing.complete()) stream.end();
-    });
+    sendBody(this.#outgoing, stream, () => stream.end());
   }
 
   #listen(stream: ClientHttp2Stream): void {

@@ -5,6 +5,7 @@ import { readResponseHead, readTrailers } from "../core/response-head.ts";
 import type { FailureKind } from "../core/retry-rules.ts";
 import { connectFailure, connectMessage } from "./connect-errors.ts";
 import type { Attempt, AttemptEvents, Outgoing } from "./parties.ts";
+import { sendBody } from "./send-body.ts";
 
 export interface StreamingOptions {
   readonly agent: Agent;
@@ -50,7 +51,7 @@ export function createStreamingAttempt(options: StreamingOptions): Attempt {
       request.on("error", (error) => fail(error, connected ? "reset" : connectFailure(error)));
       request.once("socket", () => {
         connected = true;
-        if (!over && request !== undefined) sendBody(request, outgoing);
+        if (!over && request !== undefined) sendRequest(request, outgoing);
       });
       request.on("information", ({ statusCode, rawHeaders }) => {
         if (!over) events.onInformational(statusCode, readTrailers(rawHeaders));
@@ -87,14 +88,10 @@ function framing({ head, held }: Outgoing): HeaderList {
 }
 
 /** Runs once the connection stands: until then the body is untouched and the request may go elsewhere. */
-function sendBody(request: ClientRequest, outgoing: Outgoing): void {
+function sendRequest(request: ClientRequest, outgoing: Outgoing): void {
   request.flushHeaders();
   if (outgoing.held !== undefined) return void request.end(outgoing.held);
-  const body = outgoing.takeBody();
-  body.pipe(request, { end: false });
-  body.once("end", () => {
-    // Broken off: the exchange cancels, and the peer must not take the part for the whole.
-    if (!outgoing.complete()) return;
+  sendBody(outgoing, request, () => {
     const trailers = outgoing.trailers();
     if (trailers.length > 0 && outgoing.head.length < 0) request.addTrailers(pairs(trailers));
     request.end();
