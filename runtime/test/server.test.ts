@@ -177,6 +177,20 @@ describe("one port", () => {
     assert.equal((await fetch(`${server.address}/nothing?token=printed`)).status, 404);
   });
 
+  it("answers a target that is no URL, and goes on", async () => {
+    const socket = connect(server.port, "127.0.0.1");
+    socket.write("GET // HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n");
+    let answer = "";
+    for await (const chunk of socket) answer += String(chunk);
+    assert.match(answer, /^HTTP\/1\.1 400 /);
+    const session = connectHttp2(server.address);
+    const stream = session.request({ ":path": "//" });
+    const status = await new Promise((resolve) => stream.on("response", (headers) => resolve(headers[":status"])));
+    assert.equal(status, 400);
+    session.destroy();
+    assert.equal((await fetch(`${server.address}/healthz`)).status, 200);
+  });
+
   it("refuses foreign Hosts and Origins over both HTTP versions", async () => {
     const origin = await fetch(`${server.address}/metrics?token=printed`, {
       headers: { origin: "http://evil.example" },

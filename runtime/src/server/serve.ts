@@ -10,6 +10,9 @@ import { createPages, openPages, send } from "./pages.ts";
 import { endStream, rawProtocol } from "./raw-stream.ts";
 import { createRpcHandlers, type RequestHandler } from "./rpc.ts";
 
+/** Targets of requests are paths; a URL needs the rest. */
+const BASE = "http://localhost";
+
 export interface ServeOptions {
   readonly apps: readonly App[];
   readonly check: TokenCheck;
@@ -58,13 +61,19 @@ function createHandler(options: ServeOptions, shutdownSignal: AbortSignal): Requ
   const rpcs = createRpcHandlers({ routes, interceptors: [authInterceptor(check)], shutdownSignal, log });
   const pages = createPages({ apps, metrics: options.metrics });
   return (request, response) => {
-    const url = new URL(request.url ?? "/", "http://localhost");
+    const url = readUrl(request.url ?? "/");
+    if (!url) return send(response, 400, "text/plain", "the request's target is not a path\n");
     const refusal = guard(request.headers);
     if (refusal && !openPages.has(url.pathname)) return send(response, 403, "text/plain", `refused: ${refusal}\n`);
     const rpc = rpcs.get(url.pathname);
     if (rpc) return rpc(request, response);
     servePage({ page: pages.get(url.pathname), url, check }, request, response);
   };
+}
+
+/** Undefined for what no URL can be: "//" is a request that anybody may send. */
+function readUrl(target: string): URL | undefined {
+  return URL.canParse(target, BASE) ? new URL(target, BASE) : undefined;
 }
 
 interface PageCall {
