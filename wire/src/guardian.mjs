@@ -19,7 +19,7 @@ let killed = false;
 for (const signal of FORWARDED) process.on(signal, () => send(signal));
 const child = spawn(command, args, { stdio: "inherit", detached: group });
 child.once("error", cannotStart);
-child.once("exit", ended);
+child.once("exit", (code, signal) => void ended(code, signal));
 const pipe = watchSupervisor();
 
 function watchSupervisor() {
