@@ -1,5 +1,5 @@
 import { Code, ConnectError, createContextKey, type HandlerContext, type Interceptor } from "@connectrpc/connect";
-import { type CallerKind, type Claims, TokenError, verifyToken } from "@patchbay/wire";
+import { type CallerKind, type Claims, sameSecret, TokenError, verifyToken } from "@patchbay/wire";
 
 /** Turns a bearer token into proven claims, or throws UNAUTHENTICATED with a hint. */
 export type TokenCheck = (token: string) => Claims;
@@ -15,13 +15,13 @@ const callerKey = createContextKey<Claims | undefined>(undefined, { description:
 
 export function createTokenCheck({ key, operatorToken, now = Date.now }: TokenCheckOptions): TokenCheck {
   return (token) => {
-    if (operatorToken && token === operatorToken) {
+    if (operatorToken && sameSecret(token, operatorToken)) {
       return { kind: "operator", namespace: "default", name: "operator", instance: "address", expiresAt: Infinity };
     }
     try {
       return verifyToken(key, token, now());
     } catch (error) {
-      if (error instanceof TokenError) throw new ConnectError(error.message, Code.Unauthenticated);
+      if (error instanceof TokenError) throw new ConnectError(`${error.message}; ${error.hint}`, Code.Unauthenticated);
       throw error;
     }
   };
