@@ -5,7 +5,7 @@ import {
   Registry,
   type WatchResponse,
 } from "@patchbay/proto/mesh/registry/v1/registry_pb";
-import { createBackoff, errorMessage, type Log } from "@patchbay/wire";
+import { createBackoff, errorMessage, type Log, pause } from "@patchbay/wire";
 
 export interface ViewChange {
   readonly changed: readonly Registration[];
@@ -55,7 +55,7 @@ export function createView({ registry, log, kinds = [] }: ViewOptions): RunningV
       await watch().catch((error: unknown) => {
         if (!stopping.signal.aborted) log.debug({ error: errorMessage(error) }, "registry is away; what it said stays");
       });
-      await sleep(backoff.next(), stopping.signal);
+      await pause(backoff.next(), stopping.signal);
     }
   };
   void watchForEver();
@@ -88,18 +88,4 @@ export function createViewTable(): ViewTable {
       for (const listener of listeners) listener({ changed: message.changed, removed, complete });
     },
   };
-}
-
-function sleep(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    signal.addEventListener(
-      "abort",
-      () => {
-        clearTimeout(timer);
-        resolve();
-      },
-      { once: true },
-    );
-  });
 }

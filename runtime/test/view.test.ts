@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { create } from "@bufbuild/protobuf";
-import { RegistrationSchema, WatchResponseSchema } from "@patchbay/proto/mesh/registry/v1/registry_pb";
-import { createViewTable } from "../src/index.ts";
+import { Code, ConnectError, createRouterTransport } from "@connectrpc/connect";
+import { RegistrationSchema, Registry, WatchResponseSchema } from "@patchbay/proto/mesh/registry/v1/registry_pb";
+import { noLog } from "@patchbay/wire";
+import { createView, createViewTable } from "../src/index.ts";
 
 const entry = (id: string) => create(RegistrationSchema, { id });
 const message = (fields: { reset?: boolean; complete: boolean; changed?: string[]; removed?: string[] }) =>
@@ -37,5 +39,27 @@ describe("a view of the registry", () => {
       [["a"], []],
       [[], ["a"]],
     ]);
+  });
+
+  it("comes back to a registry that was away", async () => {
+    let tries = 0;
+    const registry = createRouterTransport((router) =>
+      router.service(Registry, {
+        async *watch(_request, context) {
+          tries += 1;
+          if (tries < 4) throw new ConnectError("away", Code.Unavailable);
+          yield message({ reset: true, complete: true, changed: ["a"] });
+          await new Promise((resolve) => context.signal.addEventListener("abort", resolve, { once: true }));
+        },
+      }),
+    );
+    const view = createView({ registry, log: noLog });
+    await view.ready();
+    view.stop();
+    assert.deepEqual(
+      view.list().map((one) => one.id),
+      ["a"],
+    );
+    assert.equal(tries, 4);
   });
 });
