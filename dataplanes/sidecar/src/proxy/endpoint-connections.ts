@@ -14,6 +14,7 @@ export interface EndpointConnections {
   /** Takes one of the connections that may stream at a time; false: all are taken. */
   occupy(): boolean;
   vacate(): void;
+  /** Once a second. */
   probe(): void;
   /** Lets go of what was idle since `before`. */
   prune(before: number): void;

@@ -22,7 +22,7 @@ export type Placed = (error: Error | undefined, place: StreamPlace | undefined) 
 export interface Http2Sessions {
   /** A place on a connection that has one free, or on a new one. Neither error nor place: all are full. */
   place(placed: Placed): void;
-  /** Asks each peer whether it is still there, and drops those that did not answer last time. */
+  /** Once a second: asks peers from time to time whether they are still there, and drops those that do not answer. */
   probe(): void;
   /** Lets go of connections without a stream since `before`, on `performance.now()`'s clock. */
   prune(before: number): void;
@@ -36,6 +36,8 @@ interface Held {
   idleSince: number;
   /** Full, going away, or dead: takes no more streams. */
   closing: boolean;
+  /** Looks since the last ping was sent. */
+  looks: number;
   unanswered: boolean;
   waiting: Placed[];
 }
@@ -93,6 +95,7 @@ function openSession(options: Http2SessionsOptions, all: Set<Held>, drop: (held:
     streams: 0,
     idleSince: performance.now(),
     closing: false,
+    looks: 0,
     unanswered: false,
     waiting: [],
   };
@@ -140,9 +143,16 @@ function placeOn(held: Held, session: ClientHttp2Session): StreamPlace {
   };
 }
 
+/** In looks, so in seconds of a loop that turns: what a blocked loop has not read yet is not held against the peer. */
+const PING_EVERY = 10;
+const ANSWER_WITHIN = 3;
+
 function probe(held: Held, session: ClientHttp2Session): void {
   if (session.closed || session.destroyed) return;
-  if (held.unanswered) return session.destroy(new Error("the peer does not answer pings"));
+  held.looks += 1;
+  if (held.unanswered && held.looks >= ANSWER_WITHIN) session.destroy(new Error("the peer does not answer pings"));
+  if (held.unanswered || held.looks < PING_EVERY) return;
+  held.looks = 0;
   held.unanswered = true;
   session.ping((error) => {
     if (error === null) held.unanswered = false;

@@ -7,16 +7,13 @@ import type { Outgoing } from "./parties.ts";
  */
 export function sendBody(outgoing: Outgoing, sink: Writable, whole: () => void): void {
   const body = outgoing.takeBody();
-  const ended = (): void => {
-    if (outgoing.complete()) whole();
-  };
-  // An empty HTTP/2 body may have ended before anybody listened.
-  if (body.readableEnded) return ended();
   body.pipe(sink, { end: false });
-  body.once("end", ended);
+  onceEnded(body, () => {
+    if (outgoing.complete()) whole();
+  });
 }
 
-/** Calls back at the end of a body, which may be behind us. */
+/** Calls back at the end of a body; that of an empty HTTP/2 body may have come before anybody listened. */
 export function onceEnded(body: Readable, done: () => void): void {
   if (body.readableEnded) done();
   else body.once("end", done);

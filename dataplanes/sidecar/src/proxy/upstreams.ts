@@ -23,7 +23,7 @@ export interface Upstreams {
   open(destination: Destination, outgoing: Outgoing, events: AttemptEvents): Attempt;
   /** Where a request for an authority outside of the mesh goes; undefined: it is none. */
   outside(authority: string): Destination | undefined;
-  /** Once a second or so: drops what is idle or dead. `now` on `performance.now()`'s clock. */
+  /** Once a second: drops what is idle or dead. `now` on `performance.now()`'s clock. */
   tend(now: number): void;
   destroy(): void;
 }
@@ -35,13 +35,11 @@ export interface UpstreamsOptions {
   readonly namespace: string;
 }
 
-/** Milliseconds after which an unused connection is given up, and between questions whether an HTTP/2 peer is alive. */
+/** Milliseconds after which an unused connection is given up. */
 const IDLE_MS = 60_000;
-const PROBE_MS = 10_000;
 
 export function createUpstreams({ connector, outside, limits, namespace }: UpstreamsOptions): Upstreams {
   const all = new Map<string, EndpointConnections>();
-  let probedAt = 0;
   function connections(destination: Destination): EndpointConnections {
     const key = keyOf(destination);
     let held = all.get(key);
@@ -71,9 +69,8 @@ export function createUpstreams({ connector, outside, limits, namespace }: Upstr
       for (const [key, held] of all) {
         held.prune(now - IDLE_MS);
         if (held.empty && all.delete(key)) held.destroy();
-        else if (now - probedAt >= PROBE_MS) held.probe();
+        else held.probe();
       }
-      if (now - probedAt >= PROBE_MS) probedAt = now;
     },
     destroy() {
       for (const held of all.values()) held.destroy();
