@@ -6,6 +6,8 @@ import { findNode24 } from "./node24.mjs";
 import { ensurePackages } from "./packages.mjs";
 import { runTied, watchNpm } from "./tied-node.mjs";
 
+const compileCache = new URL("./lib/compile-cache.mjs", import.meta.url).href;
+
 /**
  * Sets up what a script of this clone needs (packages of the mode, a Node 24) and runs it with `args`: in this
  * process when its Node is new enough, else in a child that is tied to it. `script` is a path inside the clone.
@@ -18,13 +20,14 @@ export async function runProject({ script, args, mode, cwd = process.cwd() }) {
   const path = join(root, script);
   if (node === process.execPath) return runHere({ path, args, cwd });
   // The first releases of Node 24 still warn that they erase types.
-  return runTied(node, ["--disable-warning=ExperimentalWarning", path, ...args], { cwd });
+  return runTied(node, ["--disable-warning=ExperimentalWarning", "--import", compileCache, path, ...args], { cwd });
 }
 
 async function runHere({ path, args, cwd }) {
   process.chdir(cwd);
   process.argv = [process.execPath, path, ...args];
   await watchNpm(() => process.kill(process.pid, "SIGTERM"));
+  await import(compileCache);
   await import(pathToFileURL(path).href);
   return undefined;
 }

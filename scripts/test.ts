@@ -46,5 +46,6 @@ async function environment(): Promise<NodeJS.ProcessEnv> {
   const env: NodeJS.ProcessEnv = Object.fromEntries(kept);
   const server = await findNatsServer({ env, toolsDir: join(stateDir(), "tools"), progress: console.log });
   const tools = server.kind === "program" ? [dirname(process.execPath), dirname(server.path)] : [];
-  return { ...env, MESH_STATE_DIR: state, PATH: [...tools, env.PATH].join(delimiter) };
+  const compiled = join(stateDir(), "tools", "compile-cache");
+  return { ...env, NODE_COMPILE_CACHE: compiled, MESH_STATE_DIR: state, PATH: [...tools, env.PATH].join(delimiter) };
 }

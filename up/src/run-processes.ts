@@ -1,4 +1,5 @@
 import type { ChildProcess } from "node:child_process";
+import { getCompileCacheDir } from "node:module";
 import { createLog } from "@patchbay/runtime";
 import { pause, spawnTied } from "@patchbay/wire";
 import { type CoreService, coreServices } from "./core-services.ts";
@@ -43,6 +44,7 @@ function spawnService(service: CoreService, { options, address, file }: Spawning
   const child = spawnTied(process.execPath, ["--disable-warning=ExperimentalWarning", service.main], {
     env: {
       ...options.env,
+      NODE_COMPILE_CACHE: getCompileCacheDir(),
       MESH_STATE_DIR: environment.stateDir,
       MESH_RESOURCES: environment.resourcesDir,
       MESH_HOST: environment.host,

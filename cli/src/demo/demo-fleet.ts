@@ -1,3 +1,4 @@
+import { getCompileCacheDir } from "node:module";
 import { fileURLToPath } from "node:url";
 import { demoServices } from "@patchbay/demo";
 import { Kind, State } from "@patchbay/proto/mesh/registry/v1/registry_pb";
@@ -18,7 +19,12 @@ export function startDemoFleet(mesh: Mesh): Supervised & { closeLog(): void } {
     log: createLog({ name: "demo", destination: file }),
     spawn: () => {
       const child = spawnTied(process.execPath, ["--disable-warning=ExperimentalWarning", main], {
-        env: { ...process.env, MESH_STATE_DIR: mesh.stateDir, MESH_REGISTRY: mesh.address },
+        env: {
+          ...process.env,
+          NODE_COMPILE_CACHE: getCompileCacheDir(),
+          MESH_STATE_DIR: mesh.stateDir,
+          MESH_REGISTRY: mesh.address,
+        },
         stdio: ["ignore", "pipe", "pipe"],
         // Ctrl-C is for the process that stops everything in its order.
         detached: true,

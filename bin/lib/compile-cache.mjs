@@ -1,0 +1,9 @@
+import { existsSync } from "node:fs";
+import { enableCompileCache } from "node:module";
+import { join } from "node:path";
+import { stateDir } from "./state-dir.mjs";
+
+// Loaded in front of the project's code: compiled code is kept in the state folder, so that a command starts in two
+// thirds of the time. Not before the folder exists: whoever creates it makes it private.
+const tools = join(stateDir(), "tools");
+if (existsSync(tools)) enableCompileCache(join(tools, "compile-cache"));
