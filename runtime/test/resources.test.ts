@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
@@ -55,6 +55,15 @@ describe("a resource file", () => {
     const { problems } = parse("a.yaml", "kind: Color\n  bad: [\n");
     assert.ok(problems.length > 0);
     assert.ok(problems.every((problem) => problem.line >= 1 && problem.message !== ""));
+  });
+
+  it("with nothing but a broken directive is not an empty file", () => {
+    const { problems } = parse("a.yaml", "%YAML 9");
+    assert.deepEqual(
+      problems.map(({ line }) => line),
+      [1],
+    );
+    assert.deepEqual(parse("a.yaml", "# nothing yet\n"), { resources: [], problems: [] });
   });
 
   it("whatever it contains, gives resources or problems, never a crash", () => {
@@ -133,6 +142,52 @@ describe("a watched folder", () => {
     } finally {
       watch.stop();
       await rm(dir, { recursive: true });
+    }
+  });
+
+  it("keeps what it knew while a file or the folder cannot be read, and reads it again when it can", async () => {
+    const dir = await mkdtemp(join(tmpdir(), "patchbay-resources-"));
+    const file = join(dir, "a.yaml");
+    await writeFile(file, color("one", "  red: 1\n"));
+    let reds: readonly unknown[] = [];
+    let problems: readonly string[] = [];
+    let changes = 0;
+    const watch = await watchResources({
+      dir,
+      kinds,
+      pollMs: 60_000,
+      onChange: (resources) => {
+        reds = resources.map(({ spec }) => spec);
+        changes += 1;
+      },
+      onProblems: (all) => {
+        problems = all.map(({ file: where, message }) => `${where}: ${message.slice(0, 14)}`);
+      },
+    });
+    const elsewhere = `${dir}-moved`;
+    try {
+      await rm(file);
+      await symlink(file, file);
+      await watch.refresh();
+      await watch.refresh();
+      assert.deepEqual([reds, problems, changes], [[{ red: 1 }], [`${file}: cannot be read`], 2]);
+      await rm(file);
+      await writeFile(file, color("one", "  red: 2\n"));
+      await watch.refresh();
+      assert.deepEqual([reds, problems], [[{ red: 2 }], []]);
+
+      await rename(dir, elsewhere);
+      await writeFile(dir, "a file where the folder was");
+      await watch.refresh();
+      assert.deepEqual([reds, problems], [[{ red: 2 }], [`${dir}: cannot be read`]]);
+      await rm(dir);
+      await rename(elsewhere, dir);
+      await watch.refresh();
+      assert.deepEqual([reds, problems], [[{ red: 2 }], []]);
+    } finally {
+      watch.stop();
+      await rm(dir, { recursive: true, force: true });
+      await rm(elsewhere, { recursive: true, force: true });
     }
   });
 

@@ -48,7 +48,8 @@ export function createParser({ kinds, checks = {}, otherKinds = [] }: ParserOpti
     }
     const lines = new LineCounter();
     const parsed = parseAllDocuments(text, { lineCounter: lines, uniqueKeys: true });
-    const documents: readonly Document.Parsed[] = "empty" in parsed ? [] : parsed;
+    if ("empty" in parsed) return onlyProblems(parsed.errors.map((error) => syntaxProblem(file, lines, error)));
+    const documents: readonly Document.Parsed[] = parsed;
     const read = documents.map((document) => readDocument({ document, file, lines, validators, names, checks }));
     return { resources: read.flatMap((one) => one.resources), problems: read.flatMap((one) => one.problems) };
   };

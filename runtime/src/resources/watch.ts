@@ -1,7 +1,7 @@
 import { watch as watchFolder } from "node:fs";
 import { mkdir, readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { errorMessage } from "@patchbay/wire";
+import { errorMessage, isErrno } from "@patchbay/wire";
 import { createParser, type ParserOptions } from "./parse.ts";
 import type { Problem, Resource } from "./resource.ts";
 
@@ -22,6 +22,7 @@ export interface ResourceWatch {
 }
 
 interface FileState {
+  /** Changes with the file; empty while it cannot be read. */
   readonly stamp: string;
   readonly resources: readonly Resource[];
   readonly problems: readonly Problem[];
@@ -30,14 +31,7 @@ interface FileState {
 /** Watches the YAML files of a folder (created when absent). Settles after the first look. */
 export async function watchResources(options: WatchOptions): Promise<ResourceWatch> {
   await mkdir(options.dir, { recursive: true, mode: 0o700 });
-  const look = createLook(options);
-  let running: Promise<void> | undefined;
-  const refresh = (): Promise<void> => {
-    running ??= look().finally(() => {
-      running = undefined;
-    });
-    return running;
-  };
+  const refresh = oneAtATime(createLook(options));
   await refresh();
   let soon: NodeJS.Timeout | undefined;
   const watcher = watchFolder(options.dir, () => {
@@ -53,6 +47,24 @@ export async function watchResources(options: WatchOptions): Promise<ResourceWat
       clearInterval(poll);
       watcher.close();
     },
+  };
+}
+
+/** Whoever asks while a look is under way gets the next one: that one may have passed by already what is asked about. */
+function oneAtATime(look: () => Promise<void>): () => Promise<void> {
+  let running: Promise<void> | undefined;
+  let next: Promise<void> | undefined;
+  const start = (): Promise<void> => {
+    next = undefined;
+    running = look().finally(() => {
+      running = undefined;
+    });
+    return running;
+  };
+  return () => {
+    if (!running) return start();
+    next ??= running.then(start, start);
+    return next;
   };
 }
 
@@ -78,36 +90,49 @@ interface Folder {
   readonly parse: ReturnType<typeof createParser>;
 }
 
+/** What cannot be read at the moment is not gone: only what does not exist is. */
 async function readFolder({ dir, known, parse }: Folder): Promise<Map<string, FileState>> {
-  const names = (await readdir(dir).catch(() => [])).filter((name) => /\.ya?ml$/.test(name)).sort();
   const files = new Map<string, FileState>();
-  for (const name of names) {
-    const file = join(dir, name);
-    const before = known.get(file);
-    const info = await stat(file).catch(() => undefined);
-    if (!info?.isFile()) continue;
-    const stamp = `${info.mtimeMs}:${info.size}:${info.ino}`;
-    files.set(file, before?.stamp === stamp ? before : await readOne({ file, stamp, before, parse }));
+  try {
+    const names = (await readdir(dir)).filter((name) => /\.ya?ml$/.test(name)).sort();
+    for (const name of names) {
+      const file = join(dir, name);
+      const state = await readOne({ file, before: known.get(file), parse });
+      if (state) files.set(file, state);
+    }
+    return files;
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return files;
+    return new Map(known).set(dir, unreadable(dir, known.get(dir), error));
   }
-  return files;
 }
 
 interface OneFile {
   readonly file: string;
-  readonly stamp: string;
   readonly before: FileState | undefined;
   readonly parse: ReturnType<typeof createParser>;
 }
 
-async function readOne({ file, stamp, before, parse }: OneFile): Promise<FileState> {
-  const lastGood = before?.resources ?? [];
+/** Undefined: there is no such file. */
+async function readOne({ file, before, parse }: OneFile): Promise<FileState | undefined> {
   try {
+    const info = await stat(file);
+    if (!info.isFile()) return undefined;
+    // With the time at which the permissions changed, which may be what makes it readable.
+    const stamp = `${info.mtimeMs}:${info.ctimeMs}:${info.size}:${info.ino}`;
+    if (before?.stamp === stamp) return before;
     const { resources, problems } = parse(file, await readFile(file, "utf8"));
-    return { stamp, resources: problems.length > 0 ? lastGood : resources, problems };
+    return { stamp, resources: problems.length > 0 ? (before?.resources ?? []) : resources, problems };
   } catch (error) {
-    const problem = { file, line: 1, message: `cannot be read: ${errorMessage(error)}`, hint: "check its permissions" };
-    return { stamp, resources: lastGood, problems: [problem] };
+    return isErrno(error, "ENOENT") ? undefined : unreadable(file, before, error);
   }
+}
+
+/** Has no stamp, so it is tried again at each look; the same state while the reason stays the same. */
+function unreadable(file: string, before: FileState | undefined, error: unknown): FileState {
+  const problem = { file, line: 1, message: `cannot be read: ${errorMessage(error)}`, hint: "check its permissions" };
+  if (before?.stamp === "" && before.problems[0]?.message === problem.message) return before;
+  return { stamp: "", resources: before?.resources ?? [], problems: [problem] };
 }
 
 /** Puts all files together; of two resources with one name the first file's is in force. */
