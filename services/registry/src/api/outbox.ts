@@ -9,6 +9,7 @@ export interface Outbox {
   put(message: Message): void;
   /** Ends the stream after what is due, or at once with an error. The first end counts. */
   end(error?: unknown): void;
+  ended(): boolean;
   messages(): AsyncGenerator<RegisterResponse>;
 }
 
@@ -35,6 +36,7 @@ export function createOutbox(): Outbox {
       ended ??= { error };
       wake();
     },
+    ended: () => ended !== undefined,
     async *messages() {
       for (;;) {
         if (ended?.error !== undefined) throw ended.error;

@@ -94,6 +94,8 @@ class RegisterSession implements Session {
     try {
       for await (const request of requests) {
         clearTimeout(timer);
+        // What was still on its way when the stream ended must not bring a registration back that nobody would end.
+        if (this.#outbox.ended()) return;
         await this.#take(request);
       }
       this.#outbox.end();
