@@ -107,7 +107,7 @@ describe("a registration", () => {
 
   it("is DEGRADED while every delivery of a class fails, and READY once one succeeds", () => {
     const { table, clock, announce, state } = bench();
-    const id = announce(proxy());
+    const id = announce(resolver({ manifest: { events: [{ class: "report", concurrency: 1 }] } }));
     const stats = (handled: bigint, failed: bigint) =>
       beat({ consumers: [{ class: "report", received: handled + failed, handled, failed }] });
     table.heartbeat(id, 1, stats(5n, 0n), clock.now());
@@ -117,6 +117,17 @@ describe("a registration", () => {
     assert.equal(state(id), "DEGRADED");
     table.heartbeat(id, 1, stats(6n, 12n), clock.now());
     assert.equal(state(id), "READY");
+  });
+
+  it("keeps of the counters in a heartbeat one for each class that its manifest consumes, however many come", () => {
+    const { table, clock, announce } = bench();
+    const id = announce(resolver({ manifest: { events: [{ class: "report", concurrency: 1 }] } }));
+    const many = Array.from({ length: 10_000 }, (_, index) => ({ class: index % 2 ? "report" : `class-${index}` }));
+    table.heartbeat(id, 1, beat({ consumers: many }), clock.now());
+    assert.deepEqual(
+      table.get(id)?.consumers.map((stats) => stats.class),
+      ["report"],
+    );
   });
 });
 

@@ -1,3 +1,4 @@
+import type { Manifest } from "@patchbay/proto/mesh/registry/v1/plugin_pb";
 import type { ConsumerStats } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 
 /** Failures since the last event that a class handled. */
@@ -10,6 +11,11 @@ export type Streaks = ReadonlyMap<string, Streak>;
 
 /** Fewer failures in a row are bad luck. */
 const IN_A_ROW = 10n;
+
+/** Of counters that a heartbeat brings, those that the manifest has a use for: one for each class that it consumes. */
+export function knownStats(stats: readonly ConsumerStats[], manifest: Manifest | undefined): readonly ConsumerStats[] {
+  return (manifest?.events ?? []).flatMap((interest) => stats.find((one) => one.class === interest.class) ?? []);
+}
 
 /** Moves the start of each class's streak to where it last handled something. Counters that fall belong to a new process. */
 export function followStreaks(streaks: Streaks, stats: readonly ConsumerStats[]): Streaks {

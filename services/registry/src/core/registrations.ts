@@ -4,7 +4,7 @@ import { MAX_REASON } from "./announcement.ts";
 import { type ChangeLog, type Changes, createChangeLog } from "./changes.ts";
 import { clip } from "./check.ts";
 import { registrationId } from "./claim.ts";
-import { followStreaks } from "./deliveries.ts";
+import { followStreaks, knownStats } from "./deliveries.ts";
 import { type Entry, settle, toRegistration } from "./entry.ts";
 import type { Granted } from "./grant.ts";
 import type { Instant } from "./instant.ts";
@@ -98,12 +98,9 @@ class RegistrationTable implements Registrations {
     const { announce } = entry;
     // A new object: the old one may be in somebody's queue.
     if (announce.ready !== ready || announce.reason !== reason) entry.announce = { ...announce, ready, reason };
-    const streaks = followStreaks(entry.streaks, beat.consumers);
-    this.#change(
-      entry,
-      { heardAt: now.mono, lease: "held", staleSince: undefined, consumers: beat.consumers, streaks },
-      now,
-    );
+    const consumers = knownStats(beat.consumers, announce.manifest);
+    const streaks = followStreaks(entry.streaks, consumers);
+    this.#change(entry, { heardAt: now.mono, lease: "held", staleSince: undefined, consumers, streaks }, now);
     return true;
   }
 
