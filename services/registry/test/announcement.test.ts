@@ -57,6 +57,12 @@ describe("an announcement", () => {
     ["with port 65536", { address: "127.0.0.1:65536" }, /^address: port 65536/],
     ["at the metadata service", { address: "169.254.169.254:80" }, /^address: /],
     ["at the metadata service, in disguise", { address: "[::ffff:169.254.169.254]:80" }, /^address: /],
+    ["at the metadata service, as one number", { address: "2852039166:80" }, /^address: /],
+    ["at the metadata service, in hexadecimal", { address: "0xa9fea9fe:80" }, /^address: /],
+    ["at the metadata service, in two parts", { address: "169.16689662:80" }, /^address: /],
+    ["at the metadata service, spelled out", { address: "[0:0:0:0:0:ffff:a9fe:a9fe]:80" }, /^address: /],
+    ["at every address, spelled out", { address: "[0:0:0:0:0:0:0:0]:80" }, /^address: /],
+    ["at an address that is none", { address: "[::1::2]:80" }, /^address: /],
     ["at every address", { address: "0.0.0.0:80" }, /^address: /],
     ["with an unknown hook", manifest({ kind: "dance" }), /^manifest\.hooks\[0\]\.kind: unknown hook "dance"/],
     ["with a hook of a later contract", manifest({ kind: "authorize" }), /later contract version/],
@@ -111,6 +117,11 @@ describe("an announcement", () => {
   const workload = (fields: object) => proxy({ workload: { service: "users", endpoint, ...fields } });
   const refusedProxies: readonly (readonly [string, ReturnType<typeof proxy>, RegExp])[] = [
     ["with a manifest", proxy({ manifest: {} }), /^manifest: only plugins/],
+    [
+      "at the metadata service, spelled out",
+      workload({ endpoint: { ...endpoint, address: "0:0:0:0:0:ffff:a9fe:a9fe" } }),
+      /^workload\.endpoint\.address: /,
+    ],
     ["for a service that is no DNS label", workload({ service: "users.demo" }), /^workload\.service: /],
     ["with port 70000", workload({ ports: [80, 70_000] }), /^workload\.ports\[1\]: /],
     ["without an endpoint", workload({ endpoint: undefined }), /^workload\.endpoint: is missing/],

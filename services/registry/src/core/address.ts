@@ -8,15 +8,29 @@ const forbidden: readonly RegExp[] = [
   /^169\.254\./,
   /^(22[4-9]|23\d|24\d|25[0-5])\./,
   /^::$/,
-  /^::(ffff:)?(0|169\.254|2[2-5]\d)\./i,
-  /^::(ffff:)?a9fe:/i,
-  /^fe[89ab][0-9a-f]:/i,
-  /^ff[0-9a-f]{2}:/i,
+  /^fe[89ab][0-9a-f]:/,
+  /^ff[0-9a-f]{2}:/,
 ];
 
-/** Whether an IP literal, without brackets, may be called. */
-export function isCallable(ip: string): boolean {
-  return !forbidden.some((pattern) => pattern.test(ip));
+/** Whether an IP literal, without brackets, may be called. Other hosts may, unless they are an IP address in another spelling. */
+export function isCallable(host: string): boolean {
+  const plain = plainHost(host);
+  return plain !== undefined && !forbidden.some((pattern) => pattern.test(plain));
+}
+
+/**
+ * The one spelling of a host: "0xa9fea9fe", "2852039166" and "0:0:0:0:0:ffff:a9fe:a9fe" are 169.254.169.254 to whoever
+ * dials them. Undefined: it is an address that nobody can read (WHATWG URL, host parsing).
+ */
+function plainHost(host: string): string | undefined {
+  const url = `http://${host.includes(":") ? `[${host}]` : host}`;
+  if (!URL.canParse(url)) return undefined;
+  const plain = new URL(url).hostname.replace(/^\[|\]$/g, "");
+  // An IPv4 address in IPv6, mapped or compatible; "::1" has one group and is none.
+  const [, high, low] = /^::(?:ffff:)?([0-9a-f]{1,4}):([0-9a-f]{1,4})$/.exec(plain) ?? [];
+  if (high === undefined || low === undefined) return plain;
+  const [a, b] = [Number.parseInt(high, 16), Number.parseInt(low, 16)];
+  return [a >> 8, a & 255, b >> 8, b & 255].join(".");
 }
 
 /** "host:port" where something of the announcer's is served. */
