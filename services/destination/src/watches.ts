@@ -73,6 +73,12 @@ interface Subscription {
   watch: Watch;
 }
 
+/**
+ * Watches without a subscriber that are kept for their time. Of more the oldest go at once: nobody's share is used up by them, so
+ * asking for ever new names in passing must not make them grow.
+ */
+const MAX_LINGERING = 1_000;
+
 /** Messages leave a little before their time, so that they arrive in it. */
 const FIRST_ANSWER_SHARE = 0.9;
 
@@ -87,6 +93,8 @@ class WatchTable implements Watches {
   readonly #entries = new Map<string, Entry>();
   readonly #watchOf = new Map<Watched, Watch>();
   readonly #undecided = new Set<Watch>();
+  /** Oldest first. */
+  readonly #lingering = new Set<Watch>();
   readonly #holdMs: number;
   #soon: NodeJS.Timeout | undefined;
   #due: NodeJS.Timeout | undefined;
@@ -150,7 +158,7 @@ class WatchTable implements Watches {
   stop(): void {
     clearTimeout(this.#soon);
     clearTimeout(this.#due);
-    for (const watch of this.#watchOf.values()) clearTimeout(watch.linger);
+    for (const watch of this.#lingering) clearTimeout(watch.linger);
     this.#questioner.stop();
   }
 
@@ -183,8 +191,7 @@ class WatchTable implements Watches {
   }
 
   #join(subscription: Subscription, watch: Watch): void {
-    clearTimeout(watch.linger);
-    watch.linger = undefined;
+    this.#keep(watch);
     watch.subscriptions.add(subscription);
     subscription.watch = watch;
   }
@@ -194,10 +201,20 @@ class WatchTable implements Watches {
     watch.subscriptions.delete(subscription);
     if (watch.subscriptions.size > 0) return;
     watch.linger = setTimeout(() => this.#drop(watch), this.#options.settings.lingerMs).unref();
+    this.#lingering.add(watch);
+    const [oldest] = this.#lingering;
+    if (oldest && this.#lingering.size > MAX_LINGERING) this.#drop(oldest);
+  }
+
+  #keep(watch: Watch): void {
+    clearTimeout(watch.linger);
+    watch.linger = undefined;
+    this.#lingering.delete(watch);
   }
 
   #drop(watch: Watch): void {
     const { entry, watched } = watch;
+    this.#keep(watch);
     this.#chain.unwatch(watched);
     this.#watchOf.delete(watched);
     this.#undecided.delete(watch);
@@ -268,7 +285,6 @@ class WatchTable implements Watches {
     if (!shared) return;
     for (const subscription of shared.subscriptions) this.#join(subscription, this.#watch(entry, subscription.context));
     shared.subscriptions.clear();
-    clearTimeout(shared.linger);
     this.#settleSoon();
     this.#drop(shared);
   }

@@ -68,6 +68,19 @@ function hold(watches: Watches, text: string, context: Context = nowhere) {
 }
 
 describe("watched authorities", () => {
+  it("that nobody watches any more do not pile up, however fast names come and go", () => {
+    const a = puppet("a", 1);
+    const watches = start(a.link);
+    const kept = hold(watches, "kept");
+    for (let index = 0; index < 1_500; index++) hold(watches, `passing-${index}`).leave();
+    assert.deepEqual(watches.count(), { authorities: 1_001, subscribers: 1 });
+    assert.equal(a.asked().length, 1_001);
+    kept.leave();
+    hold(watches, "kept");
+    assert.ok(a.asked().includes("kept.default.svc.cluster.local:80"));
+    watches.stop();
+  });
+
   it("let changes of a moment travel together", async () => {
     const a = puppet("a", 1);
     const watches = start(a.link);
