@@ -44,6 +44,7 @@ const addresses = (answer: Answer) =>
 
 const zone: Zone = {
   "db.corp.example": { A: ["10.0.0.2", "10.0.0.1"], AAAA: ["fd000000000000000000000000000001"], ttl: 1 },
+  "half.corp.example": { A: ["10.0.0.7"], fails: "AAAA" },
   "none.corp.example": {},
   "evil.corp.example": { A: ["169.254.169.254"] },
   "mixed.corp.example": { A: ["169.254.169.254", "10.0.0.9"] },
@@ -57,6 +58,13 @@ const zone: Zone = {
 };
 
 describe("the DNS link", () => {
+  it("gives the addresses of one family when the server fails for the other", async () => {
+    await using server = await startDnsServer(zone);
+    const asked = ask(server, "half.corp.example:80");
+    assert.deepEqual(addresses(await asked.answered("endpoints")), ["10.0.0.7:80 1"]);
+    asked.close();
+  });
+
   it("is asked only for names outside to which somebody led, and for SRV names", async () => {
     await using server = await startDnsServer(zone);
     const { skips } = link(server).spec;

@@ -32,7 +32,7 @@ export function createDnsLookup(options: DnsLookupOptions): DnsLookup {
   const resolver = new Resolver({ timeout: options.timeoutMs, tries: 2 });
   if (options.servers) resolver.setServers(options.servers);
   const addresses = async (host: string, port: number): Promise<DnsAnswer | undefined> => {
-    const found = await Promise.all([resolve(resolver, "A", host), resolve(resolver, "AAAA", host)]);
+    const found = await oneIsEnough([resolve(resolver, "A", host), resolve(resolver, "AAAA", host)]);
     const records = found.flatMap((one) => one ?? []);
     if (records.length > 0) {
       const ttlMs = 1_000 * Math.min(...records.map((record) => record.ttl));
@@ -59,13 +59,23 @@ export function createDnsLookup(options: DnsLookupOptions): DnsLookup {
   return (host, port) => (host.startsWith("_") ? services(host) : addresses(host, port));
 }
 
+/** A server that cannot answer for one family must not hide the addresses of the other; without any, its failure counts. */
+async function oneIsEnough(asked: readonly Promise<Found>[]): Promise<readonly Found[]> {
+  const answers = await Promise.allSettled(asked);
+  const found = answers.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
+  if (found.some((one) => one && one.length > 0)) return found;
+  return await Promise.all(asked);
+}
+
+/** Undefined: the name does not exist. Empty: it exists without such records. */
+type Found = readonly AddressRecord[] | undefined;
+
 interface AddressRecord {
   readonly address: string;
   readonly ttl: number;
 }
 
-/** Undefined: the name does not exist. Empty: it exists without such records. */
-function resolve(resolver: Resolver, type: "A" | "AAAA", host: string): Promise<readonly AddressRecord[] | undefined> {
+function resolve(resolver: Resolver, type: "A" | "AAAA", host: string): Promise<Found> {
   return new Promise((settle, reject) => {
     const done = (error: NodeJS.ErrnoException | null, records: readonly AddressRecord[]): void => {
       if (!error) settle(records);

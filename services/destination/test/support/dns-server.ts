@@ -8,6 +8,8 @@ export interface Zone {
     readonly AAAA?: readonly string[];
     readonly SRV?: readonly { priority: number; weight: number; port: number; target: string }[];
     readonly ttl?: number;
+    /** Answers SERVFAIL for this type alone. */
+    readonly fails?: "A" | "AAAA" | "SRV";
   };
 }
 
@@ -39,7 +41,9 @@ export async function startDnsServer(zone: Zone): Promise<DnsServer> {
   socket.on("message", (query, from) => {
     const { name, type, end } = readQuestion(query);
     server.queries.push(`${name} ${Object.entries(TYPES).find(([, value]) => value === type)?.[0] ?? type}`);
-    socket.send(reply(query, { end, entry: server.zone[name], type, broken: server.broken }), from.port, from.address);
+    const entry = server.zone[name];
+    const broken = server.broken || (entry?.fails !== undefined && TYPES[entry.fails] === type);
+    socket.send(reply(query, { end, entry, type, broken }), from.port, from.address);
   });
   return server;
 }
