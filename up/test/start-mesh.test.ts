@@ -9,8 +9,10 @@ import { afterEach, beforeEach, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { createClient } from "@connectrpc/connect";
 import { Kind, Registry, State } from "@patchbay/proto/mesh/registry/v1/registry_pb";
-import { createTransport, readRunFile } from "@patchbay/wire";
+import { createTransport, readRunFile, spawnGuarded } from "@patchbay/wire";
+import { freePort } from "../src/free-port.ts";
 import { type Mesh, MeshRunningError, PortTakenError, startMesh } from "../src/index.ts";
+import { waitForNats } from "../src/nats/wait-for-nats.ts";
 import { assertNothingLeft, type Traces, until } from "./support/aftermath.ts";
 
 const fixture = fileURLToPath(new URL("fixtures/start-mesh.ts", import.meta.url));
@@ -87,6 +89,25 @@ describe("a mesh", () => {
     await using mesh = await startMesh({ stateDir, port, orFreePort: true });
     assert.notEqual(new URL(mesh.address).port, String(port));
     server.close();
+  });
+
+  it("uses a nats-server of the user's own, and leaves it running", async () => {
+    const port = await freePort("127.0.0.1");
+    const server = spawnGuarded(
+      "nats-server",
+      ["-js", "-sd", join(stateDir, "foreign"), "-a", "127.0.0.1", "-p", String(port)],
+      {
+        stdio: ["ignore", "ignore", "ignore"],
+      },
+    );
+    await waitForNats("127.0.0.1", port, { timeoutMs: 5_000 });
+    const mesh = await startMesh({ stateDir, env: { ...process.env, MESH_NATS_URL: `nats://127.0.0.1:${port}` } });
+    assert.equal(mesh.nats.origin, "foreign");
+    assert.equal((await readyNames(mesh)).length, names.length);
+    await mesh.stop();
+    await waitForNats("127.0.0.1", port, { timeoutMs: 1_000 });
+    server.kill("SIGTERM");
+    await once(server, "exit");
   });
 
   it("that is told to stop while it starts leaves nothing", async () => {

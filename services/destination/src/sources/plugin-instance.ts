@@ -122,8 +122,11 @@ function listen(call: ClientReadableStream<Buffer>, events: StreamEvents, restMs
 
 function streamError(error: ServiceError): string {
   const code = Object.entries(status).find(([, value]) => value === error.code)?.[0] ?? "UNKNOWN";
-  return `${code}: ${decodeDetails(error.details) || errorMessage(error)}`.slice(0, 512);
+  return `${code}: ${decodeDetails(error.details).replace(NO_NOTE, "") || errorMessage(error)}`.slice(0, 512);
 }
+
+/** Its name resolver has nothing to add about an address, and says so. */
+const NO_NOTE = /\.? *Resolution note: *$/;
 
 /** Connect servers encode every reserved character of a message, and grpc-js decodes only some of them. */
 function decodeDetails(details: string): string {

@@ -1,0 +1,80 @@
+import assert from "node:assert/strict";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { eventually } from "@patchbay/wire/testing";
+import { type Mesh, startMesh } from "../../src/index.ts";
+import { reached, sentAnother, startLoad } from "../support/load.ts";
+import { createOperator, type Operator } from "../support/operator.ts";
+import { startSidecarHere, startWeb } from "../support/workload.ts";
+
+const slowlyMs = 30_000;
+
+test("kill -9 of each process of the control plane under load fails no request, and nothing is miscounted", async (t) => {
+  const stateDir = await mkdtemp(join(tmpdir(), "patchbay-faults-"));
+  t.after(() => rm(stateDir, { recursive: true, force: true }));
+  await using mesh = await startMesh({ stateDir, mode: "processes" });
+  const operator = createOperator(mesh);
+  await using web = await startWeb();
+  await using _one = await startSidecarHere(mesh, "web", { port: web.port });
+  await using _two = await startSidecarHere(mesh, "web", { port: web.port });
+  await using client = await startSidecarHere(mesh, "client");
+  const first = await reached(client.outboundPort, "web");
+
+  const load = startLoad({ port: client.outboundPort, urls: ["http://web/"] });
+  await sentAnother(load, 300);
+  for (const [index, name] of ["registry", "identity", "destination", "telemetry", "nats-server"].entries()) {
+    const from = load.sent();
+    await killAndWait(mesh, operator, name);
+    // A name that nobody has asked for yet needs every service: who serves it, its certificate, who may know it.
+    await using fresh = await startSidecarHere(mesh, `fresh-${index}`, { port: web.port });
+    await reached(client.outboundPort, `fresh-${index}`);
+    await fresh.drain();
+    await sentAnother(load, 300);
+    t.diagnostic(`${name}: ${load.sent() - from} requests meanwhile, ${load.failures.length} failed so far`);
+    assert.deepEqual(load.failures.slice(0, 5), []);
+  }
+  t.diagnostic(await load.stop());
+  assert.deepEqual(load.failures.slice(0, 5), []);
+  assert.equal(new Set(web.posted).size, web.posted.length, "no POST was executed twice");
+
+  // The client's last report is made when it stops.
+  await client.stop();
+  const sent = load.sent() + first;
+  const counted = await eventually(async () => {
+    const { rows, partial } = await operator.stat("client");
+    const row = rows.find(({ target }) => target === "web");
+    return !partial && Number(row?.requests) >= sent && row;
+  }, slowlyMs);
+  assert.deepEqual([Number(counted.requests), Number(counted.failures)], [sent, 0]);
+  const all = await operator.stat("");
+  t.diagnostic(JSON.stringify(all.rows.map((r) => [r.source, r.target, Number(r.requests), Number(r.failures)])));
+});
+
+async function killAndWait(mesh: Mesh, operator: Operator, name: string): Promise<void> {
+  const service = mesh.services.find((each) => each.name === name);
+  const restarts = () => service?.restarts() ?? mesh.nats.restarts();
+  const pid = service ? service.pid() : await mesh.nats.pid();
+  const instances = await instancesOf(operator);
+  assert.ok(pid);
+  process.kill(pid, "SIGKILL");
+  await eventually(() => restarts() === 1, slowlyMs);
+  await eventually(async () => {
+    if (service && (await instancesOf(operator)).get(name) === instances.get(name)) return false;
+    const pages = await Promise.all(
+      [...instances.keys()].map(async (each) => fetch(`${await operator.addressOf(each)}/readyz`)),
+    );
+    return pages.every(({ status }) => status === 200);
+  }, slowlyMs);
+}
+
+async function instancesOf(operator: Operator): Promise<Map<string, string>> {
+  const { Kind, State } = await import("@patchbay/proto/mesh/registry/v1/registry_pb");
+  const all = await operator.registrations(Kind.CORE);
+  return new Map(
+    all
+      .filter(({ state }) => state === State.READY)
+      .map(({ announce }) => [announce?.name ?? "", announce?.instance ?? ""]),
+  );
+}
