@@ -23,6 +23,7 @@ export {
 } from "./nats/administer.ts";
 export { type ConnectEventsOptions, connectEvents } from "./nats/connect-events.ts";
 export { EventBusError, type EventBusErrorCode } from "./nats/event-bus-error.ts";
+export { type FixedHeaders, fixedHeaders } from "./nats/headers.ts";
 export { PUBLISHER_LIMITS, type PublisherLimits } from "./nats/publisher.ts";
 export { requestKick } from "./nats/requests.ts";
 export type {

@@ -1,7 +1,6 @@
-import { headers as createHeaders, type MsgHdrs } from "@nats-io/nats-core";
+import type { MsgHdrs } from "@nats-io/nats-core";
 
 const NONE: ReadonlyMap<string, string> = new Map();
-const encoder = new TextEncoder();
 
 /** First values by name. */
 export function headerMap(headers: MsgHdrs | undefined): ReadonlyMap<string, string> {
@@ -13,16 +12,47 @@ export function headerMap(headers: MsgHdrs | undefined): ReadonlyMap<string, str
 const NAME = /^[\x21-\x39\x3b-\x7e]+$/;
 const BREAK = /[\r\n]/;
 
+/** Headers that many events share, checked and written once. */
+export interface FixedHeaders {
+  /** One line per header. */
+  readonly lines: string;
+}
+
+/** Throws when a name or value cannot be a header. */
+export function fixedHeaders(values: Readonly<Record<string, string>>): FixedHeaders {
+  let lines = "";
+  for (const name in values) lines += line(name, values[name] ?? "");
+  return { lines };
+}
+
+/** What the headers of an event are made of. */
+interface HeaderSource {
+  readonly id: string;
+  readonly fixedHeaders?: FixedHeaders | undefined;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+}
+
 /**
  * Headers of an event with its id for deduplication, written in one piece: the client's own way looks at every name it
  * has for each that is added, which costs an event more than all the rest. Throws when a name or value cannot be a header.
  */
-export function eventHeaders(id: string, values: Readonly<Record<string, string>> | undefined): MsgHdrs {
-  let text = `NATS/1.0\r\n${line("Nats-Msg-Id", id)}`;
-  if (values !== undefined) for (const name in values) text += line(name, values[name] ?? "");
-  const encoded = encoder.encode(`${text}\r\n`);
-  // The client asks headers for nothing else when it publishes.
-  return Object.assign(createHeaders(), { encode: () => encoded });
+export function eventHeaders(event: HeaderSource): MsgHdrs {
+  let text = `NATS/1.0\r\n${line("Nats-Msg-Id", event.id)}${event.fixedHeaders?.lines ?? ""}`;
+  for (const name in event.headers) text += line(name, event.headers[name] ?? "");
+  return new WrittenHeaders(Buffer.from(`${text}\r\n`)) as unknown as MsgHdrs;
+}
+
+/** All that the client asks of headers when it publishes. Its own bring a map along. */
+class WrittenHeaders {
+  readonly #bytes: Uint8Array;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+  }
+
+  encode(): Uint8Array {
+    return this.#bytes;
+  }
 }
 
 function line(name: string, value: string): string {

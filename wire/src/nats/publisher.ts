@@ -68,10 +68,11 @@ export class Publisher {
 
   publish(event: OutgoingEvent): Promise<Published> {
     return new Promise((resolve, reject) => {
-      const pending = { event, headers: this.#admit(event), deadline: Date.now() + this.#limits.deadlineMs };
+      const headers = this.#admit(event);
+      const deadline = Date.now() + this.#limits.deadlineMs;
       this.#bytes += event.data.length;
       this.#sweeper ??= setInterval(() => this.#sweep(), SWEEP_MS);
-      this.#enqueue({ ...pending, resolve, reject, again: false });
+      this.#enqueue({ event, headers, deadline, resolve, reject, again: false });
     });
   }
 
@@ -104,7 +105,7 @@ export class Publisher {
       throw new EventBusError("full", `${waiting} events or ${bytes} bytes wait to be acknowledged: slow down`);
     }
     try {
-      return eventHeaders(event.id, event.headers);
+      return eventHeaders(event);
     } catch (error) {
       throw new EventBusError("stream", `the event's headers are not valid: ${errorMessage(error)}`);
     }

@@ -1,4 +1,5 @@
 import type { JetStreamManager } from "@nats-io/jetstream";
+import type { FixedHeaders } from "./headers.ts";
 
 export type { JetStreamManager } from "@nats-io/jetstream";
 
@@ -8,6 +9,8 @@ export interface OutgoingEvent {
   /** Becomes the header Nats-Msg-Id. */
   id: string;
   headers?: Readonly<Record<string, string>>;
+  /** More of them, which other events have too: `fixedHeaders()` writes them once. */
+  fixedHeaders?: FixedHeaders;
   data: Uint8Array;
 }
 

@@ -1,4 +1,12 @@
-import { cloudEventHeaders, type EventBus, type Published, reportSubject, STREAMS } from "@patchbay/wire";
+import {
+  cloudEventHeaders,
+  type EventBus,
+  type FixedHeaders,
+  fixedHeaders,
+  type Published,
+  reportSubject,
+  STREAMS,
+} from "@patchbay/wire";
 import type { ReportTable } from "../core/report-table.ts";
 
 /** CloudEvents type of a report. */
@@ -24,7 +32,7 @@ export interface ReportEvents {
 
 interface Reporter {
   readonly subject: string;
-  readonly headers: Readonly<Record<string, string>>;
+  readonly headers: FixedHeaders;
 }
 
 /** Publishes reports as CloudEvents: see docs/events.md. Attributes that only depend on the reporter are made once. */
@@ -47,7 +55,8 @@ export function createReportEvents(bus: EventBus, replica: string, maxEventBytes
         subject,
         // A boot id is the proxy's own choice, so it tells reports apart only together with the proven reporter.
         id: `${table.reporter}/${id}`,
-        headers: { ...headers, "ce-id": id, "ce-time": time },
+        fixedHeaders: headers,
+        headers: { "ce-id": id, "ce-time": time },
         data: table.bytes,
       });
     },
@@ -64,5 +73,7 @@ function describe(reporter: string, replica: string): Reporter {
   const subject = reportSubject(reporter.slice(0, slash), reporter.slice(slash + 1));
   const source = `/mesh/proxies/${reporter}`;
   const event = { id: "", source, type: REPORT_TYPE, time: new Date(0), subject: reporter };
-  return { subject, headers: { ...cloudEventHeaders(event), [REPLICA_HEADER]: replica } };
+  // These two are each event's own.
+  const { "ce-id": _id, "ce-time": _time, ...shared } = cloudEventHeaders(event);
+  return { subject, headers: fixedHeaders({ ...shared, [REPLICA_HEADER]: replica }) };
 }
