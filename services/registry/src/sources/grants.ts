@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import type { JsonObject } from "@bufbuild/protobuf";
 import { type Problem, problemText, type Resource, type ResourceWatch, watchResources } from "@patchbay/runtime";
 import type { Log } from "@patchbay/wire";
@@ -33,7 +34,10 @@ export function createDevelopmentGrants({ resourcesDir, resolveDeadlineMs, log }
   let configs: ReadonlyMap<string, JsonObject> = new Map();
   let watch: ResourceWatch | undefined;
   const follow = (resources: readonly Resource[]): void => {
+    const before = configs;
     configs = configsOf(resources);
+    // Other kinds lie in the same folder; every listener answers with new grants and credentials for all plugins.
+    if (isDeepStrictEqual(before, configs)) return;
     for (const listener of listeners) listener();
   };
   return {
