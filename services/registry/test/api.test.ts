@@ -278,10 +278,17 @@ describe("Watch", () => {
   });
 
   it("shows proxies and plugins only where the core is", async () => {
+    const plugin = holdPlugin(registry, { name: "hidden" });
+    await watchUntil(operator, [], (all) =>
+      all.some(({ changed }) => changed.some(({ announce }) => announce?.name === "hidden")),
+    );
     for (const kind of ["proxy", "plugin"] as const) {
       const who = { kind, name: "x" } as const;
       const [first] = await watchUntil(who, [], (all) => all.length > 0);
-      assert.ok(first?.changed.every(({ announce }) => announce?.kind === Kind.CORE));
+      assert.deepEqual(
+        first?.changed.map(({ announce }) => announce?.name),
+        ["registry"],
+      );
       const refused = await watchUntil(who, [Kind.PLUGIN], () => true).catch((error: unknown) =>
         ConnectError.from(error),
       );
@@ -294,6 +301,7 @@ describe("Watch", () => {
       assert.ok(listed instanceof ConnectError);
       assert.equal(listed.code, Code.PermissionDenied);
     }
+    plugin.lease.close();
   });
 
   it("of one kind says nothing of others", async () => {
