@@ -201,6 +201,17 @@ describe("one port", () => {
     const stream = session.request({ ":authority": "evil.example", ":path": "/metrics?token=printed" });
     const status = await new Promise((resolve) => stream.on("response", (headers) => resolve(headers[":status"])));
     assert.equal(status, 403);
+    const raw = session.request({
+      ":authority": "evil.example",
+      ":method": "POST",
+      ":path": "/grpc.health.v1.Health/Watch",
+      "content-type": "application/connect+proto",
+      authorization: `Bearer ${token()}`,
+    });
+    raw.end(envelope(new Uint8Array()));
+    let answer = "";
+    for await (const chunk of raw) answer += String(chunk);
+    assert.match(answer, /permission_denied.*evil\.example/);
     session.destroy();
   });
 });
