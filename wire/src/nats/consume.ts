@@ -2,7 +2,7 @@ import type { ConsumerMessages, ConsumerNotification, JetStreamClient } from "@n
 import { createBackoff, pause } from "../backoff.ts";
 import { errorMessage } from "../error-message.ts";
 import type { Log } from "../log.ts";
-import { JetStreamDelivery } from "./delivery.ts";
+import { type AnswerWay, JetStreamDelivery } from "./delivery.ts";
 import type { BusStatus, ConsumeOptions, Delivery } from "./types.ts";
 
 interface ReaderOptions extends ConsumeOptions {
@@ -43,6 +43,10 @@ class Reader {
   readonly #backoff = createBackoff({ minMs: 100, maxMs: 1000 });
   // Answers given while there was no connection: sent after it is back, so that little comes twice.
   readonly #late: (() => void)[] = [];
+  readonly #way: AnswerWay = {
+    answer: (send) => this.#answer(send),
+    remark: (send) => this.#connection.connected() && attempt(send),
+  };
   #problem: string | undefined;
 
   constructor(connection: Connection, options: ReaderOptions, signal: AbortSignal) {
@@ -75,7 +79,7 @@ class Reader {
       idle_heartbeat: IDLE_HEARTBEAT_MS,
       // The library would otherwise wait up to 30 s after a reconnect that finds JetStream not ready; we ask ourselves.
       bind: true,
-      callback: (message) => this.#deliver(new JetStreamDelivery(message, (send) => this.#answer(send))),
+      callback: (message) => this.#deliver(new JetStreamDelivery(message, this.#way)),
     });
     const stop = () => messages.stop();
     this.#signal.addEventListener("abort", stop, { once: true });

@@ -5,17 +5,24 @@ import type { Delivery } from "./types.ts";
 // A retry without a delay comes back at once, twelve thousand times a second.
 const MIN_RETRY_MS = 10;
 
+/** How answers reach the server. */
+export interface AnswerWay {
+  /** Sends it, or keeps it until the connection is back. */
+  answer(send: () => void): void;
+  /** Sends it, or not at all: of use now or never. */
+  remark(send: () => void): void;
+}
+
 /** Wraps a message of JetStream; headers and position are read only when asked for. */
 export class JetStreamDelivery implements Delivery {
   readonly #message: JsMsg;
-  readonly #answer: (send: () => void) => void;
+  readonly #way: AnswerWay;
   #headers: ReadonlyMap<string, string> | undefined;
   #answered = false;
 
-  /** `answer` runs what it is given when the connection can carry it. */
-  constructor(message: JsMsg, answer: (send: () => void) => void) {
+  constructor(message: JsMsg, way: AnswerWay) {
     this.#message = message;
-    this.#answer = answer;
+    this.#way = way;
   }
 
   get subject(): string {
@@ -52,7 +59,7 @@ export class JetStreamDelivery implements Delivery {
   }
 
   working(): void {
-    if (!this.#answered) this.#answer(() => this.#message.working());
+    if (!this.#answered) this.#way.remark(() => this.#message.working());
   }
 
   retry(delayMs: number): void {
@@ -68,6 +75,6 @@ export class JetStreamDelivery implements Delivery {
   #once(send: () => void): void {
     if (this.#answered) return;
     this.#answered = true;
-    this.#answer(send);
+    this.#way.answer(send);
   }
 }
