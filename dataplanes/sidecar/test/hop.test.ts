@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
-import type { Socket } from "node:net";
-import { createServer } from "node:net";
+import { once } from "node:events";
+import { connect, createServer, type Socket } from "node:net";
 import { test } from "node:test";
+import { readFirstBytes } from "../src/proxy/first-bytes.ts";
 import { createConnector } from "../src/proxy/hop.ts";
 import { identityOf } from "./support/certificates.ts";
 import { closedPort, listen } from "./support/wire.ts";
@@ -22,6 +23,20 @@ test("a connection that came about while the loop was blocked is not given up", 
   const connecting = connectTo(await listen(server));
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, connectMs * 3);
   (await connecting).destroy();
+  server.close();
+});
+
+test("bytes that came while the loop was blocked decide on the protocol, not their delay", async () => {
+  const server = createServer();
+  const accepted = once(server, "connection");
+  const client = connect({ port: await listen(server), host: "127.0.0.1" });
+  const [socket] = (await accepted) as [Socket];
+  const decided = new Promise((resolve) => readFirstBytes(socket, 50, resolve));
+  client.write("GET / HTTP/1.1\r\n\r\n");
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200);
+  assert.equal(await decided, "http1");
+  client.destroy();
+  socket.destroy();
   server.close();
 });
 

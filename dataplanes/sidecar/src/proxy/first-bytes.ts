@@ -1,5 +1,6 @@
 import type { Socket } from "node:net";
 import { type DetectedProtocol, detectProtocol } from "../core/protocol-detection.ts";
+import { startPatientTimer } from "./patient-timer.ts";
 
 /** What the first bytes said, or why there are none. */
 export type FirstBytes = DetectedProtocol | "silent" | "closed";
@@ -11,7 +12,7 @@ export type FirstBytes = DetectedProtocol | "silent" | "closed";
 export function readFirstBytes(socket: Socket, waitMs: number, decided: (first: FirstBytes) => void): void {
   let bytes: Buffer = Buffer.alloc(0);
   const finish = (first: FirstBytes): void => {
-    clearTimeout(timer);
+    stopTimer();
     socket.off("readable", look).off("end", closed).off("close", closed);
     // Listening for "readable" has stopped the flow; whoever takes over starts it again.
     if (bytes.length > 0 && !socket.destroyed) socket.unshift(bytes);
@@ -24,7 +25,7 @@ export function readFirstBytes(socket: Socket, waitMs: number, decided: (first: 
     if (protocol !== undefined) finish(protocol);
   };
   const closed = (): void => finish("closed");
-  const timer = setTimeout(() => finish("silent"), waitMs);
+  const stopTimer = startPatientTimer(waitMs, () => finish("silent"));
   socket.on("readable", look).once("end", closed).once("close", closed);
 }
 

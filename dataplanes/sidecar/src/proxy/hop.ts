@@ -4,6 +4,7 @@ import { endpointKey } from "../core/endpoint-key.ts";
 import { spiffeIdOf } from "../core/spiffe.ts";
 import type { IdentitySource, WorkloadIdentity } from "../core/types.ts";
 import type { AddressCheck } from "./address-rules.ts";
+import { startPatientTimer } from "./patient-timer.ts";
 
 /** Where one connection leads. */
 export interface Hop {
@@ -116,15 +117,9 @@ interface Awaiting {
   readonly connected: Connected;
 }
 
-/**
- * The wait is counted in this many parts, each of which is over when its timer fires, however late that is: a loop that was
- * blocked has not heard what has arrived meanwhile, and must not give up all its connections for it.
- */
-const PARTS = 5;
-
 function awaitConnection({ socket, ready, connectMs, connected }: Awaiting): void {
   const settle = (error: Error | null): void => {
-    clearInterval(timer);
+    stopTimer();
     socket.off("error", settle).off("close", closed).off(ready, done);
     if (error === null) return connected(null, socket);
     // A late error of a dead socket must not end the process.
@@ -133,11 +128,7 @@ function awaitConnection({ socket, ready, connectMs, connected }: Awaiting): voi
   };
   const done = (): void => settle(null);
   const closed = (): void => settle(new Error("connection closed during its handshake"));
-  let parts = PARTS;
-  const timer = setInterval(() => {
-    parts -= 1;
-    if (parts === 0) settle(new Error(`no connection within ${connectMs} ms`));
-  }, connectMs / PARTS);
+  const stopTimer = startPatientTimer(connectMs, () => settle(new Error(`no connection within ${connectMs} ms`)));
   socket.on("error", settle).on("close", closed).on(ready, done);
 }
 
