@@ -187,6 +187,8 @@ describe("mesh up", () => {
     const metrics = await fetch(`${address}/metrics?token=${token}`);
     assert.equal(metrics.status, 200);
     await metrics.text();
+    const checked = await mesh.run("check", "--wait", "20s");
+    assert.equal(checked.code, 0, checked.stdout);
     const exited = once(up, "exit");
     assert.equal((await mesh.run("down")).code, 0);
     assert.deepEqual(await exited, [0, null]);

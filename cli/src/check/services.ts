@@ -25,22 +25,36 @@ async function checkService(name: string, registration: Registration | undefined
   const { announce, state = State.UNSPECIFIED, reason = "" } = registration ?? {};
   if (!announce) return ill(name, "has not announced itself", hint);
   if (state !== State.READY) return ill(name, `${stateName(state)}${reason && `: ${reason}`}`, hint);
-  const answer = await readiness(announce.address);
-  return answer === "" ? well(name, announce.address) : ill(name, `${announce.address} ${answer}`, hint);
+  const wrong = await readiness(announce.address, name);
+  return wrong === "" ? well(name, announce.address) : ill(name, `${announce.address} ${wrong}`, hint);
 }
 
-/** Empty when the process at "host:port" says that it is ready. Takes no notice of proxies in the environment. */
-function readiness(address: string): Promise<string> {
+/** Empty when the process at "host:port" says that this service of it is ready. Takes no notice of proxies in the environment. */
+function readiness(address: string, name: string): Promise<string> {
   return new Promise((resolve) => {
-    const url = `http://${address}/readyz`;
-    const asking = request(url, { agent: false, timeout: 2_000 }, (response) => {
-      response.resume();
-      resolve(response.statusCode === 200 ? "" : `answers /readyz with ${response.statusCode}`);
+    const asking = request(`http://${address}/readyz`, { agent: false, timeout: 2_000 }, (response) => {
+      let text = "";
+      response.setEncoding("utf8").on("data", (part: string) => {
+        text += part;
+      });
+      response.on("end", () => resolve(readinessIn(text, name)));
     });
     asking.on("timeout", () => asking.destroy(new Error("no answer within 2 s")));
     asking.on("error", (error) => resolve(`does not answer: ${error.message}`));
     asking.end();
   });
+}
+
+/** Reads `{services: [{name, ready, reason}]}`. */
+function readinessIn(text: string, name: string): string {
+  try {
+    const answer: { services?: { name?: string; ready?: boolean; reason?: string }[] } = JSON.parse(text);
+    const service = answer.services?.find((each) => each.name === name);
+    if (service?.ready) return "";
+    return service ? `is not ready: ${service.reason}` : `does not serve ${name}`;
+  } catch {
+    return "answers /readyz with something else; is that port another program's?";
+  }
 }
 
 /** Identity hands out roots that are good now. */

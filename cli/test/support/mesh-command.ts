@@ -1,6 +1,7 @@
-import { spawn } from "node:child_process";
+import assert from "node:assert/strict";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
+import { spawnTied } from "@patchbay/wire";
 
 const main = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
 
@@ -10,11 +11,21 @@ export interface CommandEnd {
   readonly stderr: string;
 }
 
-/** `mesh` as a process, for the mesh of a state folder. */
+/** Nobody listens there: whatever of the mesh itself takes notice of these variables fails. */
+const dead = "http://127.0.0.1:9";
+const deadProxies = Object.fromEntries(
+  ["http_proxy", "https_proxy", "grpc_proxy", "HTTP_PROXY", "HTTPS_PROXY"].map((name) => [name, dead]),
+);
+
+/** `mesh` as a process, for the mesh of a state folder, in an environment whose proxy is dead. */
 export function meshCommand(stateDir: string, more: NodeJS.ProcessEnv = {}) {
-  const env = { ...process.env, MESH_STATE_DIR: stateDir, ...more };
-  const start = (...args: string[]) =>
-    spawn(process.execPath, [main, ...args], { env, stdio: ["ignore", "pipe", "pipe"] });
+  const env = { ...process.env, ...deadProxies, NODE_USE_ENV_PROXY: "1", MESH_STATE_DIR: stateDir, ...more };
+  const start = (...args: string[]) => {
+    const child = spawnTied(process.execPath, [main, ...args], { env, stdio: ["ignore", "pipe", "pipe"] });
+    const { stdout, stderr } = child;
+    assert.ok(stdout && stderr);
+    return Object.assign(child, { stdout, stderr });
+  };
   return {
     start,
     /** Runs it to its end, for at most 30 s. */
