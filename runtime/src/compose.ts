@@ -95,7 +95,7 @@ function createShared(options: ComposeOptions): Shared {
     check,
     transports,
     view: createView({ registry: transports.registry(token), log }),
-    events: lazyEvents(() => connectCore(environment, name, log)),
+    events: lazyEvents((signal) => connectCore(environment, { name, log, signal })),
   };
 }
 
@@ -103,11 +103,16 @@ function logOf(name: string, { log, logTo, environment }: ComposeOptions): Log {
   return log ?? createLog({ name, level: environment.logLevel, ...(logTo ? { destination: logTo } : {}) });
 }
 
-async function connectCore(environment: Environment, name: string, log: Log): Promise<EventBus> {
-  const { natsUrl, natsSeedFile } = environment;
+interface Connecting {
+  readonly name: string;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+}
+
+async function connectCore({ natsUrl, natsSeedFile }: Environment, connecting: Connecting): Promise<EventBus> {
   if (!natsUrl) throw new Error("where is NATS? Set MESH_NATS_URL=nats://host:port, or start a whole mesh: mesh up");
   const seed = (await readFile(natsSeedFile, "utf8")).trim();
-  return await connectEvents({ servers: [natsUrl], name, seed, log });
+  return await connectEvents({ servers: [natsUrl], seed, ...connecting });
 }
 
 interface Unit {

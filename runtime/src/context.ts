@@ -71,19 +71,31 @@ export function tokenOf(
   return createTokenSource(key, { kind, namespace, name, instance });
 }
 
-/** One lazy connection to the core's NATS account. */
-export function lazyEvents(connect: () => Promise<EventBus>): { events(): Promise<EventBus>; close(): Promise<void> } {
-  let bus: Promise<EventBus> | undefined;
+/** One lazy connection to the core's NATS account. To close it waits for nobody: a server may be out of reach for ever. */
+export function lazyEvents(connect: (signal: AbortSignal) => Promise<EventBus>): {
+  events(): Promise<EventBus>;
+  close(): Promise<void>;
+} {
+  const closing = new AbortController();
+  let opening: Promise<EventBus> | undefined;
+  let open: EventBus | undefined;
+  const connectOnce = async (): Promise<EventBus> => {
+    const bus = await connect(closing.signal);
+    open = bus;
+    if (closing.signal.aborted) await bus.close();
+    return bus;
+  };
   return {
     events() {
-      bus ??= connect().catch((error: unknown) => {
-        bus = undefined;
+      opening ??= connectOnce().catch((error: unknown) => {
+        opening = undefined;
         throw error;
       });
-      return bus;
+      return opening;
     },
     async close() {
-      await (await bus?.catch(() => undefined))?.close();
+      closing.abort();
+      await open?.close();
     },
   };
 }

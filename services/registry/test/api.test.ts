@@ -325,4 +325,9 @@ describe("the registry", () => {
     });
     await registry.stop();
   });
+
+  it("stops although NATS was never to be reached", { timeout: 10_000 }, async () => {
+    const registry = await startRegistry({ natsUrl: "nats://127.0.0.1:1" });
+    await registry.stop();
+  });
 });

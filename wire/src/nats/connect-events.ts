@@ -60,7 +60,10 @@ async function connectFirst(options: ConnectEventsOptions, auth: Authenticator |
   let said = "";
   while (!options.signal?.aborted) {
     try {
-      return await connect(connectionOptions(options, auth));
+      const connection = await connect(connectionOptions(options, auth));
+      if (!options.signal?.aborted) return connection;
+      // Nobody waits for it any more, so nobody would close it.
+      await connection.close();
     } catch (error) {
       const reason = errorMessage(error);
       log[reason === said ? "debug" : "warn"]({ servers: options.servers, reason }, "cannot connect to NATS yet");

@@ -33,6 +33,9 @@ export interface EventPlane {
 const HINT =
   "a server of your own needs the accounts that `mesh nats-config` prints; the registry's log says what the server answers";
 
+/** For ending what goes on over a connection. */
+const STOP_MS = 500;
+
 const lost: Unavailable = { unavailable: "the connection to NATS is lost; the registry keeps trying", lost: true };
 
 export function startEventPlane(options: EventPlaneOptions): EventPlane {
@@ -66,16 +69,20 @@ class Plane implements EventPlane {
 
   async stop(): Promise<void> {
     this.#stopping.abort();
-    await this.#running;
+    const over = new AbortController();
+    // What is under way may be waiting for a server that is out of reach.
+    await Promise.race([this.#running.finally(() => over.abort()), pause(STOP_MS, over.signal)]);
     if (!("unavailable" in this.#callout)) await this.#callout.close();
   }
 
   /** Begins anew after each reconnect: streams, consumers and the bucket may be gone, and so may be what was said meanwhile. */
   async #runCore(): Promise<void> {
-    const bus = await this.#options.events().catch((error: unknown) => {
+    const connecting = this.#options.events().catch((error: unknown) => {
       this.#core = { unavailable: errorMessage(error) };
       throw error;
     });
+    const bus = await Promise.race([connecting, aborted(this.#stopping.signal)]);
+    if (!bus) return;
     while (!this.#stopping.signal.aborted) {
       const again = nextConnection(bus, this.#stopping.signal);
       await ensureStreams(bus);

@@ -5,7 +5,7 @@ import { createClient } from "@connectrpc/connect";
 import { Registry } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 import { type Composition, compose, developmentSettings, type Settings } from "@patchbay/runtime";
 import { type CallerKind, type ClosableTransport, createTransport, mintToken, noLog } from "@patchbay/wire";
-import { createRegistryApp, type RegistryOptions } from "../../src/app.ts";
+import { createRegistryApp, loadNatsKeys, type RegistryOptions } from "../../src/app.ts";
 import type { TestNats } from "./nats-server.ts";
 
 export const key = new Uint8Array(32).fill(7);
@@ -30,6 +30,8 @@ export interface TestRegistry {
 export interface TestRegistryOptions extends RegistryOptions {
   readonly server?: TestNats;
   readonly settings?: Partial<Settings>;
+  /** Where nobody listens. */
+  readonly natsUrl?: string;
 }
 
 export function token(who: Who): string {
@@ -38,9 +40,11 @@ export function token(who: Who): string {
 }
 
 /** A registry as it runs, on a free port, with short leases. */
-export async function startRegistry({ server, settings, ...options }: TestRegistryOptions = {}): Promise<TestRegistry> {
+export async function startRegistry(wanted: TestRegistryOptions = {}): Promise<TestRegistry> {
+  const { server, settings, natsUrl = server?.url, ...options } = wanted;
   const stateDir = server?.stateDir ?? (await mkdtemp(join(tmpdir(), "patchbay-registry-")));
   const resourcesDir = await mkdtemp(join(tmpdir(), "patchbay-resources-"));
+  if (natsUrl) await loadNatsKeys(stateDir);
   const nats = server && { servers: [server.url], keys: server.keys };
   const composition = await compose({
     services: new Map([["registry", (context) => createRegistryApp(context, { nats, ...options })]]),
@@ -50,7 +54,7 @@ export async function startRegistry({ server, settings, ...options }: TestRegist
       registry: undefined,
       host: "127.0.0.1",
       port: 0,
-      natsUrl: server?.url,
+      natsUrl,
       natsSeedFile: join(stateDir, "nats", "core.seed"),
       operatorToken: undefined,
       logLevel: "silent",
