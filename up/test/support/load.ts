@@ -47,7 +47,7 @@ export function startLoad({ port, urls, perSecond = 700 }: LoadOptions): Load {
   let idle: () => void = () => undefined;
 
   const send = (): void => {
-    const id = `${name}-${sent}`;
+    const id = `${name}/${sent}`;
     const method = sent % 2 === 0 ? "GET" : "POST";
     const url = urls[(sent >> 1) % urls.length] ?? "";
     sent += 1;
