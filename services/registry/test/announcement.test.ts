@@ -122,6 +122,11 @@ describe("an announcement", () => {
       workload({ endpoint: { ...endpoint, address: "0:0:0:0:0:ffff:a9fe:a9fe" } }),
       /^workload\.endpoint\.address: /,
     ],
+    [
+      "for a service of another name",
+      workload({ service: "payments" }),
+      /^workload\.service: "payments" is not .*"users"/,
+    ],
     ["for a service that is no DNS label", workload({ service: "users.demo" }), /^workload\.service: /],
     ["with port 70000", workload({ ports: [80, 70_000] }), /^workload\.ports\[1\]: /],
     ["without an endpoint", workload({ endpoint: undefined }), /^workload\.endpoint: is missing/],

@@ -66,10 +66,10 @@ function checkContract({ contract }: Announce): void {
 }
 
 function checkKindFields(announce: Announce, identityOf: IdentityOf): void {
-  const { kind, manifest, workload } = announce;
+  const { kind, name, namespace, manifest, workload } = announce;
   check(kind === Kind.PLUGIN || !manifest, "manifest", "only plugins have one");
   check(kind === Kind.PROXY || !workload, "workload", "only proxies have one");
-  if (workload) checkWorkload(workload, identityOf(announce.namespace, announce.name));
+  if (workload) checkWorkload(workload, { name, identity: identityOf(namespace, name) });
   if (kind !== Kind.PLUGIN) return;
   check(manifest !== undefined, "manifest", "is missing: what does the plugin offer and consume?");
   if (!manifest) return;

@@ -7,9 +7,20 @@ const MAX_LABELS = 32;
 const MAX_LABEL_LENGTH = 253;
 const ipLiteral = /^(\d{1,3}(\.\d{1,3}){3}|[0-9a-fA-F:]*:[0-9a-fA-F:.]*)$/;
 
-/** Throws INVALID_ARGUMENT with the field's path. The identity must be that of the proxy itself: others' names cannot be lent. */
-export function checkWorkload(workload: Workload, proxyIdentity: string): void {
+/** Whom a proxy has been proven to be. */
+export interface ProxyName {
+  readonly name: string;
+  readonly identity: string;
+}
+
+/** Throws INVALID_ARGUMENT with the field's path. Service and identity must be the proxy's own: others' names cannot be lent. */
+export function checkWorkload(workload: Workload, proxy: ProxyName): void {
   checkDnsLabel(workload.service, "workload.service");
+  check(
+    workload.service === proxy.name,
+    "workload.service",
+    `"${workload.service}" is not the proxy's own name "${proxy.name}"; get a token for that name to serve it`,
+  );
   check(workload.ports.length <= MAX_PORTS, "workload.ports", `${workload.ports.length} are more than ${MAX_PORTS}`);
   for (const [index, port] of workload.ports.entries()) checkPort(port, `workload.ports[${index}]`);
   const { endpoint } = workload;
@@ -24,9 +35,9 @@ export function checkWorkload(workload: Workload, proxyIdentity: string): void {
   );
   checkPort(endpoint.port, "workload.endpoint.port");
   check(
-    identity === "" || identity === proxyIdentity,
+    identity === "" || identity === proxy.identity,
     "workload.endpoint.identity",
-    `"${clip(identity)}" is not what this proxy proves (${proxyIdentity})`,
+    `"${clip(identity)}" is not what this proxy proves (${proxy.identity})`,
   );
   checkLabels(endpoint.labels);
 }
