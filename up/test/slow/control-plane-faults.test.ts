@@ -19,7 +19,8 @@ test("kill -9 of each process of the control plane under load fails no request, 
   await using web = await startWeb();
   await using _one = await startSidecarHere(mesh, "web", { port: web.port });
   await using _two = await startSidecarHere(mesh, "web", { port: web.port });
-  await using client = await startSidecarHere(mesh, "client");
+  // Without retries: they would hide what the control plane does to requests.
+  await using client = await startSidecarHere(mesh, "client", { limits: { maxAttempts: 1 } });
   const first = await reached(client.outboundPort, "web");
 
   const load = startLoad({ port: client.outboundPort, urls: ["http://web/"] });
