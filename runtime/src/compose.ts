@@ -55,6 +55,9 @@ export async function compose(options: ComposeOptions): Promise<Composition> {
     host: environment.host,
     port: environment.port,
     drainMs: settings.drainMs,
+  }).catch((error: unknown) => {
+    close(units, process);
+    throw error;
   });
   const announced: Announced[] = [];
   for (const unit of units) {
@@ -201,7 +204,13 @@ async function stop({ units, announced, server, shared }: Stopping): Promise<voi
   shared.view.stop();
   for (const unit of [...units].reverse()) await unit.app.stop();
   await server.stop();
+  close(units, shared);
+  await shared.events.close();
+}
+
+/** Ends what looks at others; all of it may be closed twice. */
+function close(units: readonly Unit[], shared: Shared): void {
+  shared.view.stop();
   for (const unit of units) unit.context.close();
   shared.transports.close();
-  await shared.events.close();
 }

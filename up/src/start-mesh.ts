@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto";
+import { rmSync } from "node:fs";
 import { rm, writeFile } from "node:fs/promises";
 import { developmentSettings, type Environment, readEnvironment, type Settings } from "@patchbay/runtime";
-import { pause, readDevelopmentKey, removeRunFile, stateDir, writeRunFile } from "@patchbay/wire";
+import { isErrno, pause, readDevelopmentKey, removeRunFile, runFilePath, stateDir, writeRunFile } from "@patchbay/wire";
 import { freePort, tryPort } from "./free-port.ts";
 import { holdState } from "./hold-state.ts";
 import { writeLaunchers } from "./launchers.ts";
@@ -74,6 +75,7 @@ async function start(paths: Layout, options: StartMeshOptions, stack: AsyncDispo
   const { env = process.env, mode = "single", progress = () => undefined } = options;
   const signal = options.signal ?? new AbortController().signal;
   stack.defer(await holdState(paths));
+  stack.defer(forgetAtExit(paths));
   const openLog = (name: string) => stack.adopt(openLogFile({ dir: paths.logs, name }), (file) => file.close());
   const key = await readDevelopmentKey(paths.dir);
 
@@ -99,7 +101,7 @@ async function start(paths: Layout, options: StartMeshOptions, stack: AsyncDispo
     openLog,
     signal,
   };
-  const running = await (mode === "single" ? runSingle(run) : runProcesses(run));
+  const running = await runOnSomePort(run, options);
   stack.defer(() => stopWithin(running, 2_000));
   signal.throwIfAborted();
 
@@ -117,6 +119,15 @@ async function start(paths: Layout, options: StartMeshOptions, stack: AsyncDispo
   const { address, services } = running;
   const stop = once(() => stack.disposeAsync());
   return { address, token, stateDir: paths.dir, mode, services, nats, stop, [Symbol.asyncDispose]: stop };
+}
+
+/** A process that is told to end at once leaves no file behind that says it runs. Returns how to take that back. */
+function forgetAtExit(paths: Layout): () => void {
+  const forget = (): void => {
+    for (const path of [runFilePath(paths.dir), paths.natsUrl, paths.lock]) rmSync(path, { force: true });
+  };
+  process.once("exit", forget);
+  return () => process.off("exit", forget);
 }
 
 interface EnvironmentOptions {
@@ -144,7 +155,24 @@ async function choosePort(host: string, { port = 0, orFreePort = false }: StartM
   if (orFreePort || port === 0) return freePort(host, port);
   const free = await tryPort(host, port);
   if (free !== undefined) return free;
-  throw new PortTakenError(`Port ${port} of ${host} is taken. Give another one, or none to take any free port.`);
+  throw portTaken(host, port);
+}
+
+function portTaken(host: string, port: number): PortTakenError {
+  return new PortTakenError(`Port ${port} of ${host} is taken. Give another one, or none to take any free port.`);
+}
+
+/** Somebody may take the port between the look at it and the listening. */
+async function runOnSomePort(run: RunServicesOptions, options: StartMeshOptions): Promise<RunningServices> {
+  const start = options.mode === "processes" ? runProcesses : runSingle;
+  const { environment } = run;
+  try {
+    return await start(run);
+  } catch (error) {
+    if (!isErrno(error, "EADDRINUSE")) throw error;
+    if (options.port && !options.orFreePort) throw portTaken(environment.host, environment.port);
+    return start({ ...run, environment: { ...environment, port: await freePort(environment.host) } });
+  }
 }
 
 /** A service that hangs must not keep the rest from ending. */

@@ -10,7 +10,7 @@ import { paint, print } from "../output/output.ts";
 import { parseTime } from "../parse-options.ts";
 import { createSteps, type Steps } from "../steps.ts";
 import { type Told, untilTold } from "../until-told.ts";
-import { addressWithToken, defaultPort, natsText } from "./up.ts";
+import { addressWithToken, defaultPort, natsText, otherPort } from "./up.ts";
 
 interface DemoOptions {
   readonly for?: number;
@@ -98,6 +98,7 @@ function welcome(mesh: Mesh, tookMs: number): string[] {
     `   each behind a sidecar; ready after ${(tookMs / 1_000).toFixed(1)} s`,
     "",
     `  ${paint("bold", addressWithToken(mesh))}`,
+    ...otherPort(mesh).map((line) => `  ${line}`),
     "",
     "Try, in another terminal in this folder:",
     "  npx mesh stat --routes             which route fails?",

@@ -52,7 +52,7 @@ async function up(options: UpOptions): Promise<void> {
     signal,
   }).finally(steps.clear);
   if (options.output === "json") printJsonLine(upJson(mesh));
-  else print(...upLines(mesh));
+  else print(...upLines(mesh), ...(options.port === undefined ? otherPort(mesh) : []));
   await Promise.race([first, options.for === undefined ? first : pause(options.for * 1_000, signal)]);
   steps.show("stopping");
   await mesh.stop();
@@ -62,6 +62,14 @@ async function up(options: UpOptions): Promise<void> {
 /** "http://127.0.0.1:4140/?token=…": all that a browser or curl needs. */
 export function addressWithToken(mesh: Mesh): string {
   return `${mesh.address}/?token=${mesh.token}`;
+}
+
+/** Says so when somebody else has the usual port. */
+export function otherPort(mesh: Mesh): string[] {
+  const { port } = new URL(mesh.address);
+  return port === String(defaultPort)
+    ? []
+    : [`Port ${defaultPort} is taken by another program, so it is ${port} this time.`];
 }
 
 function upJson(mesh: Mesh): object {

@@ -29,6 +29,10 @@ export function startDemoFleet(mesh: Mesh): Supervised & { closeLog(): void } {
         // Ctrl-C is for the process that stops everything in its order.
         detached: true,
       });
+      // Told to end at once, nobody waits for the demo's last reports.
+      const endAtOnce = (): void => void child.kill("SIGKILL");
+      process.once("exit", endAtOnce);
+      child.once("exit", () => process.off("exit", endAtOnce));
       for (const stream of [child.stdout, child.stderr])
         stream?.setEncoding("utf8").on("data", (text) => file.write(text));
       return child;
