@@ -76,7 +76,8 @@ export function http2ResponseFields(status: number, headers: HeaderList): FieldR
 
 /** `headers` as node:http2 takes them for responses and trailers. */
 export function fieldRecord(headers: HeaderList): FieldRecord {
-  const fields: FieldRecord = {};
+  // Without a prototype: a field may be called "constructor".
+  const fields: FieldRecord = Object.create(null);
   for (let i = 0; i + 1 < headers.length; i += 2) {
     const name = (headers[i] ?? "").toLowerCase();
     const value = headers[i + 1] ?? "";

@@ -46,8 +46,13 @@ export function readResponseHead({ status, message, raw, last }: RawResponse): R
   const dropped = found.chunked ? [...found.dropped, "content-length"] : found.dropped;
   const headers = dropped.length === 0 ? found.headers : without(found.headers, dropped);
   const { grpcStatus, unprocessed } = found;
-  return { status, message, headers, length: found.chunked ? -1 : found.length, last, grpcStatus, unprocessed };
+  const reason = message === "OK" || REASON.test(message) ? message : "";
+  const length = found.chunked ? -1 : found.length;
+  return { status, message: reason, headers, length, last, grpcStatus, unprocessed };
 }
+
+/** RFC 9112 §4. Parsers let more pass, and a reason phrase may always be left out. */
+const REASON = /^[\t\x20-\x7e\x80-\xff]*$/;
 
 interface Found {
   headers: HeaderList;

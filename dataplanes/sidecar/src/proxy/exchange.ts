@@ -6,6 +6,7 @@ import type { RequestHead } from "../core/request-head.ts";
 import { grpcStatusOf, type ResponseHead } from "../core/response-head.ts";
 import { blamesEndpoint, type Failure, mayRetry } from "../core/retry-rules.ts";
 import type { Pick, Route } from "../core/types.ts";
+import { messageOf } from "./connect-errors.ts";
 import { holdBody } from "./hold-body.ts";
 import type { Attempt, AttemptEvents, Downstream, DownstreamEvents, Outgoing } from "./parties.ts";
 import { type Overdue, Patience } from "./patience.ts";
@@ -157,7 +158,8 @@ export class Exchange implements DownstreamEvents, AttemptEvents, Outgoing {
   }
 
   onInformational(status: number, headers: HeaderList): void {
-    if (!this.#responded) this.#client.inform(status, headers);
+    // 101 comes as `onSwitched`; below 100 there is nothing (RFC 9110 §15), whatever a program says.
+    if (!this.#responded && status >= 100 && status !== 101) this.#client.inform(status, headers);
   }
 
   onHead(head: ResponseHead): void {
@@ -166,11 +168,20 @@ export class Exchange implements DownstreamEvents, AttemptEvents, Outgoing {
       this.#attempt?.cancel(CANCEL);
       return this.#retry(UNPROCESSED);
     }
+    try {
+      this.#client.respond(head);
+    } catch (error) {
+      this.#attempt?.cancel(CANCEL);
+      return this.onFailure({
+        kind: "reset",
+        message: `its response is not valid (${messageOf(error)})`,
+        resetCode: 0,
+      });
+    }
     this.#headAt = performance.now();
     this.#responded = true;
     this.#status = head.status;
     this.#grpcStatus = head.grpcStatus;
-    this.#client.respond(head);
   }
 
   onData(chunk: Buffer): void {
@@ -195,8 +206,10 @@ export class Exchange implements DownstreamEvents, AttemptEvents, Outgoing {
   }
 
   onSwitched(head: ResponseHead, upstream: Duplex): void {
+    this.#patience?.met("response");
     this.#headAt = performance.now();
-    const socket = this.#client.switchProtocols(head);
+    // Who did not ask for it would read what follows as a response.
+    const socket = this.head.upgrade === "" ? undefined : this.#client.switchProtocols(head);
     if (socket === undefined) {
       upstream.destroy();
       return this.#answer(NO_SWITCH);

@@ -78,6 +78,8 @@ function sessionOptions(limits: Limits, origin: Origin): Parameters<typeof perfo
     maxHeaderListPairs: limits.maxHeadFields,
     maxSessionInvalidFrames: 100,
     maxSessionMemory: 32,
+    // What a program says twice is not for us to refuse.
+    strictSingleValueFields: false,
     // Rapid reset: both must be set to count.
     streamResetBurst: 1_000,
     streamResetRate: trusted ? 1_000 : 33,

@@ -106,6 +106,7 @@ function openSession(options: Http2SessionsOptions, all: Set<Held>, drop: (held:
       return drop(held, error ?? new Error("the sidecar stops"));
     }
     const session = connect("http://mesh", {
+      ...AS_IT_CAME,
       createConnection: () => socket,
       maxSessionMemory: 64,
       settings: { enablePush: false, maxHeaderListSize: options.maxHeadBytes, initialWindowSize: 1 << 18 },
@@ -130,6 +131,9 @@ function openSession(options: Http2SessionsOptions, all: Set<Held>, drop: (held:
   });
   return held;
 }
+
+/** A field may be there twice, from whoever it comes. Node's declarations know the option for servers only. */
+const AS_IT_CAME = { strictSingleValueFields: false };
 
 const NO_HTTP2 = "it does not speak HTTP/2";
 

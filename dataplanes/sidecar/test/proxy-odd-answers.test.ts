@@ -1,0 +1,137 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { type ClientHttp2Session, connect, createServer, type ServerHttp2Stream } from "node:http2";
+import { createServer as createNetServer } from "node:net";
+import { describe, it } from "node:test";
+import { endpoint, startProxy } from "./support/proxies.ts";
+import { listen, openRaw, startBytes, until } from "./support/wire.ts";
+
+/** A program that speaks HTTP/2, on a free port. */
+async function startHttp2(onStream: (stream: ServerHttp2Stream) => void): Promise<AsyncDisposable & { port: number }> {
+  const server = createServer({ strictSingleValueFields: false });
+  const sessions = new Set<{ destroy(): void }>();
+  server.on("session", (session) => sessions.add(session));
+  server.on("stream", (stream) => {
+    stream.on("error", () => undefined);
+    onStream(stream);
+  });
+  const port = await listen(server);
+  return {
+    port,
+    [Symbol.asyncDispose]() {
+      for (const session of sessions) session.destroy();
+      server.close();
+      return Promise.resolve();
+    },
+  };
+}
+
+interface Answer {
+  readonly status: number | undefined;
+  readonly fields: Readonly<Record<string, unknown>>;
+  readonly trailers: Readonly<Record<string, unknown>>;
+}
+
+/** One request over HTTP/2; a body makes it a POST with trailers. */
+async function ask(port: number, body: string): Promise<Answer> {
+  const session: ClientHttp2Session = connect(`http://127.0.0.1:${port}`);
+  session.on("error", () => undefined);
+  const stream = session.request(
+    { ":authority": "users", ":path": "/", ":method": body === "" ? "GET" : "POST" },
+    { endStream: body === "", waitForTrailers: body !== "" },
+  );
+  stream.once("wantTrailers", () => stream.sendTrailers(withOddNames()));
+  if (body !== "") stream.end(body);
+  let fields: Record<string, unknown> = {};
+  let trailers: Record<string, unknown> = {};
+  stream.once("response", (headers) => {
+    fields = headers;
+  });
+  stream.once("trailers", (headers) => {
+    trailers = headers;
+  });
+  stream.on("error", () => undefined).resume();
+  await once(stream, "close");
+  session.destroy();
+  return { status: Number(fields[":status"]) || undefined, fields, trailers };
+}
+
+/** Names that every JavaScript object has. */
+function withOddNames(): Record<string, string> {
+  return { constructor: "a", valueof: "b", tostring: "c" };
+}
+
+const UPLOAD =
+  "POST / HTTP/1.1\r\nHost: users\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n";
+const GET = "GET / HTTP/1.1\r\nHost: users\r\nConnection: close\r\n\r\n";
+
+describe("a program that answers what cannot be passed on", () => {
+  const odd: readonly (readonly [string, string])[] = [
+    ["a status below 100", "HTTP/1.1 099 OK\r\ncontent-length: 0\r\n\r\n"],
+    ["101 that nobody has asked for", "HTTP/1.1 101 OK\r\nconnection: upgrade\r\nupgrade: x\r\n\r\nsurprise"],
+  ];
+  for (const [what, text] of odd)
+    it(`is a 502 for its client: ${what}`, async () => {
+      await using app = await startBytes((socket) => socket.once("data", () => socket.end(text, "latin1")));
+      await using started = await startProxy({ routes: { users: [endpoint(app.port)] } });
+      for (const request of [GET, UPLOAD]) {
+        const raw = await openRaw(started.proxy.outboundPort);
+        raw.send(request);
+        const answer = await raw.closed();
+        assert.match(answer, /^HTTP\/1\.1 502 /);
+        assert.doesNotMatch(answer, /surprise/);
+      }
+      assert.equal(started.proxy.stats().active, 0);
+      assert.equal(started.router.outstanding, 0);
+    });
+
+  it("is heard without its reason phrase where that holds a control character", async () => {
+    await using app = await startBytes((socket) =>
+      socket.once("data", () => socket.end("HTTP/1.1 200 O\x01K\r\ncontent-length: 0\r\n\r\n", "latin1")),
+    );
+    await using started = await startProxy({ routes: { users: [endpoint(app.port)] } });
+    for (const request of [GET, UPLOAD]) {
+      const raw = await openRaw(started.proxy.outboundPort);
+      raw.send(request);
+      assert.match(await raw.closed(), /^HTTP\/1\.1 200 \r\n/);
+    }
+  });
+
+  it("is a 502 for a client of HTTP/2 too: a status that this version does not have", async () => {
+    await using app = await startBytes((socket) =>
+      socket.once("data", () => socket.end("HTTP/1.1 700 Odd\r\ncontent-length: 0\r\n\r\n")),
+    );
+    await using started = await startProxy({ routes: { users: [endpoint(app.port, { protocol: "http1" })] } });
+    assert.equal((await ask(started.proxy.outboundPort, "")).status, 502);
+    assert.equal((await ask(started.proxy.outboundPort, "abc")).status, 502);
+  });
+
+  it("may give a field twice that others give once", async () => {
+    await using app = await startHttp2((stream) => {
+      stream.respond(["etag", "a", "etag", "b"]);
+      stream.end();
+    });
+    await using started = await startProxy({ routes: { users: [endpoint(app.port, { protocol: "http2" })] } });
+    assert.deepEqual((await ask(started.proxy.outboundPort, "")).status, 200);
+  });
+
+  it("may call a field or a trailer like something that every object has", async () => {
+    let received: unknown;
+    await using app = await startHttp2((stream) => {
+      stream.once("trailers", (trailers) => {
+        received = Object.fromEntries(Object.entries(trailers));
+      });
+      stream.once("end", () => {
+        stream.respond(withOddNames(), { waitForTrailers: true });
+        stream.once("wantTrailers", () => stream.sendTrailers(withOddNames()));
+        stream.end();
+      });
+      stream.resume();
+    });
+    await using started = await startProxy({ routes: { users: [endpoint(app.port, { protocol: "http2" })] } });
+    const { fields, trailers } = await ask(started.proxy.outboundPort, "abc");
+    assert.equal(fields["constructor"], "a");
+    assert.deepEqual(Object.fromEntries(Object.entries(trailers)), withOddNames());
+    assert.deepEqual(received, withOddNames());
+  });
+});
