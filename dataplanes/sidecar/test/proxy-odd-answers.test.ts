@@ -135,3 +135,37 @@ describe("a program that answers what cannot be passed on", () => {
     assert.deepEqual(received, withOddNames());
   });
 });
+
+describe("a program that has answered before it has the whole request", () => {
+  it("ends the upload over HTTP/1.1, and nothing is left of it", async () => {
+    let closed = false;
+    await using app = await startBytes((socket) => {
+      socket.once("data", () => socket.write("HTTP/1.1 413 Too Large\r\ncontent-length: 0\r\n\r\n"));
+      socket.once("end", () => {
+        closed = true;
+      });
+    });
+    await using started = await startProxy({ routes: { users: [endpoint(app.port)] } });
+    const raw = await openRaw(started.proxy.outboundPort);
+    raw.send("POST / HTTP/1.1\r\nHost: users\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n");
+    assert.match(await raw.closed(), /^HTTP\/1\.1 413 /);
+    await until("the connection to the program is closed", () => closed);
+  });
+
+  it("ends the upload over HTTP/2, and its stream", async () => {
+    let closed = false;
+    await using app = await startHttp2((stream) => {
+      stream.resume();
+      stream.respond({ ":status": 413 });
+      stream.end();
+      stream.once("close", () => {
+        closed = true;
+      });
+    });
+    await using started = await startProxy({ routes: { users: [endpoint(app.port, { protocol: "http2" })] } });
+    const raw = await openRaw(started.proxy.outboundPort);
+    raw.send("POST / HTTP/1.1\r\nHost: users\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n");
+    assert.match(await raw.closed(), /^HTTP\/1\.1 413 /);
+    await until("the stream to the program is closed", () => closed);
+  });
+});

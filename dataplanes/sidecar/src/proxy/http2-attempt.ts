@@ -104,6 +104,8 @@ export class Http2Attempt implements Attempt {
     if (this.#over || stream.rstCode !== 0 || !this.#headed) return;
     this.#over = true;
     this.#events.onEnd(this.#trailers);
+    // What is left of the body is not wanted by either side, and would keep this stream for ever.
+    if (!stream.writableEnded) stream.close(CANCEL);
   }
 
   #broken(stream: ClientHttp2Stream, error: unknown): void {

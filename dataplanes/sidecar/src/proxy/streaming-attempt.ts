@@ -39,7 +39,7 @@ export function createStreamingAttempt(options: StreamingOptions): Attempt {
   };
   return {
     start() {
-      request = httpRequest({
+      const sent = httpRequest({
         agent: options.agent,
         method: outgoing.head.method,
         path: options.path,
@@ -47,6 +47,7 @@ export function createStreamingAttempt(options: StreamingOptions): Attempt {
         setHost: false,
         maxHeaderSize: options.maxHeadBytes,
       });
+      request = sent;
       request.once("close", options.released);
       request.on("error", (error) => fail(error, connected ? "reset" : connectFailure(error)));
       request.once("socket", () => {
@@ -58,7 +59,7 @@ export function createStreamingAttempt(options: StreamingOptions): Attempt {
       });
       request.once("response", (incoming) => {
         response = incoming;
-        if (!over) relayResponse(incoming, { events, finish, fail });
+        if (!over) relayResponse(incoming, { request: sent, events, finish, fail });
       });
       request.once("upgrade", (incoming: IncomingMessage, socket: Socket, first: Buffer) => {
         if (first.length > 0) socket.unshift(first);
@@ -105,16 +106,20 @@ function pairs(flat: HeaderList): [string, string][] {
 }
 
 interface Relay {
+  readonly request: ClientRequest;
   readonly events: AttemptEvents;
   readonly finish: () => boolean;
   readonly fail: (error: unknown, kind: FailureKind) => void;
 }
 
-function relayResponse(incoming: IncomingMessage, { events, finish, fail }: Relay): void {
+function relayResponse(incoming: IncomingMessage, { request, events, finish, fail }: Relay): void {
   incoming.on("data", (chunk: Buffer) => events.onData(chunk));
   incoming.on("error", (error) => fail(error, "reset"));
   incoming.once("end", () => {
-    if (incoming.complete && finish()) events.onEnd(readTrailers(incoming.rawTrailers));
+    if (!incoming.complete || !finish()) return;
+    events.onEnd(readTrailers(incoming.rawTrailers));
+    // What is left of the body is not wanted by either side, and would keep this connection for ever.
+    if (!request.writableEnded) request.destroy();
   });
   incoming.once("close", () => fail(new Error("connection closed in the middle of the response"), "reset"));
   events.onHead(headOf(incoming));
