@@ -169,3 +169,16 @@ describe("a program that has answered before it has the whole request", () => {
     await until("the stream to the program is closed", () => closed);
   });
 });
+
+describe("a server outside of the mesh that resets", () => {
+  it("ends the tunnel, also when its client has not spoken yet", async () => {
+    const server = createNetServer((socket) => void setTimeout(() => socket.resetAndDestroy(), 20));
+    const port = await listen(server);
+    await using started = await startProxy();
+    const raw = await openRaw(started.proxy.outboundPort);
+    raw.send(`CONNECT 127.0.0.1:${port} HTTP/1.1\r\nHost: a\r\n\r\n`);
+    assert.match(await raw.closed(), /^HTTP\/1\.1 200 /);
+    server.close();
+    await until("it is recorded", () => started.recorder.records.length === 1);
+  });
+});

@@ -7,7 +7,7 @@ export interface Spliced {
   readonly received: number;
 }
 
-/** Seconds of silence after which the system asks whether the other machine is still there. */
+/** Milliseconds of silence after which the system asks whether the other machine is still there. */
 const KEEPALIVE_MS = 30_000;
 
 /**
@@ -34,11 +34,15 @@ export function splice(client: Duplex, server: Duplex, done: (moved: Spliced) =>
     keepAlive(from);
     from.pipe(to);
     from.on("error", () => to.destroy());
-    from.once("close", () => {
-      // What was read is still to be written; what had failed is not.
-      if (!from.readableEnded) to.destroy();
+    const over = (): void => {
+      // What was read is still to be written; what had failed is not, and what comes now has nowhere to go.
+      if (from.readableEnded && from.writableFinished) to.resume();
+      else to.destroy();
       closed();
-    });
+    };
+    // It may have failed while the other one was awaited.
+    if (from.closed) over();
+    else from.once("close", over);
   }
 }
 

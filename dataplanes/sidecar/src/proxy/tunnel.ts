@@ -83,6 +83,8 @@ function leave({ socket, origin, outside, switchboard }: Opening, { inner, host,
       return refuse(socket, { ...answer, status });
     }
     if (socket.destroyed) return void server.destroy();
+    // Nobody else listens to it before the client has spoken.
+    server.on("error", () => server.destroy());
     socket.write(ESTABLISHED);
     readFirstBytes(socket, inner.side.limits.detectMs, (first) => {
       if (first === "opaque" || first === "tls" || first === "silent")
