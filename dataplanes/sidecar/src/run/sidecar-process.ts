@@ -45,7 +45,7 @@ export function spawnSidecar(
     MESH_LISTEN: listens.map(({ port, authority }) => `${port}=${authority}`).join(" "),
     MESH_CONTROL: "stdio",
     // Reading and stripping a hundred files of TypeScript is half of the time to start.
-    NODE_COMPILE_CACHE: env["NODE_COMPILE_CACHE"] ?? join(stateDir, "cache"),
+    NODE_COMPILE_CACHE: env["NODE_COMPILE_CACHE"] ?? join(stateDir, "tools", "compile-cache"),
   };
   const child = spawnTied(process.execPath, ["--disable-warning=ExperimentalWarning", MAIN], {
     env: own,
