@@ -174,7 +174,9 @@ test("a development session keeps its registration over saves, mistakes and cras
   const served = await session.started;
   await served.ready();
   const stop = new AbortController();
-  const headers = { authorization: `Bearer ${hookToken(key, "hosts", served.instance)}` };
+  const headers = {
+    authorization: `Bearer ${hookToken(key, { namespace: "default", name: "hosts", instance: served.instance })}`,
+  };
   const client = createClient(Resolver, createGrpcTransport({ baseUrl: `http://${served.address}` }));
   const answers = client.resolve({ authority: "users" }, { headers, signal: stop.signal })[Symbol.asyncIterator]();
   const next = async () => {

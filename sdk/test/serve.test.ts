@@ -13,7 +13,7 @@ import { startRegistry } from "./support/registry.ts";
 import { serveForTest } from "./support/serving.ts";
 
 const key = new Uint8Array(32).fill(7);
-const token = hookToken(key, "hosts", "test-1");
+const token = hookToken(key, { namespace: "default", name: "hosts", instance: "test-1" });
 
 const hosts = definePlugin({
   name: "hosts",

@@ -74,6 +74,7 @@ export {
   type Claims,
   hookToken,
   mintToken,
+  type PluginInstance,
   sameSecret,
   TOKEN_LIFETIME_MS,
   TokenError,

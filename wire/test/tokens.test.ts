@@ -119,15 +119,17 @@ describe("a token source", () => {
 });
 
 describe("a hook token", () => {
-  test("depends on key, plugin and instance, and on where one ends and the other begins", () => {
+  test("depends on key, namespace, plugin and instance, and on where one ends and the other begins", () => {
+    const plugin = { namespace: "n", name: "a", instance: "bc" };
     const tokens = [
-      hookToken(key, "a", "bc"),
-      hookToken(key, "ab", "c"),
-      hookToken(key, "a", "b"),
-      hookToken(randomBytes(32), "a", "bc"),
+      hookToken(key, plugin),
+      hookToken(key, { ...plugin, name: "ab", instance: "c" }),
+      hookToken(key, { ...plugin, instance: "b" }),
+      hookToken(key, { ...plugin, namespace: "m" }),
+      hookToken(randomBytes(32), plugin),
     ];
     assert.equal(new Set(tokens).size, tokens.length);
-    assert.ok(sameSecret(hookToken(key, "a", "bc"), tokens[0] ?? ""));
+    assert.ok(sameSecret(hookToken(key, plugin), tokens[0] ?? ""));
     assert.ok(!sameSecret("a", "ab"));
   });
 });

@@ -135,6 +135,6 @@ function accepted({ key, config, nats }: TestRegistryOptions, { name, instance, 
       ...(config && { config }),
     },
     ...(nats && { nats: nats() }),
-    hookToken: hookToken(key, name, instance),
+    hookToken: hookToken(key, { namespace: "default", name, instance }),
   };
 }

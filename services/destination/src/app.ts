@@ -88,8 +88,7 @@ function createSources(context: AppContext, { watches, metrics }: Parts): Source
         // Often enough that a stopped process is noticed well within its lease.
         pingMs: Math.min(settings.leaseMs / 5, 10_000),
         coalesceMs: settings.coalesceMs,
-        hookToken: ({ hookToken: given, announce }) =>
-          given || hookToken(key, announce?.name ?? "", announce?.instance ?? ""),
+        hookToken: ({ hookToken: given, announce }) => given || (announce ? hookToken(key, announce) : ""),
         controlPlanePorts: ports,
         now,
         onViolation: (link, rule) => metrics.violations.inc({ link, rule }),

@@ -68,7 +68,7 @@ export function createParts(context: AppContext, options: RegistryOptions): Part
   const common = { directory, grants, credentials, key, replica: self.instance, leaseMs, heartbeatMs, now };
   const sessions = createSessions({ ...common, proof: prover.method, identityOf: spiffeId });
   const prober = createProber({
-    hookToken: ({ announce }) => hookToken(key, announce?.name ?? "", announce?.instance ?? ""),
+    hookToken: ({ announce }) => (announce ? hookToken(key, announce) : ""),
     deadlineMs: Math.min(1_000, heartbeatMs),
     onResult: (id, problem) => directory.update((own, at) => own.probed(id, problem, at)),
   });

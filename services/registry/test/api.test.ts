@@ -80,7 +80,7 @@ describe("Register", () => {
   it("gives a plugin its grant and what the core will prove itself by, and shows that only to the core", async () => {
     const plugin = holdPlugin(registry, { name: "proofs", manifest: { events: [{ class: "plugin" }] } });
     const accepted = await plugin.lease.accepted();
-    assert.equal(accepted.hookToken, hookToken(key, "proofs", "one"));
+    assert.equal(accepted.hookToken, hookToken(key, { namespace: "default", name: "proofs", instance: "one" }));
     assert.equal(accepted.grant?.source, "development");
     assert.equal(accepted.grant?.events[0]?.concurrency, 16);
     assert.ok(accepted.grant?.allowedNetworks.includes("127.0.0.0/8"));

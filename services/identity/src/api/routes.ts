@@ -25,9 +25,12 @@ export function identityRoutes(router: ConnectRouter, options: IdentityRoutesOpt
   });
 }
 
-/** The name comes from the token alone: an operator has none to certify. */
+/**
+ * The name comes from the token alone. A plugin gets no certificate: it could bear the name of a service and then be that service to
+ * every sidecar. An operator has no name to certify.
+ */
 async function sign(options: IdentityRoutesOptions, request: SignRequest, context: HandlerContext) {
-  const { namespace, name } = requireKind(context, "core", "proxy", "plugin");
+  const { namespace, name } = requireKind(context, "core", "proxy");
   const { trustDomain, lifeMs, signed } = options;
   const roots = options.roots();
   const workload = { namespace, name };

@@ -10,6 +10,6 @@ export function createPresent(key: Uint8Array): Present {
   return (registration, caller) => {
     const { announce } = registration;
     if (caller.kind !== "core" || announce?.kind !== Kind.PLUGIN) return registration;
-    return create(RegistrationSchema, { ...registration, hookToken: hookToken(key, announce.name, announce.instance) });
+    return create(RegistrationSchema, { ...registration, hookToken: hookToken(key, announce) });
   };
 }

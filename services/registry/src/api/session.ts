@@ -195,7 +195,7 @@ class RegisterSession implements Session {
     const forPlugins = announce.kind === Kind.PLUGIN && {
       ...(this.#granted && { grant: this.#granted.grant }),
       ...(nats && { nats }),
-      hookToken: hookToken(key, announce.name, announce.instance),
+      hookToken: hookToken(key, announce),
     };
     const accepted = create(AcceptedSchema, {
       replica,
