@@ -6,7 +6,11 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import { Identity } from "@patchbay/proto/mesh/identity/v1/identity_pb";
 import { noLog } from "@patchbay/wire";
 import { certificateRequest, certificateRequestInfo } from "../src/core/certificate-request.ts";
-import { createIdentityClient, type IdentityClient } from "../src/sources/identity-client.ts";
+import {
+  createIdentityClient,
+  type IdentityClient,
+  type IdentityClientOptions,
+} from "../src/sources/identity-client.ts";
 import { proxyTransport, serveCore, until } from "./support/core-server.ts";
 
 /** The parts of a certificate request: what is signed, the key in it, the signature. */
@@ -63,6 +67,7 @@ describe("identity client", () => {
 
   async function start(
     sign: (request: Uint8Array, count: number) => { lifeMs: number },
+    clock: Pick<IdentityClientOptions, "now" | "lookMs"> = {},
   ): Promise<{ client: IdentityClient; requests: Uint8Array[] }> {
     const requests: Uint8Array[] = [];
     const server = await serveCore((router) =>
@@ -85,7 +90,7 @@ describe("identity client", () => {
       }),
     );
     const transport = proxyTransport(server.address);
-    const client = createIdentityClient({ identity: transport, name: "web", log: noLog });
+    const client = createIdentityClient({ identity: transport, name: "web", log: noLog, ...clock });
     cleanups.push(
       () => server.stop(),
       () => transport.close(),
@@ -119,6 +124,18 @@ describe("identity client", () => {
       parts(requests[0] ?? new Uint8Array()).publicKey,
       parts(requests[1] ?? new Uint8Array()).publicKey,
     );
+  });
+
+  test("renews soon after a sleep in which it became time, although no timer has counted it", async () => {
+    let slept = 0;
+    const { client, requests } = await start(() => ({ lifeMs: 600_000 }), {
+      now: () => Date.now() + slept,
+      lookMs: 20,
+    });
+    await client.ready();
+    assert.equal(requests.length, 1);
+    slept = 3_600_000;
+    await until("it renewed", () => client.current()?.certificateChain === "certificate 2");
   });
 
   test("asks again for as long as the authority is away, and keeps what it has", async () => {

@@ -15,6 +15,8 @@ export interface IdentityClientOptions {
   readonly log: Log;
   /** Milliseconds since the epoch. */
   readonly now?: () => number;
+  /** Milliseconds between two looks at the clock. Default 10,000. */
+  readonly lookMs?: number;
 }
 
 export interface IdentityClient extends IdentitySource {
@@ -27,23 +29,18 @@ export interface IdentityClient extends IdentitySource {
 
 const MIN_WAIT_MS = 100;
 const MAX_WAIT_MS = 5_000;
-/** Timers of Node end at 2^31 ms. */
-const MAX_TIMER_MS = 2_147_483_647;
+/** Timers stand still while a laptop sleeps, certificates do not: so the clock is looked at again and again. */
+const LOOK_MS = 10_000;
+/** However soon a certificate wants to be renewed. */
+const MIN_LIFE_MS = 1_000;
 /** Up to a tenth of the time to the renewal, so that those who started together do not renew together. */
 const JITTER = 0.1;
-
-/** Until the next attempt. */
-interface Wait {
-  readonly ms: number;
-  /** News about the authority ends it. */
-  readonly early: boolean;
-}
 
 const newKeyPair = promisify(generateKeyPair);
 
 /** Gets a certificate, and the next one at half of its life, for ever. Keys are new each time and stay in this process's memory. */
 export function createIdentityClient(options: IdentityClientOptions): IdentityClient {
-  const now = options.now ?? Date.now;
+  const { now = Date.now, lookMs = LOOK_MS } = options;
   const client = createClient(Identity, options.identity);
   const listeners = new Set<(identity: WorkloadIdentity) => void>();
   const first = Promise.withResolvers<void>();
@@ -52,7 +49,8 @@ export function createIdentityClient(options: IdentityClientOptions): IdentityCl
   let current: WorkloadIdentity | undefined;
   let early = new AbortController();
 
-  async function renew(): Promise<Wait> {
+  /** Gets a certificate. Resolves with the time of the next one. */
+  async function renew(): Promise<number> {
     const { publicKey, privateKey } = await newKeyPair("ec", { namedCurve: "P-256" });
     const request = requestFor({ publicKey, privateKey, name: options.name });
     const signed = await client.sign({ certificateRequest: request }, { signal: stopped.signal });
@@ -62,20 +60,25 @@ export function createIdentityClient(options: IdentityClientOptions): IdentityCl
     for (const listener of listeners) listener(current);
     first.resolve();
     const left = (signed.renewAt === undefined ? 0 : timestampMs(signed.renewAt)) - now();
-    return { ms: Math.min(MAX_TIMER_MS, Math.max(1_000, left * (1 - JITTER * Math.random()))), early: false };
+    return now() + Math.max(MIN_LIFE_MS, left * (1 - JITTER * Math.random()));
   }
 
   async function renewForEver(): Promise<void> {
     while (!stopped.signal.aborted) {
       early = new AbortController();
-      const wait = await renew().catch((error: unknown) => failed(error));
-      await pause(wait.ms, wait.early ? AbortSignal.any([stopped.signal, early.signal]) : stopped.signal);
+      const next = await renew().catch((error: unknown) => failed(error));
+      if (next !== undefined) await reach(next);
+      // News about the authority ends the wait after a failure.
+      else await pause(backoff.next(), AbortSignal.any([stopped.signal, early.signal]));
     }
   }
 
-  function failed(error: unknown): Wait {
+  async function reach(time: number): Promise<void> {
+    while (now() < time && !stopped.signal.aborted) await pause(Math.min(lookMs, time - now()), stopped.signal);
+  }
+
+  function failed(error: unknown): undefined {
     if (!stopped.signal.aborted) options.log.debug({ error: errorMessage(error) }, "no certificate; asking again");
-    return { ms: backoff.next(), early: true };
   }
 
   void renewForEver();
