@@ -29,21 +29,26 @@ export async function ensurePackages({ root, mode, progress, env = process.env, 
 }
 
 async function install({ root, mode, progress, env, npm }) {
-  // `npm ci` empties node_modules, under the feet of a mesh that runs from it; so only when there is nothing yet.
-  const fresh = !existsSync(join(root, "node_modules"));
-  const how = fresh ? ["ci"] : ["install", "--no-save"];
-  const only = mode === "development" ? "--include=dev" : "--omit=dev";
-  const args = [...how, only, "--no-audit", "--no-fund", "--loglevel=error"];
   const label = `Installing packages (${mode === "development" ? "with development tools" : "runtime only"})`;
   await progress.step(label, async () => {
-    const { code, output } = await capture(npm, args, { cwd: root, env: npmEnv(env), timeoutMs: 600_000 });
-    if (code === 0) return;
-    const why = code === undefined ? "could not be run or took over 10 minutes" : `ended with code ${code}`;
-    throw new SetupError(
-      `Packages could not be installed: \`npm ${args.join(" ")}\` ${why}.\n\n${lastLines(output)}\n\n` +
-        `Try it by hand in ${root}; with a broken node_modules, remove that folder first.`,
-    );
+    // `npm ci` empties node_modules, under the feet of a mesh that runs from it; so only when no install was ever finished here.
+    const finishedOnce = existsSync(stampPath(root));
+    if (finishedOnce) await runNpm(["install", "--no-save"], { root, mode, env, npm });
+    // npm believes its own notes about what is there. After an install that was interrupted they are wrong.
+    if (!finishedOnce || !fits(root, mode)) await runNpm(["ci"], { root, mode, env, npm });
   });
+}
+
+async function runNpm(how, { root, mode, env, npm }) {
+  const only = mode === "development" ? "--include=dev" : "--omit=dev";
+  const args = [...how, only, "--no-audit", "--no-fund", "--loglevel=error"];
+  const { code, output } = await capture(npm, args, { cwd: root, env: npmEnv(env), timeoutMs: 600_000 });
+  if (code === 0) return;
+  const why = code === undefined ? "could not be run or took over 10 minutes" : `ended with code ${code}`;
+  throw new SetupError(
+    `Packages could not be installed: \`npm ${args.join(" ")}\` ${why}.\n\n${lastLines(output)}\n\n` +
+      `Try it by hand in ${root}; with a broken node_modules, remove that folder first.`,
+  );
 }
 
 /** npm started from an npm script must not take over the outer one's settings for this command. */
@@ -84,7 +89,7 @@ function fits(root, mode) {
     if (!path.startsWith("node_modules/") || entry.optional || entry.devOptional) return true;
     if (entry.dev && mode === "runtime") return true;
     const found = installed[path];
-    return found !== undefined && found.version === entry.version && existsSync(join(root, path));
+    return found !== undefined && found.version === entry.version && existsSync(join(root, path, "package.json"));
   });
 }
 

@@ -24,7 +24,7 @@ describe("packages", () => {
   /** An npm that notes how it was called and lays down what the lock says. */
   function fakeNpm(body = "") {
     const path = join(folder, "npm");
-    const copy = `mkdir -p node_modules/a && cp package-lock.json node_modules/.package-lock.json`;
+    const copy = `mkdir -p node_modules/a && touch node_modules/a/package.json && cp package-lock.json node_modules/.package-lock.json`;
     writeFileSync(path, `#!/bin/sh\necho "$@" >> ${join(folder, "calls")}\n${body}\n${copy}\n`);
     chmodSync(path, 0o755);
     return path;
@@ -63,9 +63,28 @@ describe("packages", () => {
 
   it("that somebody installed by hand are taken as they are", async () => {
     mkdirSync(join(root, "node_modules", "a"), { recursive: true });
+    writeFileSync(join(root, "node_modules", "a", "package.json"), "{}");
     writeFileSync(join(root, "node_modules", ".package-lock.json"), lock("1.0.0"));
     await ensure("development");
     assert.deepEqual(calls(), []);
+  });
+
+  it("are installed afresh after an install that was interrupted", async () => {
+    mkdirSync(join(root, "node_modules", "a"), { recursive: true });
+    writeFileSync(join(root, "node_modules", ".package-lock.json"), lock("1.0.0"));
+    await ensure("runtime");
+    assert.match(calls()[0], /^ci /);
+  });
+
+  it("are installed afresh when npm finishes and something is missing all the same", async () => {
+    await ensure("runtime");
+    writeFileSync(join(root, "package-lock.json"), lock("2.0.0"));
+    const npm = fakeNpm('[ "$1" = ci ] || exit 0');
+    await ensure("runtime", npm);
+    assert.deepEqual(
+      calls().map((call) => call.split(" ")[0]),
+      ["ci", "install", "ci"],
+    );
   });
 
   it("are installed once by two runs at the same time", async () => {
