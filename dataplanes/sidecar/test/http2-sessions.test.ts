@@ -44,6 +44,19 @@ test("a peer that answers pings is kept, one that does not is dropped after thre
   server.close();
 });
 
+test("a session that was let go for being idle takes no stream any more", async () => {
+  const server = createServer();
+  const sessions = sessionsTo(await listen(server));
+  assert.equal(await placed(sessions), undefined);
+  sessions.prune(performance.now() + 1);
+  const closed = await new Promise((resolve) => {
+    sessions.place((_error, place) => resolve(place?.session.closed));
+  });
+  assert.equal(closed, false);
+  sessions.destroy();
+  server.close();
+});
+
 test("a peer that never says its settings is given up in time, and those who wait hear it", async () => {
   await using silent = await startBytes(() => undefined);
   const sessions = sessionsTo(silent.port);

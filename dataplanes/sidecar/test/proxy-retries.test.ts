@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { isCertificateRefused } from "../src/proxy/connect-errors.ts";
 import { DEFAULT_LIMITS } from "../src/proxy/limits.ts";
 import { endpoint, startProxy } from "./support/proxies.ts";
 import { bodyOf, closedPort, startApp, startBytes } from "./support/wire.ts";
@@ -48,4 +49,22 @@ test("a service whose endpoints are all gone is given up after three of them", a
   await using started = await startProxy({ routes: { users: dead.map((port) => endpoint(port)) } });
   assert.equal(await post(started.proxy.outboundPort), 503);
   assert.equal(started.recorder.records[0]?.attempts, 3);
+});
+
+test("of all errors of TLS only those by which a peer refuses a certificate prove that it has read no request", () => {
+  const refused = (code: string) => isCertificateRefused(Object.assign(new Error(code), { code }));
+  for (const code of [
+    "ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED",
+    "ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE",
+    "ERR_SSL_SSLV3_ALERT_CERTIFICATE_EXPIRED",
+    "ERR_SSL_TLSV1_ALERT_UNKNOWN_CA",
+  ])
+    assert.ok(refused(code), code);
+  for (const code of [
+    "ERR_SSL_DECRYPTION_FAILED_OR_BAD_RECORD_MAC",
+    "ERR_SSL_SSLV3_ALERT_BAD_RECORD_MAC",
+    "ERR_SSL_TLSV1_ALERT_INTERNAL_ERROR",
+    "ECONNRESET",
+  ])
+    assert.ok(!refused(code), code);
 });

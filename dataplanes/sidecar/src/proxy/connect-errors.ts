@@ -46,7 +46,13 @@ export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** The peer refused our certificate. With TLS 1.3 a client hears that after it has sent its request, which was then never read. */
-export function isTlsAlert(error: unknown): boolean {
-  return codeOf(error).startsWith("ERR_SSL_");
+/**
+ * The peer refused our certificate. With TLS 1.3 a client hears that after it has sent its request, which was then never read.
+ * Not so other errors of TLS: a record that arrived damaged may be the answer to a request that was served.
+ */
+export function isCertificateRefused(error: unknown): boolean {
+  return REFUSING_ALERT.test(codeOf(error));
 }
+
+/** By OpenSSL's names of the alerts of RFC 8446 §6.2 that end a handshake. */
+const REFUSING_ALERT = /^ERR_SSL_\w+_ALERT_(?:\w*CERTIFICATE|UNKNOWN_CA|ACCESS_DENIED|DECRYPT_ERROR|HANDSHAKE_FAILURE)/;

@@ -4,7 +4,7 @@ import { joinCookies } from "../core/http2-fields.ts";
 import type { RequestHead } from "../core/request-head.ts";
 import { readResponseHead, readTrailers } from "../core/response-head.ts";
 import type { FailureKind } from "../core/retry-rules.ts";
-import { codeOf, connectFailure, connectMessage, isTlsAlert } from "./connect-errors.ts";
+import { codeOf, connectFailure, connectMessage, isCertificateRefused } from "./connect-errors.ts";
 import type { Http1Pool, Slot, Taker } from "./http1-pool.ts";
 import type { Attempt, AttemptEvents } from "./parties.ts";
 
@@ -120,7 +120,7 @@ export class Http1Attempt implements Attempt, Taker, Dispatcher.DispatchHandler 
     if (this.#controller === undefined) return connectFailure(error);
     const code = codeOf(error);
     if (code === "UND_ERR_HEADERS_TIMEOUT") return "timeout";
-    if (!this.#reused) return isTlsAlert(error) ? "connect" : "reset";
+    if (!this.#reused) return isCertificateRefused(error) ? "connect" : "reset";
     return code === "UND_ERR_SOCKET" || code === "ECONNRESET" || code === "EPIPE" ? "stale" : "reset";
   }
 

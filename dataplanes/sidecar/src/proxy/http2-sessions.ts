@@ -70,7 +70,11 @@ export function createHttp2Sessions(options: Http2SessionsOptions): Http2Session
       for (const held of all) if (held.session !== undefined) probe(held, held.session);
     },
     prune(before) {
-      for (const held of all) if (held.streams === 0 && held.idleSince < before) held.session?.close();
+      for (const held of all) {
+        if (held.session === undefined || held.streams > 0 || held.idleSince >= before) continue;
+        held.closing = true;
+        held.session.close();
+      }
     },
     destroy() {
       for (const held of all) {
