@@ -84,6 +84,7 @@ async function start(paths: Layout, options: StartMeshOptions, stack: AsyncDispo
     env,
     toolsDir: paths.tools,
     progress: (how) => progress(`installing nats-server ${how}`),
+    signal,
   });
   const nats = await startNats({ server, paths, env, log: openLog("nats-server"), signal });
   stack.defer(() => nats.stop());

