@@ -106,6 +106,21 @@ describe("a program that answers what cannot be passed on", () => {
     assert.equal((await ask(started.proxy.outboundPort, "abc")).status, 502);
   });
 
+  it("is not believed that it has not seen a request, since only a sidecar that has proven itself is", async () => {
+    let calls = 0;
+    await using app = await startBytes((socket) =>
+      socket.once("data", () => {
+        calls += 1;
+        socket.end("HTTP/1.1 503 Odd\r\nmesh-unprocessed: 1\r\ncontent-length: 0\r\n\r\n");
+      }),
+    );
+    await using started = await startProxy({ routes: { users: [endpoint(app.port)] } });
+    const raw = await openRaw(started.proxy.outboundPort);
+    raw.send("POST / HTTP/1.1\r\nHost: users\r\nConnection: close\r\nContent-Length: 3\r\n\r\nabc");
+    assert.match(await raw.closed(), /^HTTP\/1\.1 503 Odd/);
+    assert.equal(calls, 1);
+  });
+
   it("may give a field twice that others give once", async () => {
     await using app = await startHttp2((stream) => {
       stream.respond(["etag", "a", "etag", "b"]);
@@ -167,6 +182,31 @@ describe("a program that has answered before it has the whole request", () => {
     raw.send("POST / HTTP/1.1\r\nHost: users\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n");
     assert.match(await raw.closed(), /^HTTP\/1\.1 413 /);
     await until("the stream to the program is closed", () => closed);
+  });
+});
+
+describe("a program that has switched protocols", () => {
+  it("holds one of the endpoint's connections until that ends", async () => {
+    const upgrade = "GET / HTTP/1.1\r\nHost: users\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n";
+    await using app = await startBytes((socket) => {
+      socket.once("data", () =>
+        socket.write("HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n"),
+      );
+      socket.once("end", () => socket.end());
+    });
+    const limits = { maxConnectionsPerEndpoint: 1 };
+    await using started = await startProxy({ routes: { users: [endpoint(app.port)] }, limits });
+    const ask = async () => {
+      const raw = await openRaw(started.proxy.outboundPort);
+      raw.send(upgrade);
+      return { raw, head: await raw.until((text) => text.includes("\r\n\r\n")) };
+    };
+    const first = await ask();
+    assert.match(first.head, /^HTTP\/1\.1 101 /);
+    assert.match((await ask()).head, /^HTTP\/1\.1 503 /);
+    first.raw.socket.destroy();
+    await until("it has ended", () => started.proxy.stats().active === 0);
+    assert.match((await ask()).head, /^HTTP\/1\.1 101 /);
   });
 });
 

@@ -164,7 +164,7 @@ export class Exchange implements DownstreamEvents, AttemptEvents, Outgoing {
 
   onHead(head: ResponseHead): void {
     this.#patience?.met("response");
-    if (head.unprocessed && this.#mayRetry(UNPROCESSED)) {
+    if (head.unprocessed && this.#isFromSidecar(head) && this.#mayRetry(UNPROCESSED)) {
       this.#attempt?.cancel(CANCEL);
       return this.#retry(UNPROCESSED);
     }
@@ -182,6 +182,11 @@ export class Exchange implements DownstreamEvents, AttemptEvents, Outgoing {
     this.#responded = true;
     this.#status = head.status;
     this.#grpcStatus = head.grpcStatus;
+  }
+
+  /** From anybody else the field is only a word, and believing it would do things twice. */
+  #isFromSidecar({ status }: ResponseHead): boolean {
+    return status === 503 && (this.#destination?.identity ?? "") !== "";
   }
 
   onData(chunk: Buffer): void {

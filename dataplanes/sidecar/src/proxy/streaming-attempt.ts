@@ -48,7 +48,8 @@ export function createStreamingAttempt(options: StreamingOptions): Attempt {
         maxHeaderSize: options.maxHeadBytes,
       });
       request = sent;
-      request.once("close", options.released);
+      let switched = false;
+      request.once("close", () => void (switched || options.released()));
       request.on("error", (error) => fail(error, connected ? "reset" : connectFailure(error)));
       request.once("socket", () => {
         connected = true;
@@ -62,6 +63,8 @@ export function createStreamingAttempt(options: StreamingOptions): Attempt {
         if (!over) relayResponse(incoming, { request: sent, events, finish, fail });
       });
       request.once("upgrade", (incoming: IncomingMessage, socket: Socket, first: Buffer) => {
+        switched = true;
+        socket.once("close", options.released);
         if (first.length > 0) socket.unshift(first);
         if (finish()) events.onSwitched(headOf(incoming), socket);
         else socket.destroy();
