@@ -1,11 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { inspect } from "node:util";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { EndpointChangedSchema, PluginStateChangedSchema } from "@patchbay/proto/mesh/event/v1/event_pb";
 import { Direction, ReportSchema } from "@patchbay/proto/mesh/telemetry/v1/report_pb";
 import fc from "fast-check";
+import { createLocalHost } from "../src/host/local-host.ts";
+import { definePlugin, type Report } from "../src/index.ts";
 import { decodeEvent } from "../src/model/events.ts";
 import { readLatency } from "../src/model/latency.ts";
+import { createTestLog } from "../src/test/test-log.ts";
 
 test("a report has names instead of indices, and numbers that need no table", () => {
   const data = toBinary(
@@ -208,4 +212,63 @@ test("bytes at random are a report or refused, and never anything else", () => {
 
 test("bytes that are no report are refused", () => {
   assert.throws(() => decodeEvent("report", new Uint8Array([255, 255, 255])));
+});
+
+function smallReport(): Report {
+  const rows = [{ source: 1, count: 2, latency: [0, 2], latencySumUs: 1_000 }];
+  return decodeEvent(
+    "report",
+    toBinary(ReportSchema, create(ReportSchema, { bootId: "b", strings: ["", "web"], rows })),
+  );
+}
+
+test("what is decoded late looks like any other property, read or not", () => {
+  const plain = {
+    id: "b:0",
+    reporter: "",
+    start: new Date(0),
+    end: new Date(0),
+    overflowed: 0,
+    rows: [
+      {
+        direction: "outbound",
+        source: "web",
+        target: "",
+        route: "",
+        method: "",
+        status: 0,
+        tls: false,
+        opaque: false,
+        requests: 2,
+        failures: 0,
+        retries: 0,
+        requestBytes: 0,
+        responseBytes: 0,
+        openConnectionsChange: 0,
+        latency: { count: 2, mean: 0.5, p50: 0.5, p95: 0.95, p99: 0.99, buckets: [{ upTo: 1, count: 2 }] },
+      },
+    ],
+  };
+  assert.deepEqual(smallReport(), plain);
+  assert.deepEqual({ ...smallReport() }, plain);
+  assert.deepEqual(structuredClone(smallReport()), plain);
+  assert.deepEqual(Object.keys(smallReport()), Object.keys(plain));
+  assert.equal(JSON.stringify(smallReport()), JSON.stringify(plain));
+  assert.equal(inspect(smallReport(), { depth: null }), inspect(plain, { depth: null }));
+  const report = smallReport();
+  assert.equal(report.rows, report.rows, "decoded once");
+  assert.equal(report.rows[0]?.latency, report.rows[0]?.latency);
+});
+
+test("a row that cannot be decoded ends the event for good, whoever reads it", async () => {
+  // An outline without a fault, with a row whose number never ends.
+  const data = new Uint8Array([0x32, 0x02, 0x10, 0xff]);
+  const host = createLocalHost(
+    definePlugin({ name: "sink", on: { report: ({ rows }) => void rows } }),
+    createTestLog(),
+  );
+  const event = { name: "report", id: "1", subject: "s", time: 0, data, attempt: 1, pending: 0 } as const;
+  const result = await host.deliver(event, new AbortController().signal);
+  assert.equal(result.status, "permanent");
+  assert.match("reason" in result ? result.reason : "", /cannot be decoded: byte 4: the message ends within a value/);
 });

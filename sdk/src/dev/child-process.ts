@@ -117,7 +117,9 @@ class Child implements PluginChild {
     const { id, result } = this.#open<HandlerResult>((message, settle) => {
       if (message.type === "result") settle(message.result);
     });
-    this.#send({ type: "deliver", id, event });
+    const { name, subject, time, data, attempt, pending } = event;
+    // The event may read these only when it is asked: the message takes what they are now.
+    this.#send({ type: "deliver", id, event: { name, id: event.id, subject, time, data, attempt, pending } });
     return this.#until(signal, id, result);
   }
 

@@ -9,6 +9,7 @@ import { lost, type PluginChild } from "./child-process.ts";
 
 /** A plugin whose code comes and goes: questions and events are passed on to the child that runs it at the time. */
 export interface ReloadingHost extends PluginHost {
+  deliver(event: RawEvent, signal: AbortSignal): Promise<HandlerResult>;
   /** From now on this child runs the plugin. Resolves when the one before has finished, with the events that run again. */
   swap(next: PluginChild): Promise<number>;
   /** True while no other child has taken over from this one. */

@@ -19,6 +19,7 @@ export function createBreaker(): Breaker {
   return {
     reason: () => reason,
     success() {
+      if (inARow === 0) return;
       failing.clear();
       inARow = 0;
       reason = undefined;

@@ -8,15 +8,16 @@ export interface DeliveryLimits {
   /** After so many deliveries an event that still fails is dead. 0: never. */
   readonly maxDeliver: number;
   /** A number in [0, 1). Default: Math.random. */
-  readonly random?: () => number;
+  readonly random?: (() => number) | undefined;
 }
 
+const acked: Outcome = { status: "acked" };
 const firstWaitMs = 1_000;
 const longestWaitMs = 60_000;
 
 /** What becomes of an event after its handler ran: waits of 1, 2, 4, 8 s and so on up to a minute between deliveries. */
 export function outcomeOf(result: HandlerResult, limits: DeliveryLimits): Outcome {
-  if (result.status === "done") return { status: "acked" };
+  if (result.status === "done") return acked;
   if (result.status === "permanent") return { status: "dead", reason: result.reason };
   const { attempt, maxDeliver } = limits;
   if (maxDeliver > 0 && attempt >= maxDeliver) {

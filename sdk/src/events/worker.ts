@@ -1,9 +1,10 @@
-import { type Delivery, pause, readCloudEvent } from "@patchbay/wire";
+import { type Delivery, pause } from "@patchbay/wire";
 import type { HandlerResult, RawEvent } from "../host/host.ts";
 import type { EventManifest } from "../model/manifest.ts";
 import type { Log } from "../public/log.ts";
 import { createBreaker } from "./breaker.ts";
 import { type ConsumerCounts, newCounts } from "./counts.ts";
+import { DeliveredEvent } from "./delivered-event.ts";
 import { outcomeOf, retryWaitMs } from "./outcome.ts";
 import { createSubjectQueue } from "./subject-queue.ts";
 
@@ -14,7 +15,7 @@ export interface WorkerOptions {
   /** Deliveries after which an event that still fails is dead. 0: never. */
   readonly maxDeliver: number;
   /** Runs the author's handler once. */
-  readonly deliver: (event: RawEvent, signal: AbortSignal) => Promise<HandlerResult>;
+  readonly deliver: (event: RawEvent, signal: AbortSignal) => HandlerResult | Promise<HandlerResult>;
   /** The handler is held to be broken (why), or no longer (undefined). */
   readonly onBroken: (reason: string | undefined) => void;
   readonly onOutcome?: (outcome: "handled" | "failed" | "dead", tookMs: number) => void;
@@ -44,16 +45,28 @@ export function createWorker(options: WorkerOptions): EventWorker {
   return new Worker(options);
 }
 
+/** An event in hand. */
+interface Held {
+  readonly delivery: Delivery;
+  /** Deliveries of the event, those in place included. */
+  attempt: number;
+  /** Of this delivery. */
+  tries: number;
+  began: number;
+  /** Lets the next event of an ordered subject go ahead. */
+  readonly passOn: (() => void) | undefined;
+}
+
 class Worker implements EventWorker {
   readonly counts: ConsumerCounts;
   readonly #options: WorkerOptions;
   readonly #breaker = createBreaker();
   readonly #queue = createSubjectQueue();
-  readonly #running = new Set<Promise<void>>();
-  /** Events in hand: the stream is told of all of them by one timer. */
+  /** Events in hand, also those that wait for their turn: the stream is told of all of them by one timer. */
   readonly #held = new Set<Delivery>();
   readonly #ticker: NodeJS.Timeout;
   readonly #stopped = new AbortController();
+  #onIdle: () => void = () => undefined;
 
   constructor(options: WorkerOptions) {
     this.#options = options;
@@ -62,7 +75,7 @@ class Worker implements EventWorker {
   }
 
   inFlight(): number {
-    return this.#running.size;
+    return this.#held.size;
   }
 
   problem(): string | undefined {
@@ -72,59 +85,85 @@ class Worker implements EventWorker {
   accept(delivery: Delivery): void {
     this.counts.received += 1;
     if (delivery.deliveries > 1) this.counts.redelivered += 1;
-    const task = this.#hold(delivery).catch((error: unknown) => {
-      this.#options.log.error("an event could not be handled", { subject: delivery.subject, error: String(error) });
-      delivery.retry(retryWaitMs(delivery.deliveries, this.#options.random));
-    });
-    this.#running.add(task);
-    void task.finally(() => this.#running.delete(task));
+    this.#held.add(delivery);
+    if (!this.#options.event.ordered) return this.#begin(delivery, undefined);
+    void this.#queue.run(delivery.subject, () => new Promise((passOn) => this.#begin(delivery, passOn)));
   }
 
   async drain(ms: number): Promise<void> {
+    const idle = new Promise<void>((resolve) => {
+      this.#onIdle = resolve;
+      if (this.#held.size === 0) resolve();
+    });
     const limit = new AbortController();
-    await Promise.race([Promise.all(this.#running), pause(ms, limit.signal)]);
+    await Promise.race([idle, pause(ms, limit.signal)]);
     limit.abort();
     this.#stopped.abort();
-    await Promise.all(this.#running);
+    await idle;
     clearInterval(this.#ticker);
-  }
-
-  /** Tells the stream all the while that the event is in hand, also while it waits for its turn. */
-  async #hold(delivery: Delivery): Promise<void> {
-    this.#held.add(delivery);
-    try {
-      if (this.#options.event.ordered) await this.#queue.run(delivery.subject, () => this.#handle(delivery));
-      else await this.#handle(delivery);
-    } finally {
-      this.#held.delete(delivery);
-    }
   }
 
   #tick(): void {
     for (const delivery of this.#held) delivery.working();
   }
 
-  /** Tries until there is an outcome for the stream; in place when the order or a broken handler asks for it. */
-  async #handle(delivery: Delivery): Promise<void> {
-    const { signal } = this.#stopped;
-    let attempt = delivery.deliveries;
-    for (let tries = 1; !signal.aborted; tries += 1) {
-      const began = performance.now();
-      const result = await this.#options.deliver(toRawEvent(this.#options.event.name, delivery, attempt), signal);
-      if (signal.aborted && result.status !== "done") break;
-      const broken = this.#judge(delivery, result);
-      const maxDeliver = broken ? 0 : this.#options.maxDeliver;
-      const outcome = outcomeOf(result, { attempt, maxDeliver, ...this.#random() });
-      this.#options.onOutcome?.(outcomeName(outcome.status), performance.now() - began);
-      if (outcome.status === "acked") return this.#ack(delivery);
-      if (outcome.status === "dead") return this.#bury(delivery, outcome.reason);
-      this.#warn(delivery, attempt, outcome);
-      if (!broken && !this.#options.event.ordered) return this.#giveBack(delivery, outcome.afterMs);
-      // A broken handler costs no deliveries: the event is not to blame.
-      if (!broken) attempt += 1;
-      await pause(broken ? Math.min(retryWaitMs(tries, this.#options.random), longestHoldMs) : outcome.afterMs, signal);
+  #begin(delivery: Delivery, passOn: (() => void) | undefined): void {
+    this.#try({ delivery, attempt: delivery.deliveries, tries: 1, began: 0, passOn });
+  }
+
+  #try(held: Held): void {
+    try {
+      if (this.#stopped.signal.aborted) this.#giveBack(held, giveBackMs);
+      else this.#run(held);
+    } catch (error) {
+      this.#fault(held, error);
     }
-    this.#giveBack(delivery, giveBackMs);
+  }
+
+  /** Runs the handler once. One that ends at once is answered at once: a promise per event costs as much as the rest. */
+  #run(held: Held): void {
+    held.began = performance.now();
+    const event = new DeliveredEvent(this.#options.event.name, held.delivery, held.attempt);
+    const result = this.#options.deliver(event, this.#stopped.signal);
+    if (!(result instanceof Promise)) return this.#conclude(held, result);
+    result.then(
+      (later) => this.#conclude(held, later),
+      (error: unknown) => this.#fault(held, error),
+    );
+  }
+
+  #conclude(held: Held, result: HandlerResult): void {
+    try {
+      if (this.#stopped.signal.aborted && result.status !== "done") this.#giveBack(held, giveBackMs);
+      else this.#settle(held, result);
+    } catch (error) {
+      this.#fault(held, error);
+    }
+  }
+
+  /** Gives the stream its outcome, or tries again in place when the order or a broken handler asks for it. */
+  #settle(held: Held, result: HandlerResult): void {
+    const { attempt, began } = held;
+    const broken = this.#judge(held.delivery, result);
+    const maxDeliver = broken ? 0 : this.#options.maxDeliver;
+    const outcome = outcomeOf(result, { attempt, maxDeliver, random: this.#options.random });
+    this.#options.onOutcome?.(outcomeName(outcome.status), performance.now() - began);
+    if (outcome.status === "acked") return this.#ack(held);
+    if (outcome.status === "dead") return this.#bury(held, outcome.reason);
+    this.#warn(held, outcome);
+    if (!broken && !this.#options.event.ordered) return this.#giveBack(held, outcome.afterMs);
+    // A broken handler costs no deliveries: the event is not to blame.
+    if (!broken) held.attempt += 1;
+    this.#tryAfter(held, broken ? this.#holdMs(held.tries) : outcome.afterMs);
+  }
+
+  #holdMs(tries: number): number {
+    return Math.min(retryWaitMs(tries, this.#options.random), longestHoldMs);
+  }
+
+  #tryAfter(held: Held, ms: number): void {
+    held.tries += 1;
+    void pause(ms, this.#stopped.signal).then(() => this.#try(held));
   }
 
   /** Keeps the breaker; true when the handler is held to be broken. A permanent error is a handler at work. */
@@ -137,23 +176,41 @@ class Worker implements EventWorker {
     return after !== undefined && result.status === "failed";
   }
 
-  #ack(delivery: Delivery): void {
+  #ack(held: Held): void {
     this.counts.handled += 1;
-    delivery.ack();
+    held.delivery.ack();
+    this.#release(held);
   }
 
-  #bury(delivery: Delivery, reason: string): void {
+  #bury(held: Held, reason: string): void {
+    const { delivery } = held;
     this.counts.deadLettered += 1;
     this.#options.log.error(`${this.#options.event.name} event is dead: ${reason}`, { seq: delivery.seq });
     delivery.term(reason);
+    this.#release(held);
   }
 
-  #giveBack(delivery: Delivery, afterMs: number): void {
+  #giveBack(held: Held, afterMs: number): void {
     this.counts.failed += 1;
-    delivery.retry(afterMs);
+    held.delivery.retry(afterMs);
+    this.#release(held);
   }
 
-  #warn(delivery: Delivery, attempt: number, outcome: { readonly reason: string; readonly afterMs: number }): void {
+  /** Something of ours threw: the event comes again. */
+  #fault(held: Held, error: unknown): void {
+    const { delivery, attempt } = held;
+    this.#options.log.error("an event could not be handled", { subject: delivery.subject, error: String(error) });
+    delivery.retry(retryWaitMs(attempt, this.#options.random));
+    this.#release(held);
+  }
+
+  #release({ delivery, passOn }: Held): void {
+    this.#held.delete(delivery);
+    passOn?.();
+    if (this.#held.size === 0) this.#onIdle();
+  }
+
+  #warn({ delivery, attempt }: Held, outcome: { readonly reason: string; readonly afterMs: number }): void {
     const { seq, subject } = delivery;
     this.#options.log.warn(outcome.reason, {
       event: this.#options.event.name,
@@ -163,26 +220,9 @@ class Worker implements EventWorker {
       againInMs: outcome.afterMs,
     });
   }
-
-  #random(): { random?: () => number } {
-    return this.#options.random ? { random: this.#options.random } : {};
-  }
 }
 
 function outcomeName(status: "acked" | "retried" | "dead"): "handled" | "failed" | "dead" {
   if (status === "acked") return "handled";
   return status === "dead" ? "dead" : "failed";
-}
-
-function toRawEvent(name: RawEvent["name"], delivery: Delivery, attempt: number): RawEvent {
-  const attributes = readCloudEvent(delivery.headers);
-  return {
-    name,
-    id: attributes?.id ?? delivery.headers.get("Nats-Msg-Id") ?? `${name}:${delivery.seq}`,
-    subject: delivery.subject,
-    time: attributes?.time.getTime() ?? delivery.time,
-    data: delivery.data,
-    attempt,
-    pending: delivery.pending,
-  };
 }

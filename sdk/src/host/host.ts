@@ -10,7 +10,7 @@ export interface Question {
   readonly client: ClientContext | undefined;
 }
 
-/** An event before it is decoded; survives a message between processes. */
+/** An event before it is decoded, in plain values. */
 export interface RawEvent {
   readonly name: EventName;
   readonly id: string;
@@ -46,6 +46,6 @@ export interface PluginHost {
    * throws or yields no answer.
    */
   resolve(question: Question, signal: AbortSignal): AsyncIterable<HostAnswer>;
-  /** Runs the event's handler once. Never rejects. */
-  deliver(event: RawEvent, signal: AbortSignal): Promise<HandlerResult>;
+  /** Runs the event's handler once; no promise when it has ended already. Neither throws nor rejects. */
+  deliver(event: RawEvent, signal: AbortSignal): HandlerResult | Promise<HandlerResult>;
 }

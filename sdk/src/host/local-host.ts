@@ -3,26 +3,27 @@ import { PluginMistake, show } from "../mistakes/mistake.ts";
 import type { HostAnswer } from "../model/answer-message.ts";
 import { internalsOf, type PluginInternals } from "../model/definition.ts";
 import { decodeEvent, type EventName, type EventOf } from "../model/events.ts";
-import { readManifest } from "../model/manifest.ts";
+import { type PluginManifest, readManifest } from "../model/manifest.ts";
 import type { Log } from "../public/log.ts";
-import type { EventContext, ResolveInput } from "../public/plugin.ts";
+import type { ResolveInput } from "../public/plugin.ts";
+import { type EventDelivery, HandlerContext } from "./event-context.ts";
+import { createHandlerRuns, type HandlerRuns } from "./handler-runs.ts";
 import type { HandlerResult, PluginHost, Question, RawEvent } from "./host.ts";
-import { runHandler } from "./run-handler.ts";
 import { runResolve } from "./run-resolve.ts";
 
 /** A plugin that runs in this process, with the configuration that it was given last. */
 export interface LocalHost extends PluginHost {
   /** What handlers get; undefined until configure(). */
   config(): unknown;
-  /** Runs the event's handler once with a decoded event. Never rejects. */
-  handle<Name extends EventName>(event: Decoded<Name>): Promise<HandlerResult>;
+  /** Runs the event's handler once with a decoded event. Neither throws nor rejects. */
+  handle<Name extends EventName>(event: Decoded<Name>): HandlerResult | Promise<HandlerResult>;
 }
 
 /** An event as its handler sees it. */
 export interface Decoded<Name extends EventName> {
   readonly name: Name;
   readonly value: EventOf[Name];
-  readonly delivery: Omit<RawEvent, "name" | "data">;
+  readonly delivery: EventDelivery;
   readonly signal: AbortSignal;
 }
 
@@ -39,10 +40,11 @@ export function createLocalHost(plugin: unknown, log: Log): LocalHost {
 }
 
 class Host implements LocalHost {
-  readonly manifest;
+  readonly manifest: PluginManifest;
   readonly #internals: PluginInternals;
   readonly #reader: ConfigReader;
   readonly #log: Log;
+  readonly #runs: ReadonlyMap<EventName, HandlerRuns>;
   #config: unknown;
 
   constructor(internals: PluginInternals, reader: ConfigReader, log: Log) {
@@ -50,6 +52,7 @@ class Host implements LocalHost {
     this.#internals = internals;
     this.#reader = reader;
     this.#log = log;
+    this.#runs = runsOf(internals, this.manifest);
   }
 
   config(): unknown {
@@ -74,42 +77,49 @@ class Host implements LocalHost {
     });
   }
 
-  async deliver(event: RawEvent, signal: AbortSignal): Promise<HandlerResult> {
+  deliver(event: RawEvent, signal: AbortSignal): HandlerResult | Promise<HandlerResult> {
     return this.#deliver(event.name, event, signal);
   }
 
-  async #deliver<Name extends EventName>(name: Name, event: RawEvent, signal: AbortSignal): Promise<HandlerResult> {
-    const decoded = decode(name, event.data);
-    if ("problem" in decoded) return { status: "permanent", reason: decoded.problem };
-    return this.handle({ name, value: decoded.value, delivery: event, signal });
+  #deliver<Name extends EventName>(name: Name, event: RawEvent, signal: AbortSignal) {
+    let value: EventOf[Name];
+    try {
+      value = decodeEvent(name, event.data);
+    } catch (error) {
+      return undecodable(error);
+    }
+    return this.handle({ name, value, delivery: event, signal });
   }
 
-  async handle<Name extends EventName>({ name, value, delivery, signal }: Decoded<Name>): Promise<HandlerResult> {
+  handle<Name extends EventName>({ name, value, delivery, signal }: Decoded<Name>) {
     const handler = this.#internals.definition.on?.[name];
-    if (!handler) return { status: "permanent", reason: `the plugin has no handler for "${name}" events` };
-    const timeoutMs = this.manifest.events.find((each) => each.name === name)?.timeoutMs ?? 300_000;
-    const start = (until: AbortSignal) => handler(value, forAuthor(this.#context(delivery, until)));
-    return runHandler({ start, handler, doing: `on.${name}`, timeoutMs, signal });
-  }
-
-  #context(
-    { id, subject, time, attempt, pending }: Decoded<EventName>["delivery"],
-    signal: AbortSignal,
-  ): EventContext<unknown> {
-    const log = this.#log;
-    return { config: this.#config, log, signal, id, subject, time: new Date(time), attempt, pending };
+    const runs = this.#runs.get(name);
+    if (!handler || !runs) return noHandler(name);
+    const plugin = { config: this.#config, log: this.#log };
+    return runs.run((life) => handler(value, new HandlerContext(plugin, delivery, life)), signal);
   }
 }
 
-/** The one place where a checked configuration takes on the type that the author's schema describes. */
+/** The runs of each handler that the plugin has. */
+function runsOf({ definition }: PluginInternals, manifest: PluginManifest): ReadonlyMap<EventName, HandlerRuns> {
+  const runs = new Map<EventName, HandlerRuns>();
+  for (const { name, timeoutMs } of manifest.events) {
+    const handler = definition.on?.[name];
+    if (handler) runs.set(name, createHandlerRuns({ handler, doing: `on.${name}`, timeoutMs }));
+  }
+  return runs;
+}
+
+function noHandler(name: EventName): HandlerResult {
+  return { status: "permanent", reason: `the plugin has no handler for "${name}" events` };
+}
+
+/** For resolvers what HandlerContext is for events: a checked configuration takes on the type of the author's schema. */
 function forAuthor<T extends { readonly config: unknown }>(input: T): T & { readonly config: never } {
   return { ...input, config: input.config as never };
 }
 
-function decode<Name extends EventName>(name: Name, data: Uint8Array): { value: EventOf[Name] } | { problem: string } {
-  try {
-    return { value: decodeEvent(name, data) };
-  } catch (error) {
-    return { problem: `the event's data cannot be decoded: ${error instanceof Error ? error.message : String(error)}` };
-  }
+function undecodable(error: unknown): HandlerResult {
+  const reason = `the event's data cannot be decoded: ${error instanceof Error ? error.message : String(error)}`;
+  return { status: "permanent", reason };
 }

@@ -55,7 +55,7 @@ export interface EventHandlers<Config> {
   readonly plugin?: EventHandler<PluginChange, Config>;
 }
 
-/** What an event handler works with, beside the event. */
+/** What an event handler works with, beside the event. Made to be read from: a spread copies only part of it. */
 export interface EventContext<Config> {
   readonly config: Config;
   readonly log: Log;

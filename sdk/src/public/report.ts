@@ -1,4 +1,7 @@
-/** What one proxy saw in a short window (10 s; 1 s in development), summed by source, target, route and result. */
+/**
+ * What one proxy saw in a short window (10 s; 1 s in development), summed by source, target, route and result. Its rows, and
+ * their latencies, are decoded when they are first read: an event that is filtered by its reporter costs little.
+ */
 export interface Report {
   /** Unique per report, also when it is delivered twice: what to make a handler idempotent by. */
   readonly id: string;

@@ -43,6 +43,9 @@ export class JetStreamDelivery implements Delivery {
   }
 
   get deliveries(): number {
+    const message: object = this.#message;
+    // Every event is asked for this; the library's `info` parses eight more numbers and names.
+    if ("reply" in message && typeof message.reply === "string") return deliveryCount(message.reply);
     return this.#message.info.deliveryCount;
   }
 
@@ -77,4 +80,17 @@ export class JetStreamDelivery implements Delivery {
     this.#answered = true;
     this.#way.answer(send);
   }
+}
+
+/**
+ * How often a message was delivered, by its reply subject:
+ * `$JS.ACK.<stream>.<consumer>.<count>.` and four more, or `$JS.ACK.<domain>.<account>.<stream>.<consumer>.<count>.` and
+ * at least four more (nats-io/nats-architecture-and-design, ADR-15).
+ */
+export function deliveryCount(reply: string): number {
+  let dots = 0;
+  for (let at = reply.indexOf("."); at >= 0; at = reply.indexOf(".", at + 1)) dots += 1;
+  let from = 0;
+  for (let token = dots < 10 ? 4 : 6; token > 0; token -= 1) from = reply.indexOf(".", from) + 1;
+  return Number(reply.slice(from, reply.indexOf(".", from)));
 }

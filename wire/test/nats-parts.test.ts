@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
+import { deliveryCount } from "../src/nats/delivery.ts";
 import { EventBusError } from "../src/nats/event-bus-error.ts";
 import { eventHeaders, fixedHeaders } from "../src/nats/headers.ts";
 import { parsePubAck } from "../src/nats/pub-ack.ts";
@@ -60,5 +61,13 @@ describe("the headers of an event", () => {
     assert.throws(() => fixedHeaders({ a: "x\r\nb: y" }), /line break/);
     assert.throws(() => eventHeaders({ id: "1\nb: y" }), /line break/);
     assert.throws(() => eventHeaders({ id: "1", headers: { "a:": "x" } }), /cannot be a header's name/);
+  });
+});
+
+describe("a delivery", () => {
+  test("knows how often it was made, with and without domain and account", () => {
+    assert.equal(deliveryCount("$JS.ACK.EVENTS.sink.3.120.45.1700000000000000000.7"), 3);
+    assert.equal(deliveryCount("$JS.ACK.hub.ACC.EVENTS.sink.12.120.45.1700000000000000000.7"), 12);
+    assert.equal(deliveryCount("$JS.ACK._.ACC.EVENTS.sink.1.120.45.1700000000000000000.7.r4nd0m"), 1);
   });
 });

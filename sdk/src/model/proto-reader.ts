@@ -1,0 +1,91 @@
+/** Wire types of the protobuf encoding, https://protobuf.dev/programming-guides/encoding. Groups are not read. */
+const varint = 0;
+const i64 = 1;
+const len = 2;
+const i32 = 5;
+
+/** Reads protobuf values in place. Every read throws a RangeError when the bytes end before the value does. */
+export class ProtoReader {
+  at = 0;
+  end: number;
+  readonly #bytes: Buffer;
+
+  /** The bytes are not copied. */
+  constructor({ buffer, byteOffset, byteLength }: Uint8Array) {
+    this.#bytes = Buffer.from(buffer, byteOffset, byteLength);
+    this.end = byteLength;
+  }
+
+  /** Field number times 8 and wire type, and every other number of at most 32 bits. */
+  uint32(): number {
+    // Most are small.
+    const byte = this.at < this.end ? (this.#bytes[this.at] ?? 0) : 0x80;
+    if (byte >= 0x80) return this.uint64() >>> 0;
+    this.at += 1;
+    return byte;
+  }
+
+  /** Exact up to 2^53. */
+  uint64(): number {
+    let value = 0;
+    for (let factor = 1; factor <= 2 ** 63; factor *= 128) {
+      const byte = this.#bytes[this.#take(1)] ?? 0;
+      value += (byte & 0x7f) * factor;
+      if (byte < 0x80) return value;
+    }
+    throw new RangeError(`byte ${this.at}: the number is longer than 10 bytes`);
+  }
+
+  /** In decimal digits, whatever its size. */
+  uint64Text(): string {
+    const from = this.at;
+    const value = this.uint64();
+    if (value <= Number.MAX_SAFE_INTEGER) return String(value);
+    let exact = 0n;
+    for (let at = this.at - 1; at >= from; at -= 1) exact = (exact << 7n) | BigInt((this.#bytes[at] ?? 0) & 0x7f);
+    return String(BigInt.asUintN(64, exact));
+  }
+
+  /** Zigzag encoded. */
+  sint32(): number {
+    const value = this.uint32();
+    return (value >>> 1) ^ -(value & 1);
+  }
+
+  /** Exact up to 2^53. */
+  fixed64(): number {
+    const from = this.#take(8);
+    return this.#bytes.readUInt32LE(from) + this.#bytes.readUInt32LE(from + 4) * 2 ** 32;
+  }
+
+  double(): number {
+    return this.#bytes.readDoubleLE(this.#take(8));
+  }
+
+  /** Reads a length, passes over what has it, and returns where that begins; it ends where the reader stands then. */
+  block(): number {
+    const length = this.uint32();
+    return this.#take(length);
+  }
+
+  text(from: number, to: number): string {
+    return this.#bytes.toString("utf8", from, to);
+  }
+
+  /** Passes over the value of a field that nobody here knows. */
+  skip(tag: number): void {
+    const type = tag & 7;
+    if (type === varint) this.uint64();
+    else if (type === i64) this.#take(8);
+    else if (type === len) this.block();
+    else if (type === i32) this.#take(4);
+    else throw new RangeError(`byte ${this.at}: wire type ${type} is not supported`);
+  }
+
+  #take(count: number): number {
+    const from = this.at;
+    if (count > this.end - from) throw new RangeError(`byte ${from}: the message ends within a value`);
+    this.at = from + count;
+    return from;
+  }
+}
