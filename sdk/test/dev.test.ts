@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { renameSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -200,6 +200,48 @@ test("a development session keeps its registration over saves, mistakes and cras
   await session.stop("done");
   assert.deepEqual(registry.drains, ["done"]);
   assert.ok(lines.some((line) => /Reloaded plugin\.ts in \d/.test(line)));
+  delete process.env.MESH_STATE_DIR;
+});
+
+test("a file that never finishes loading is given up at the next save, and at the end", async () => {
+  await using files = await project();
+  await using state = await temporaryDir();
+  process.env.MESH_STATE_DIR = state.path;
+  const marks = join(files.dir, "node_modules");
+  await mkdir(marks);
+  const hanging = (mark: string) => `import { writeFileSync } from "node:fs";
+    writeFileSync(${JSON.stringify(marks)} + "/${mark}", "");
+    await new Promise(() => setTimeout(() => {}, 60_000));`;
+  files.write(hanging("first"));
+  const printer = createPrinter(() => undefined);
+  const session = startDev({ entry: files.entry, nodeArguments, config: undefined, registry: undefined, printer });
+  await eventually(() => existsSync(join(marks, "first")));
+  files.write(resolver("one"));
+  await session.started;
+  files.write(hanging("second"));
+  await eventually(() => existsSync(join(marks, "second")));
+  await session.stop("done");
+  delete process.env.MESH_STATE_DIR;
+});
+
+test("what keeps a reload from being served is said, and the next save tries again", async () => {
+  await using files = await project();
+  await using state = await temporaryDir();
+  process.env.MESH_STATE_DIR = state.path;
+  files.write(resolver("one"));
+  const lines: string[] = [];
+  const printer = createPrinter((text) => lines.push(text));
+  const session = startDev({ entry: files.entry, nodeArguments, config: undefined, registry: undefined, printer });
+  await session.started;
+  const key = join(state.path, "development.key");
+  const content = readFileSync(key);
+  writeFileSync(key, "no key");
+  files.write(resolver("one").replace("hosts", "renamed"));
+  await eventually(() => lines.some((line) => /Could not reload: .*is not a development key/.test(line)));
+  writeFileSync(key, content);
+  files.write(resolver("two").replace("hosts", "renamed"));
+  await eventually(() => lines.some((line) => line.includes("Serving renamed ")));
+  await session.stop("done");
   delete process.env.MESH_STATE_DIR;
 });
 

@@ -42,8 +42,11 @@ export class LoadError extends Error {
 const childScript = join(import.meta.dirname, `child${import.meta.filename.endsWith(".ts") ? ".ts" : ".js"}`);
 const killAfterMs = 500;
 
-/** Starts a child and waits until it has loaded the author's file. Rejects with a LoadError, and no process is left then. */
-export async function startChild({ entry, nodeArguments }: ChildOptions): Promise<PluginChild> {
+/**
+ * Starts a child and waits until it has loaded the author's file, or the signal gives it up. Rejects with a LoadError, and no
+ * process is left then.
+ */
+export async function startChild({ entry, nodeArguments }: ChildOptions, signal?: AbortSignal): Promise<PluginChild> {
   const child = fork(childScript, [entry], {
     execArgv: [...nodeArguments],
     serialization: "advanced",
@@ -53,8 +56,14 @@ export async function startChild({ entry, nodeArguments }: ChildOptions): Promis
     child.once("error", (error) => done(error.message));
     child.once("exit", (code, signal) => done(signal ? `ended by ${signal}` : `ended with exit code ${code}`));
   });
-  const manifest = await loaded(child, ended);
-  return new Child(child, manifest, ended);
+  const giveUp = () => child.kill("SIGKILL");
+  signal?.addEventListener("abort", giveUp);
+  if (signal?.aborted) giveUp();
+  try {
+    return new Child(child, await loaded(child, ended), ended);
+  } finally {
+    signal?.removeEventListener("abort", giveUp);
+  }
 }
 
 function loaded(child: ChildProcess, ended: Promise<string>): Promise<PluginManifest> {

@@ -1,4 +1,5 @@
 import { basename, dirname } from "node:path";
+import { errorMessage } from "@patchbay/wire";
 import { createBackoff, pause } from "@patchbay/wire/backoff";
 import { openAccess } from "../serve/mesh-access.ts";
 import { type ServedHost, serveHost } from "../serve/serve-host.ts";
@@ -53,6 +54,8 @@ class Session implements DevSession {
   readonly #backoff = createBackoff({ minMs: 200, maxMs: 5_000 });
   #wake = Promise.withResolvers<void>();
   #changed = false;
+  /** A file that never finishes loading is given up at the next save, and at the end. */
+  #loading: AbortController | undefined;
   #host: ReloadingHost | undefined;
   #served: ServedHost | undefined;
   #running: Promise<void>;
@@ -68,6 +71,7 @@ class Session implements DevSession {
 
   async stop(reason: string): Promise<void> {
     this.#stopped.abort();
+    this.#loading?.abort();
     this.#wake.resolve();
     await this.#served?.stop(reason);
     await this.#running;
@@ -84,8 +88,14 @@ class Session implements DevSession {
     onStarted(this.#served);
     while (!this.#stopped.signal.aborted) {
       await this.#nextChange();
-      if (!this.#stopped.signal.aborted) await this.#reload(this.#host);
+      if (!this.#stopped.signal.aborted)
+        await this.#reload(this.#host).catch((error: unknown) => this.#complain(error));
     }
+  }
+
+  /** What has nothing to do with the author's file, such as a port that is taken, must not end reloading unseen. */
+  #complain(error: unknown): void {
+    this.#options.printer.line(`Could not reload: ${errorMessage(error)}. Save again to try again.`);
   }
 
   /** Loads the author's file; tries again at each save until it is a plugin. */
@@ -93,10 +103,13 @@ class Session implements DevSession {
     const { printer } = this.#options;
     while (!this.#stopped.signal.aborted) {
       this.#changed = false;
+      const loading = new AbortController();
+      this.#loading = loading;
       try {
-        return await startChild(this.#options);
+        return await startChild(this.#options, loading.signal);
       } catch (error) {
         if (!(error instanceof LoadError)) throw error;
+        if (loading.signal.aborted) continue;
         printer.line(error.message);
         printer.line(this.#host ? "The code before it goes on; save again to reload." : "Save again to try again.");
       }
@@ -116,13 +129,15 @@ class Session implements DevSession {
     const took = ((performance.now() - began) / 1_000).toFixed(1);
     const events = host.manifest.events.length > 0 ? `, ${again} event${again === 1 ? "" : "s"} delivered again` : "";
     this.#options.printer.line(`Reloaded ${basename(this.#options.entry)} in ${took} s${events}`);
-    if (host.manifest.name === name) this.#served?.announceAgain();
+    if (this.#served && host.manifest.name === name) this.#served.announceAgain();
     else await this.#rename(host);
   }
 
   /** Another name is another plugin: the one before gives its lease back. */
   async #rename(host: ReloadingHost): Promise<void> {
-    await this.#served?.stop("renamed");
+    const before = this.#served;
+    this.#served = undefined;
+    await before?.stop("renamed");
     this.#served = await this.#serve(host);
   }
 
@@ -159,6 +174,7 @@ class Session implements DevSession {
 
   #noteChange(): void {
     this.#changed = true;
+    this.#loading?.abort();
     this.#wake.resolve();
   }
 
