@@ -61,6 +61,14 @@ export function isMetadataName(host: string): boolean {
   return METADATA_NAMES.has(host.toLowerCase().replace(/\.$/, ""));
 }
 
+/**
+ * An IPv4 address in a spelling of old, such as "169.254.43518" or "0xa9.0xfe.0xa9.0xfe", which resolvers and proxies still read as
+ * one: its last label is a number, which that of no name is (RFC 3696 §2).
+ */
+export function isOddlySpelledAddress(host: string): boolean {
+  return isIP(host) === 0 && /(?:^|\.)(?:\d+|0x[0-9a-f]*)\.?$/i.test(host);
+}
+
 /** This very machine, where our own ports are. */
 export function isLoopback(address: string): boolean {
   return address.startsWith("127.") || address === "::1" || address.startsWith("::ffff:127.");

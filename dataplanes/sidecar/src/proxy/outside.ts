@@ -3,7 +3,7 @@ import { request as httpRequest } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { connect, isIP, type LookupFunction, type Socket } from "node:net";
 import { connect as tlsConnect } from "node:tls";
-import { type AddressCheck, isMetadataName } from "./address-rules.ts";
+import { type AddressCheck, isMetadataName, isOddlySpelledAddress } from "./address-rules.ts";
 import { RefusedAddress } from "./connect-errors.ts";
 import type { ForwardProxy, ProxyChooser } from "./egress-proxies.ts";
 import type { Connected } from "./hop.ts";
@@ -75,6 +75,8 @@ function proxiedRefusal(target: OutsideHost, check: AddressCheck): RefusedAddres
   if (isIP(target.host) !== 0) return check(target.host, target.port);
   if (isMetadataName(target.host))
     return new RefusedAddress("forbidden", `${target.host} is a cloud's metadata service`);
+  if (isOddlySpelledAddress(target.host))
+    return new RefusedAddress("forbidden", `${target.host} is an address in an odd spelling; write it as four numbers`);
   return undefined;
 }
 
