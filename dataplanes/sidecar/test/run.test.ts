@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { Agent, type RequestOptions, request } from "node:http";
 import { createServer } from "node:net";
 import { after, before, describe, test } from "node:test";
-import { noLog } from "@patchbay/wire";
+import { noLog, pause } from "@patchbay/wire";
 import { startSidecar } from "../src/app.ts";
 import type { RunError } from "../src/run/run-error.ts";
 import type { RunProgramOptions } from "../src/run/run-program.ts";
@@ -197,10 +197,10 @@ describe("mesh run", { concurrency: 4 }, () => {
     await eventually("it serves", async () => (await mesh.workloads("stubborn")).length === 1);
     running.child.kill("SIGTERM");
     await gone("stubborn");
-    // Signals that come close together count once, so an impatient person presses again.
-    const again = setInterval(() => running.child.kill("SIGTERM"), 100);
+    // Signals within 300 ms of the first count as one.
+    await pause(400);
+    running.child.kill("SIGTERM");
     assert.equal(await running.ended, 137);
-    clearInterval(again);
   });
 
   test("a local port leads to a service for programs that know no proxy", async () => {
