@@ -3,6 +3,7 @@ import { Command } from "commander";
 import { checkEvents } from "../check/events.ts";
 import { type Finding, well } from "../check/finding.ts";
 import { checkRegistrations } from "../check/registrations.ts";
+import { checkResources } from "../check/resources.ts";
 import { checkCertificates, checkServices } from "../check/services.ts";
 import { checkStateFolder } from "../check/state-folder.ts";
 import { connectTo, noMesh } from "../connect.ts";
@@ -67,6 +68,7 @@ async function look(): Promise<Finding[] | undefined> {
     checkServices(mesh),
     checkCertificates(mesh),
     checkEvents(dir),
+    checkResources(mesh),
     checkRegistrations(mesh),
   ]);
   return [folder, well("mesh", `process ${run.pid}, ${run.address}, ${run.mode}`), ...groups.flat()];

@@ -19,6 +19,11 @@ export function logLine(component: string, text: string): string {
   return [head, field("msg", ""), paint("dim", fields.join(" "))].filter(Boolean).join(" ");
 }
 
+/** One log line for scripts: as it was written when that is JSON, else with the text in `msg`. */
+export function logJson(component: string, text: string): string {
+  return parse(text) ? text : JSON.stringify({ component, msg: text });
+}
+
 function parse(text: string): Record<string, unknown> | undefined {
   if (!text.startsWith("{")) return undefined;
   try {

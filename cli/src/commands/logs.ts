@@ -1,12 +1,13 @@
 import { open, readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { coreServices } from "@patchbay/up/core-services";
 import { layout } from "@patchbay/up/layout";
 import { pause, stateDir } from "@patchbay/wire";
 import { Command } from "commander";
 import { CliError } from "../errors.ts";
 import { type OutputOption, outputOption, print } from "../output/output.ts";
 import { untilTold } from "../until-told.ts";
-import { logLine } from "./log-line.ts";
+import { logJson, logLine } from "./log-line.ts";
 
 interface LogsOptions extends OutputOption {
   readonly follow?: true;
@@ -29,7 +30,8 @@ Examples:
   mesh logs -o json | jq 'select(.level == "error")'
 
 Works without a running mesh, too: the files are in the state folder's logs/.
-With -o json each line is printed as it was written.`,
+With -o json each line is an object; one that a program wrote as plain text has
+it in msg.`,
     )
     .action(logs);
 }
@@ -38,6 +40,8 @@ With -o json each line is printed as it was written.`,
 interface Tail {
   readonly path: string;
   readonly component: string;
+  /** Only lines of the component; the file has those of others, too. */
+  readonly shared: boolean;
   offset: number;
 }
 
@@ -60,12 +64,21 @@ async function logs(component: string | undefined, options: LogsOptions): Promis
   }
 }
 
+/** Where the core services log when they are one process. */
+const sharedLog = "mesh";
+
 async function openTails(dir: string, wanted: string | undefined): Promise<Tail[]> {
   const files = (await readdir(dir).catch(() => [])).filter((file) => file.endsWith(".log"));
   const components = files.map((file) => file.slice(0, -".log".length)).sort();
-  const chosen = wanted === undefined ? components : components.filter((each) => each === wanted);
-  if (chosen.length > 0) return chosen.map((each) => ({ path: join(dir, `${each}.log`), component: each, offset: 0 }));
-  const there = components.length > 0 ? `There are: ${components.join(", ")}.` : "Nothing has been logged yet.";
+  const tail = (file: string, component = file): Tail => {
+    return { path: join(dir, `${file}.log`), component, shared: file !== component, offset: 0 };
+  };
+  const chosen = components.filter((each) => wanted === undefined || each === wanted).map((each) => tail(each));
+  const inShared = components.includes(sharedLog) ? coreServices.map(({ name }) => name) : [];
+  if (wanted !== undefined && inShared.includes(wanted)) chosen.push(tail(sharedLog, wanted));
+  if (chosen.length > 0) return chosen;
+  const known = [...new Set([...components, ...inShared])].sort();
+  const there = known.length > 0 ? `There are: ${known.join(", ")}.` : "Nothing has been logged yet.";
   throw new CliError(`No log${wanted === undefined ? "s" : ` of "${wanted}"`} in ${dir}. ${there}`);
 }
 
@@ -77,7 +90,10 @@ async function readOn(tail: Tail): Promise<Line[]> {
   const text = await readFrom(tail.path, tail.offset);
   const end = text.lastIndexOf("\n") + 1;
   tail.offset += Buffer.byteLength(text.slice(0, end));
-  const lines = text.slice(0, end).split("\n").filter(Boolean);
+  const lines = text
+    .slice(0, end)
+    .split("\n")
+    .filter((line) => line !== "" && (!tail.shared || line.includes(`"component":"${tail.component}"`)));
   return lines.map((line) => ({ component: tail.component, text: line }));
 }
 
@@ -93,7 +109,9 @@ async function readFrom(path: string, offset: number): Promise<string> {
 
 function show(lines: readonly Line[], { output }: LogsOptions): void {
   if (lines.length === 0) return;
-  print(...lines.map(({ component, text }) => (output === "json" ? text : logLine(component, text))));
+  print(
+    ...lines.map(({ component, text }) => (output === "json" ? logJson(component, text) : logLine(component, text))),
+  );
 }
 
 function byTime(a: Line, b: Line): number {
