@@ -8,6 +8,13 @@ export function parseTime(text: string): number {
   throw new InvalidArgumentError("Give a time such as 30s, 5m or 1h.");
 }
 
+/** An authority; of an address that somebody copied, what names the server. */
+export function parseAuthorityText(text: string): string {
+  const [, scheme, authority] = /^(https?):\/\/([^/?#]+)/i.exec(text) ?? [];
+  if (authority === undefined) return text;
+  return scheme?.toLowerCase() === "https" && !/:\d+$/.test(authority) ? `${authority}:443` : authority;
+}
+
 /** An option's port; `least` is 0 where any free one may be meant. */
 export function parsePort(text: string, least = 1): number {
   const port = Number(text);

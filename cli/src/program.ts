@@ -29,14 +29,19 @@ export async function createProgram(only?: string): Promise<Command> {
     .description("Patchbay: a service mesh that you extend by dropping in a small gRPC service")
     .version(version)
     .enablePositionalOptions()
-    .showHelpAfterError("(mesh --help shows how)")
+    .showHelpAfterError(helpHint("mesh"))
     .addHelpText("after", `\n${after}`);
   const wanted = Object.entries(commands).filter(([name]) => only === undefined || name === only);
   for (const [name, load] of wanted) {
     // addCommand, unlike command(), leaves inheriting to us.
-    program.addCommand((await load()).copyInheritedSettings(program), { hidden: hidden.has(name) });
+    const command = (await load()).copyInheritedSettings(program).showHelpAfterError(helpHint(`mesh ${name}`));
+    program.addCommand(command, { hidden: hidden.has(name) });
   }
   return program;
+}
+
+function helpHint(command: string): string {
+  return `(${command} --help shows how)`;
 }
 
 /** The command that these arguments ask for, when it needs no other to be known. */

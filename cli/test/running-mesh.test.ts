@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -118,6 +118,11 @@ describe("commands against a running mesh", () => {
     assert.match(stdout, /workloads +1 endpoint .*stop/);
   });
 
+  it("an address that was copied from a browser or a log names its server", async () => {
+    const { code, stdout } = await mesh.run("endpoints", "http://greeter/a?b=c");
+    assert.equal(code, 0, stdout);
+  });
+
   it("a name that nobody serves makes exit code 1", async () => {
     assert.equal((await mesh.run("endpoints", "nobody")).code, 1);
     assert.equal((await mesh.run("explain", "nobody")).code, 1);
@@ -138,9 +143,30 @@ describe("commands against a running mesh", () => {
     assert.deepEqual(Object.keys(events[0]), ["class", "id", "type", "source", "time", "subject", "sequence", "data"]);
   });
 
+  it("logs for scripts are JSON in every line, also where a program wrote plain text", async () => {
+    const lines = (await mesh.run("logs", "-o", "json")).stdout.trim().split("\n");
+    assert.ok(lines.some((line) => /Server is ready/.test(JSON.parse(line).msg)));
+  });
+
+  it("check says which resource file cannot be used, and why", async () => {
+    const file = join(stateDir, "resources", "legacy.yaml");
+    await writeFile(file, "apiVersion: patchbay.dev/v1alpha1\nkind: StaticServic\n");
+    const wrong = () => mesh.run("check").then(({ stdout }) => stdout.replaceAll(/\s+/g, " "));
+    await until("the file has been read", async () =>
+      /FAIL resources .*legacy\.yaml:2: unknown kind/.test(await wrong()),
+    );
+    await rm(file);
+    assert.equal((await mesh.run("check", "--wait", "20s")).code, 0);
+  });
+
+  it("stat says of a filter that nothing fits it", async () => {
+    assert.match((await mesh.run("stat", "--from", "nobody")).stdout, /No requests from nobody in the last 1m/);
+  });
+
   it("logs show components, and name those that exist", async () => {
     assert.match((await mesh.run("logs", "nats-server")).stdout, /Server is ready/);
-    assert.match((await mesh.run("logs", "nobody")).stderr, /mesh, nats-server/);
+    assert.match((await mesh.run("logs", "registry")).stdout, /holds leases/);
+    assert.match((await mesh.run("logs", "nobody")).stderr, /mesh, nats-server, registry/);
   });
 
   it("text fits 80 columns and has no colours without a terminal", async () => {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import { shorten, table, wrap } from "../src/output/table.ts";
-import { compact, latency, parseSeconds, percent, span } from "../src/output/units.ts";
+import { compact, latency, parseSeconds, percent, rate, span } from "../src/output/units.ts";
 
 describe("a table", () => {
   it("has numbers under each other and no blanks at line ends", () => {
@@ -45,6 +45,7 @@ describe("a table", () => {
 describe("units", () => {
   it("say numbers as people read them", () => {
     assert.deepEqual([12, 12.345, 12_345, 2_500_000].map(compact), ["12", "12.3", "12.3k", "2.5M"]);
+    assert.deepEqual([0, 0.003, 1 / 60, 6.23, 12_345].map(rate), ["0.0", "<0.01", "0.02", "6.2", "12.3k"]);
     assert.deepEqual([0.42, 12.3, 1_500, Number.NaN].map(latency), ["0.4ms", "12ms", "1.50s", "-"]);
     assert.deepEqual([2_000, 75_000, 7_500_000, 260_000_000].map(span), ["2s", "1m15s", "2h5m", "3d"]);
   });

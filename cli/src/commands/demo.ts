@@ -6,7 +6,8 @@ import { Command } from "commander";
 import { connectMesh, type MeshConnection } from "../connect.ts";
 import { startDemoFleet, untilDemoReady } from "../demo/demo-fleet.ts";
 import { showLive, summary } from "../demo/live.ts";
-import { paint, print } from "../output/output.ts";
+import { lineWidth, paint, print } from "../output/output.ts";
+import { wrap } from "../output/table.ts";
 import { parseTime } from "../parse-options.ts";
 import { createSteps, type Steps } from "../steps.ts";
 import { type Told, untilTold } from "../until-told.ts";
@@ -36,9 +37,8 @@ async function demo(options: DemoOptions): Promise<void> {
     signal: told.signal,
   }).finally(steps.clear);
   await using _mesh = mesh;
-  print(
-    `${paint("good", "ok")} control plane (${mesh.services.map((each) => each.name).join(", ")}; ${natsText(mesh)})`,
-  );
+  const services = mesh.services.map((each) => each.name).join(", ");
+  print(...okLines(`control plane (${services}; ${natsText(mesh)})`));
   await withFleet({ mesh, told, steps, started, options });
   steps.show("stopping the control plane");
   await mesh.stop();
@@ -91,10 +91,16 @@ async function live({ mesh, told, started, options }: Running, connection: MeshC
   );
 }
 
+/** "ok", and the text beside it. */
+function okLines(text: string): string[] {
+  const [first = "", ...more] = wrap(text, lineWidth() - 3);
+  return [`${paint("good", "ok")} ${first}`, ...more.map((line) => `   ${line}`)];
+}
+
 function welcome(mesh: Mesh, tookMs: number): string[] {
   const services = demoServices.map((service) => `${service.name} (${service.about})`);
   return [
-    `${paint("good", "ok")} demo: ${services.join(", ")}`,
+    ...okLines(`demo: ${services.join(", ")}`),
     `   each behind a sidecar; ready after ${(tookMs / 1_000).toFixed(1)} s`,
     "",
     `  ${paint("bold", addressWithToken(mesh))}`,

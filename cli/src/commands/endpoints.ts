@@ -11,6 +11,8 @@ import {
   printJson,
   printJsonLine,
 } from "../output/output.ts";
+import { clock } from "../output/units.ts";
+import { parseAuthorityText } from "../parse-options.ts";
 import { untilAborted } from "../until-aborted.ts";
 import { untilTold } from "../until-told.ts";
 import { isServed, resolutionJson, resolutionLines } from "./resolution.ts";
@@ -23,7 +25,7 @@ interface EndpointsOptions extends OutputOption {
 export function endpointsCommand(): Command {
   return new Command("endpoints")
     .description("who serves an authority at this moment")
-    .argument("<authority>", "such as users, users:8080 or users.demo.svc.cluster.local")
+    .argument("<authority>", "such as users, users:8080 or users.demo.svc.cluster.local", parseAuthorityText)
     .option("--watch", "print each change until Ctrl-C")
     .option("-n, --namespace <name>", "namespace of the asking client", "default")
     .addOption(outputOption())
@@ -56,7 +58,7 @@ async function endpoints(authority: string, options: EndpointsOptions): Promise<
 
 function showChange(response: ResolveResponse, { output }: EndpointsOptions): void {
   if (output === "json") printJsonLine(resolutionJson(response));
-  else print(paint("dim", new Date().toLocaleTimeString()), ...resolutionLines(response, lineWidth()));
+  else print(paint("dim", clock(new Date())), ...resolutionLines(response, lineWidth()));
 }
 
 function showOnce(response: ResolveResponse, { output }: EndpointsOptions): void {

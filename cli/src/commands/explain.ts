@@ -15,6 +15,7 @@ import { enumName } from "../output/enum-name.ts";
 import { lineWidth, type OutputOption, outputOption, paint, print, printJson } from "../output/output.ts";
 import { type Column, table, wrap } from "../output/table.ts";
 import { latency, span } from "../output/units.ts";
+import { parseAuthorityText } from "../parse-options.ts";
 import { isServed, resolutionJson, resolutionLines } from "./resolution.ts";
 
 interface ExplainOptions extends OutputOption {
@@ -24,7 +25,7 @@ interface ExplainOptions extends OutputOption {
 export function explainCommand(): Command {
   return new Command("explain")
     .description("how the chain of resolvers came to its answer for an authority")
-    .argument("<authority>", "such as users, users:8080 or users.demo.svc.cluster.local")
+    .argument("<authority>", "such as users, users:8080 or users.demo.svc.cluster.local", parseAuthorityText)
     .option("-n, --namespace <name>", "namespace of the asking client", "default")
     .addOption(outputOption())
     .addHelpText(

@@ -5,7 +5,7 @@ import { connectMesh } from "../connect.ts";
 import { CliError } from "../errors.ts";
 import { lineWidth, type OutputOption, outputOption, paint, print, printJson } from "../output/output.ts";
 import { type Column, table, wrap } from "../output/table.ts";
-import { compact, span } from "../output/units.ts";
+import { clock, compact, span } from "../output/units.ts";
 import { byName, paintState, stateName } from "../states.ts";
 
 export function pluginsCommand(): Command {
@@ -138,7 +138,7 @@ function instanceLines(registration: Registration): string[] {
       (each) =>
         `  ${each.class}: ${each.handled} handled, ${each.failed} failed, ${each.deadLettered} dead, ${each.redelivered} redelivered`,
     ),
-    ...history.map((each) => `  ${clock(each.at)}  ${stateName(each.state)}${each.reason && `  ${each.reason}`}`),
+    ...history.map((each) => `  ${timeOfDay(each.at)}  ${stateName(each.state)}${each.reason && `  ${each.reason}`}`),
   ];
 }
 
@@ -146,6 +146,6 @@ function iso(at: Timestamp | undefined): string {
   return at ? timestampDate(at).toISOString() : "";
 }
 
-function clock(at: Timestamp | undefined): string {
-  return at ? timestampDate(at).toLocaleTimeString() : "-";
+function timeOfDay(at: Timestamp | undefined): string {
+  return at ? clock(timestampDate(at)) : "-";
 }

@@ -8,7 +8,7 @@ interface RunOptions {
   readonly port?: number;
   readonly health?: string;
   readonly namespace: string;
-  readonly listen: readonly LocalPortText[];
+  readonly listen?: readonly LocalPortText[];
   readonly verbose?: true;
 }
 
@@ -20,7 +20,7 @@ export function runCommand(): Command {
     .option("-p, --port <port>", "where it listens; needed with --service", (text) => parsePort(text))
     .option("--health <path>", "path that answers 2xx when it is ready (default: its port accepts)")
     .option("-n, --namespace <name>", "namespace of the service", "default")
-    .option("-l, --listen <port=authority>", "local port for programs that know no proxy; repeatable", addListen, [])
+    .option("-l, --listen <port=authority>", "local port for programs that know no proxy; repeatable", addListen)
     .option("-v, --verbose", "say each step on standard error")
     .passThroughOptions()
     .addHelpText(
@@ -40,7 +40,7 @@ request cannot be meant, 3 when no mesh is running.`,
 }
 
 async function run([command = "", ...args]: string[], options: RunOptions): Promise<void> {
-  const { service, port, health, namespace, listen } = options;
+  const { service, port, health, namespace, listen = [] } = options;
   try {
     process.exitCode = await runProgram({
       command,
@@ -63,7 +63,7 @@ function codeOf({ code }: RunError): number {
   return code === "no-mesh" ? exitCodes.noMesh : exitCodes.failure;
 }
 
-function addListen(text: string, before: readonly LocalPortText[]): readonly LocalPortText[] {
+function addListen(text: string, before: readonly LocalPortText[] = []): readonly LocalPortText[] {
   const parsed = parseLocalPort(text);
   if (parsed) return [...before, parsed];
   throw new InvalidArgumentError("Write it as PORT=AUTHORITY, such as 5432=postgres:5432.");

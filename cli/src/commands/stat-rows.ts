@@ -1,7 +1,7 @@
 import { timestampDate } from "@bufbuild/protobuf/wkt";
 import type { StatResponse, StatRow } from "@patchbay/proto/mesh/telemetry/v1/telemetry_pb";
 import { type Column, table } from "../output/table.ts";
-import { compact, latency, percent } from "../output/units.ts";
+import { latency, percent, rate } from "../output/units.ts";
 
 /** What `mesh stat -o json` prints; scripts rely on it. */
 export interface StatJson {
@@ -72,10 +72,15 @@ export function statTable(rows: readonly StatJsonRow[], by: StatBy, width: numbe
   const cells = rows.map((row) => [
     ...names[by].map((name) => row[name] || "-"),
     percent(row.successRate),
-    row.rps < 10_000 ? row.rps.toFixed(1) : compact(row.rps),
-    ...[row.latencyMs.p50, row.latencyMs.p95, row.latencyMs.p99].map(latency),
+    rate(row.rps),
+    ...latencies(row),
   ]);
   return table({ columns, rows: cells, width });
+}
+
+/** Connections whose bytes are only carried have no latency. */
+function latencies({ latencyMs: { p50, p95, p99 } }: StatJsonRow): string[] {
+  return [p50, p95, p99].map((ms) => (p99 === 0 ? "-" : latency(ms)));
 }
 
 /** Rates at which a line is worth a look. */

@@ -11,7 +11,7 @@ import {
   printJson,
   printJsonLine,
 } from "../output/output.ts";
-import { parseSeconds } from "../output/units.ts";
+import { parseSeconds, span } from "../output/units.ts";
 import { untilAborted } from "../until-aborted.ts";
 import { untilTold } from "../until-told.ts";
 import { looksWrong, type StatBy, statJson, statTable } from "./stat-rows.ts";
@@ -36,7 +36,7 @@ export function statCommand(): Command {
     .description("success rate, requests a second and latencies, from the proxies' reports")
     .addOption(new Option("--by <what>", "what makes a row").choices(["service", "pair", "route"]).default("pair"))
     .option("-r, --routes", "a row per route; the same as --by route")
-    .option("-w, --window <time>", "how far back, 1s to 1h", parseWindow, 60)
+    .addOption(new Option("-w, --window <time>", "how far back, 1s to 1h").argParser(parseWindow).default(60, "1m"))
     .option("--from <service>", "only requests of this source")
     .option("--to <service>", "only requests to this target")
     .option("--watch", "redraw every second until Ctrl-C")
@@ -59,24 +59,28 @@ server, or none came. With --watch, -o json prints one object a line.`,
 async function stat(options: StatOptions): Promise<void> {
   using mesh = await connectMesh();
   const telemetry = await mesh.service("telemetry", Telemetry);
-  const by = options.routes ? "route" : options.by;
-  const query = { window: options.window, groupBy: groupBy[by], source: options.from ?? "", target: options.to ?? "" };
+  const query = {
+    window: options.window,
+    groupBy: groupBy[byOf(options)],
+    source: options.from ?? "",
+    target: options.to ?? "",
+  };
   if (!options.watch) {
     const response = await telemetry.stat(query);
-    return options.output === "json" ? printJson(statJson(response)) : print(...statLines(response, by));
+    return options.output === "json" ? printJson(statJson(response)) : print(...statLines(response, options));
   }
   const redraw = createRedraw();
   const { signal } = untilTold();
   for await (const response of untilAborted(telemetry.subscribe({ query, interval: 1 }, { signal }), signal)) {
     if (options.output === "json") printJsonLine(statJson(response));
-    else redraw(statLines(response, by));
+    else redraw(statLines(response, options));
   }
 }
 
-function statLines(response: StatResponse, by: StatBy): string[] {
+function statLines(response: StatResponse, options: StatOptions): string[] {
   const { rows, window, partial } = statJson(response);
-  if (rows.length === 0) return ["No requests in this window. Is anything running? `mesh check` looks."];
-  const [title = "", ...lines] = statTable(rows, by, lineWidth());
+  if (rows.length === 0) return [nothingSeen(options)];
+  const [title = "", ...lines] = statTable(rows, byOf(options), lineWidth());
   const painted = lines.map((line, index) => {
     const row = rows[index];
     return row && looksWrong(row) ? paint("bad", line) : line;
@@ -84,6 +88,18 @@ function statLines(response: StatResponse, by: StatBy): string[] {
   const missing = response.missing.length > 0 ? ` without ${response.missing.join(", ")}` : "";
   const note = partial ? [paint("warn", `Partial: not every report is in yet${missing}.`)] : [];
   return [paint("bold", title), ...painted, paint("dim", `last ${Math.round(window)} s`), ...note];
+}
+
+function nothingSeen({ from, to, window }: StatOptions): string {
+  const which = `${from ? ` from ${from}` : ""}${to ? ` to ${to}` : ""}`;
+  const next = which
+    ? "`mesh stat` without a filter shows who talks to whom."
+    : "Is anything running? `mesh check` looks.";
+  return `No requests${which} in the last ${span(window * 1_000)}. ${next}`;
+}
+
+function byOf({ routes, by }: StatOptions): StatBy {
+  return routes ? "route" : by;
 }
 
 function parseWindow(text: string): number {

@@ -5,6 +5,13 @@ export function compact(value: number): string {
   return Number.isInteger(value) ? String(value) : value.toFixed(1);
 }
 
+/** How often a second: "6.2", and "0.02" for what came once a minute, which is not never. */
+export function rate(perSecond: number): string {
+  if (perSecond >= 10_000) return compact(perSecond);
+  if (perSecond >= 0.1 || perSecond === 0) return perSecond.toFixed(1);
+  return perSecond < 0.01 ? "<0.01" : perSecond.toFixed(2);
+}
+
 /** A share between 0 and 1 as "99.5%"; 100.0% only when nothing failed. */
 export function percent(share: number): string {
   const shown = (share * 100).toFixed(1);
@@ -26,6 +33,11 @@ export function span(ms: number): string {
   if (seconds < 3_600) return `${Math.floor(seconds / 60)}m${seconds % 60}s`;
   if (seconds < 86_400) return `${Math.floor(seconds / 3_600)}h${Math.floor((seconds % 3_600) / 60)}m`;
   return `${Math.floor(seconds / 86_400)}d`;
+}
+
+/** The time of day as in all that Patchbay prints: "07:05:09". */
+export function clock(date: Date): string {
+  return date.toTimeString().slice(0, 8);
 }
 
 const unitSeconds: Readonly<Record<string, number>> = { "": 1, s: 1, m: 60, h: 3_600 };
