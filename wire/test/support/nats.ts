@@ -6,7 +6,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { spawnTied } from "../../src/spawn-tied.ts";
+import { type GuardedProcess, spawnGuarded } from "../../src/spawn-guarded.ts";
 import { stateDir } from "../../src/state-dir.ts";
 
 export interface TestNats extends AsyncDisposable {
@@ -49,7 +49,9 @@ export async function startNats(config: string = JETSTREAM): Promise<TestNats> {
 class NatsServer implements TestNats {
   readonly dir: string;
   readonly port: number;
-  #child: ChildProcess | undefined;
+  /** Guarded, so that the server ends with the tests, however they end. */
+  #guardian: GuardedProcess | undefined;
+  #pid: number | undefined;
 
   constructor(dir: string, port: number) {
     this.dir = dir;
@@ -68,24 +70,25 @@ class NatsServer implements TestNats {
   async restart(): Promise<void> {
     // Counted before the start: a quick server is ready before anybody looks.
     const before = (await this.log()).split("Server is ready").length;
-    this.#child = spawnTied(natsServerPath(), ["-c", join(this.dir, "nats.conf")], {
+    this.#guardian = spawnGuarded(natsServerPath(), ["-c", join(this.dir, "nats.conf")], {
       stdio: ["ignore", "ignore", "ignore"],
     });
-    await this.#ready(this.#child, before);
+    this.#pid = await this.#guardian.commandPid;
+    await this.#ready(this.#guardian, before);
   }
 
   async kill(signal: NodeJS.Signals = "SIGKILL"): Promise<void> {
-    const child = this.#child;
-    this.#child = undefined;
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
-    const ended = once(child, "exit");
-    child.kill("SIGCONT");
-    child.kill(signal);
+    const guardian = this.#guardian;
+    this.#guardian = undefined;
+    if (guardian === undefined || guardian.exitCode !== null || guardian.signalCode !== null) return;
+    const ended = once(guardian, "exit");
+    this.signal("SIGCONT");
+    this.signal(signal);
     await ended;
   }
 
   signal(signal: NodeJS.Signals): void {
-    this.#child?.kill(signal);
+    if (this.#pid !== undefined) process.kill(this.#pid, signal);
   }
 
   async reconfigure(config: string): Promise<void> {
