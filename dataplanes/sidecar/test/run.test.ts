@@ -10,6 +10,7 @@ import type { RunProgramOptions } from "../src/run/run-program.ts";
 import type { Sidecar } from "../src/sidecar.ts";
 import { eventually, until } from "./support/core-server.ts";
 import { createStateDir, freePort, GREETER, type Running, startTestMesh, type TestMesh } from "./support/mesh.ts";
+import { commandOf, descendants } from "./support/processes.ts";
 
 describe("mesh run", { concurrency: 4 }, () => {
   let dir: Awaited<ReturnType<typeof createStateDir>>;
@@ -257,32 +258,6 @@ test("a mesh that is started again is joined again, at whatever address", async 
 function greeting(service: string, port: number, more: { host?: string; delay?: number; name?: string } = {}) {
   const { host = "127.0.0.1", delay = 0, name = service } = more;
   return { service, port, command: process.execPath, args: [GREETER, name, String(port), host, String(delay)] };
-}
-
-/** Process ids below a process, by the portable ps. */
-async function descendants(pid: number): Promise<number[]> {
-  const { execFile } = await import("node:child_process");
-  const { promisify } = await import("node:util");
-  const { stdout } = await promisify(execFile)("ps", ["-A", "-o", "pid=,ppid="]);
-  const parents = stdout
-    .trim()
-    .split("\n")
-    .map((line) => line.trim().split(/\s+/).map(Number));
-  const found: number[] = [];
-  for (let next = [pid]; next.length > 0; ) {
-    next = parents.filter(([, parent]) => parent !== undefined && next.includes(parent)).map(([child]) => child ?? 0);
-    found.push(...next);
-  }
-  return found;
-}
-
-async function commandOf(pid: number): Promise<string> {
-  const { execFile } = await import("node:child_process");
-  const { promisify } = await import("node:util");
-  const { stdout } = await promisify(execFile)("ps", ["-o", "command=", "-p", String(pid)]).catch(() => ({
-    stdout: "",
-  }));
-  return stdout;
 }
 
 /** To the program itself, past its guardian. */

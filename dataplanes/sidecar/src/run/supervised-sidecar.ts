@@ -64,9 +64,12 @@ function keepAlive(options: SupervisedSidecarOptions, { ports, log, ...first }: 
   let draining = false;
 
   async function restart(): Promise<void> {
-    registry = await options.registry();
+    // Where the mesh was is the best guess when nobody can say where it is.
+    registry = await options.registry().catch(() => registry);
+    if (stopping.signal.aborted) return;
     child = spawnSidecar(options, { registry, ports, log });
-    if (readiness !== undefined) tell(child, { type: "readiness", ...readiness });
+    // Of a program that is being ended nobody may hear again that it is ready.
+    if (readiness !== undefined && !draining) tell(child, { type: "readiness", ...readiness });
   }
 
   async function run(): Promise<void> {
@@ -84,6 +87,7 @@ function keepAlive(options: SupervisedSidecarOptions, { ports, log, ...first }: 
       await pause(backoff.next(), stopping.signal);
       if (stopping.signal.aborted) return;
       await restart();
+      if (stopping.signal.aborted) return;
     }
   }
 

@@ -14,6 +14,8 @@ import { type RunProgramOptions, runProgram } from "../../src/run/run-program.ts
 export interface TestMesh extends AsyncDisposable {
   readonly mesh: Mesh;
   readonly key: Uint8Array;
+  /** All registrations of proxies of a service. */
+  proxies(service: string): Promise<readonly Registration[]>;
   /** Live registrations of proxies of a service that are ready. */
   workloads(service: string): Promise<readonly Registration[]>;
   /** Runs a program as `mesh run` does, in a process of its own. */
@@ -49,15 +51,15 @@ export async function startTestMesh(dir: string): Promise<TestMesh> {
   const registry = createClient(Registry, transport);
   const children = new Set<ChildProcess>();
   const here = new Set<{ readonly stopping: AbortController; readonly ended: Promise<number> }>();
+  async function proxies(service: string): Promise<readonly Registration[]> {
+    const { registrations } = await registry.list({ kinds: [Kind.PROXY] });
+    return registrations.filter(({ announce }) => announce?.workload?.service === service);
+  }
   return {
     mesh,
     key,
-    async workloads(service) {
-      const { registrations } = await registry.list({ kinds: [Kind.PROXY] });
-      return registrations.filter(
-        ({ announce, state }) => announce?.workload?.service === service && state === State.READY,
-      );
-    },
+    proxies,
+    workloads: async (service) => (await proxies(service)).filter(({ state }) => state === State.READY),
     run(options) {
       const env = { ...process.env, MESH_STATE_DIR: dir, NODE_COMPILE_CACHE: join(dir, "cache") };
       const child = spawn(process.execPath, [RUN, JSON.stringify(options)], { env, stdio: ["ignore", "pipe", "pipe"] });
