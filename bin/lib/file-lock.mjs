@@ -1,4 +1,5 @@
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { randomUUID } from "node:crypto";
+import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 
 /**
@@ -8,13 +9,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 export async function withFileLock(path, work, { onWait = () => undefined, pollMs = 100 } = {}) {
   let told = false;
   while (!take(path)) {
-    const holder = readHolder(path);
-    if (holder === undefined || !isAlive(holder)) {
-      rmSync(path, { force: true });
-      continue;
+    const holder = holderOf(path);
+    if (holder > 0 && !told) {
+      told = true;
+      onWait(holder);
     }
-    if (!told) onWait(holder);
-    told = true;
     await sleep(pollMs);
   }
   try {
@@ -24,23 +23,51 @@ export async function withFileLock(path, work, { onWait = () => undefined, pollM
   }
 }
 
+/**
+ * What a dead process left is replaced only by whoever holds the file beside it: otherwise two could find the same dead one, and
+ * the slower one would remove what the faster one has just taken.
+ */
 function take(path) {
+  if (create(path)) return true;
+  if (!isLeft(path)) return false;
+  const claim = `${path}.next`;
+  if (!take(claim)) return false;
+  if (isLeft(path)) {
+    renameSync(claim, path);
+    return true;
+  }
+  rmSync(claim, { force: true });
+  return false;
+}
+
+/** Complete or not at all: nobody finds a file whose process id is yet to come. False when there is one. */
+function create(path) {
+  const temporary = `${path}.${randomUUID()}`;
+  writeFileSync(temporary, `${process.pid}\n`, { flag: "wx", mode: 0o600 });
   try {
-    writeFileSync(path, `${process.pid}\n`, { flag: "wx", mode: 0o600 });
+    linkSync(temporary, path);
     return true;
   } catch (error) {
     if (error.code === "EEXIST") return false;
     throw error;
+  } finally {
+    rmSync(temporary, { force: true });
   }
 }
 
-/** Undefined when the file is gone or was left empty by a process that died between creating and writing it. */
-function readHolder(path) {
+/** The file is there, and its process is not. */
+function isLeft(path) {
+  const holder = holderOf(path);
+  return holder !== undefined && !(holder > 0 && isAlive(holder));
+}
+
+/** Undefined when the file is gone; NaN when it names nobody. */
+function holderOf(path) {
   try {
-    const pid = Number(readFileSync(path, "utf8"));
-    return Number.isInteger(pid) && pid > 0 ? pid : undefined;
-  } catch {
-    return undefined;
+    return Number.parseInt(readFileSync(path, "utf8"), 10);
+  } catch (error) {
+    if (error.code === "ENOENT") return undefined;
+    throw error;
   }
 }
 

@@ -1,5 +1,5 @@
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
-import { processAlive, readRunFile } from "@patchbay/wire";
+import { readFileSync, renameSync, rmSync } from "node:fs";
+import { createPrivateFile, isErrno, pause, processAlive, readRunFile } from "@patchbay/wire";
 import type { Layout } from "./layout.ts";
 
 /** Another mesh uses this state folder. */
@@ -20,38 +20,58 @@ export class MeshRunningError extends Error {
   }
 }
 
+/** How often, and how far apart in ms, a lock that changes hands is looked at again. */
+const TRIES = 100;
+const APART_MS = 10;
+
 /**
  * Takes the state folder for this process; the answer gives it back. Two starts at the same moment cannot both
  * succeed, and what a killed process left is taken over. Throws MeshRunningError.
  */
 export async function holdState(paths: Layout): Promise<() => void> {
-  // Twice: the second time after taking away what a dead process left.
-  for (const _attempt of [1, 2]) {
-    if (take(paths.lock)) return () => release(paths.lock);
+  for (let tries = 0; tries < TRIES; tries++) {
+    if (await take(paths.lock)) return () => release(paths.lock);
     const holder = holderOf(paths.lock);
-    if (holder !== undefined && processAlive(holder)) {
-      throw new MeshRunningError(holder, (await readRunFile(paths.dir))?.address);
-    }
-    rmSync(paths.lock, { force: true });
+    if (isAlive(holder)) throw new MeshRunningError(holder, (await readRunFile(paths.dir))?.address);
+    await pause(APART_MS);
   }
   throw new Error(`${paths.lock} changes hands at this moment; try again`);
 }
 
-function take(path: string): boolean {
-  try {
-    writeFileSync(path, `${process.pid}\n`, { flag: "wx", mode: 0o600 });
+/**
+ * What a dead process left is replaced only by whoever holds the file beside it: otherwise two could find the same
+ * dead one, and the slower one would remove what the faster one has just taken.
+ */
+async function take(path: string): Promise<boolean> {
+  if (await createPrivateFile(path, `${process.pid}\n`)) return true;
+  if (!isLeft(path)) return false;
+  const claim = `${path}.next`;
+  if (!(await take(claim))) return false;
+  if (isLeft(path)) {
+    renameSync(claim, path);
     return true;
-  } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "EEXIST") return false;
-    throw error;
   }
+  rmSync(claim, { force: true });
+  return false;
 }
 
+/** The file is there, and its process is not. */
+function isLeft(path: string): boolean {
+  const holder = holderOf(path);
+  return holder !== undefined && !isAlive(holder);
+}
+
+function isAlive(holder: number | undefined): holder is number {
+  return holder !== undefined && holder > 0 && processAlive(holder);
+}
+
+/** Undefined when the file is gone; 0 when it names nobody. */
 function holderOf(path: string): number | undefined {
   try {
-    return Number.parseInt(readFileSync(path, "utf8"), 10) || undefined;
-  } catch {
-    return undefined;
+    return Number.parseInt(readFileSync(path, "utf8"), 10) || 0;
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return undefined;
+    throw error;
   }
 }
 

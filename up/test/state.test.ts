@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { freePort, tryPort } from "../src/free-port.ts";
 import { holdState, MeshRunningError } from "../src/hold-state.ts";
@@ -51,12 +53,35 @@ describe("the state folder", () => {
     (await holdState(paths))();
   });
 
+  it("that a killed process held is taken over by one of many that start at the same moment", async () => {
+    await writeFile(paths.lock, "99999999\n");
+    await writeFile(`${paths.lock}.next`, "99999998\n");
+    const racers = Array.from({ length: 8 }, () => startRacer(paths));
+    const outcomes = await Promise.all(racers.map(({ outcome }) => outcome));
+    for (const { child } of racers) child.stdin.end();
+    assert.deepEqual(outcomes.sort(), [...Array.from({ length: 7 }, () => "MeshRunningError"), "held"]);
+    await Promise.all(racers.map(({ ended }) => ended));
+    assert.deepEqual(
+      (await readdir(paths.dir)).filter((name) => name.startsWith("mesh.lock")),
+      [],
+    );
+  });
+
   it("holds launchers that run this clone's commands, whatever the folder's name", async () => {
     await writeLaunchers(paths.bin);
     const { stdout } = await promisify(execFile)("sh", ["-c", `${pathLine(paths.bin)}; mesh --version`]);
     assert.match(stdout, /^\d+\.\d+\.\d+\n$/);
   });
 });
+
+/** A process that tries to hold the state, says what came of it, and stays until its input ends. */
+function startRacer(paths: Layout) {
+  const child = spawn(process.execPath, [RACER, JSON.stringify(paths)], { stdio: ["pipe", "pipe", "inherit"] });
+  const outcome = once(child.stdout.setEncoding("utf8"), "data").then(([text]: unknown[]) => String(text).trim());
+  return { child, outcome, ended: once(child, "close") };
+}
+
+const RACER = fileURLToPath(new URL("fixtures/hold-state.ts", import.meta.url));
 
 describe("a log file", () => {
   it("keeps two files of bounded size", async () => {
