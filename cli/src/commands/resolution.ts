@@ -48,8 +48,9 @@ export function resolutionLines(response: ResolveResponse, width: number): strin
 function branchLines(branch: Branch, { response, width }: { response: ResolveResponse; width: number }): string[] {
   const share = response.branches.length > 1 ? `weight ${branch.weight}, ` : "";
   const led = branch.authority !== response.authority ? `as ${branch.authority}, ` : "";
-  const stale = branch.stale ? paint("warn", " (stale: the link is away, this is its last answer)") : "";
-  const heading = `${share}${led}${outcomeText(branch)}, decided by ${branch.link || "nobody"}`;
+  const stale = branch.stale ? paint("warn", " (stale: the last answer of a link or proxy that is away)") : "";
+  const decided = branch.link ? `, decided by ${branch.link}` : "";
+  const heading = `${share}${led}${outcomeText(branch)}${decided}`;
   const reason = branch.reason ? [`  ${branch.reason}`] : [];
   if (branch.endpoints.length === 0) return [`${heading}${stale}`, ...reason];
   const rows = branch.endpoints.map((endpoint) => [
@@ -70,10 +71,18 @@ function outcomeText(branch: Branch): string {
     case Outcome.EMPTY:
       return paint("bad", "empty: the name exists and nobody serves it");
     case Outcome.ABSENT:
-      return paint("warn", "absent: no link knows it, so it is plain egress");
+      return paint("warn", isMeshName(branch.authority) ? ABSENT_FROM_MESH : PLAIN_EGRESS);
     default:
       return paint("bad", enumName(OutcomeSchema, branch.outcome));
   }
+}
+
+const ABSENT_FROM_MESH = "absent: a name of the mesh that nobody has announced";
+const PLAIN_EGRESS = "absent: not of the mesh, so proxies forward it by DNS (egress)";
+
+/** Names that DNS cannot know: a proxy answers 502 instead of asking it. */
+function isMeshName(authority: string): boolean {
+  return /\.svc\.cluster\.local(:\d+)?$/.test(authority);
 }
 
 /** IPv6 needs its brackets before a port. */

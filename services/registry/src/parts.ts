@@ -32,7 +32,8 @@ export interface Parts {
 }
 
 const TICKS_PER_LEASE = 20;
-const STALE_KEEP_MS = 600_000;
+/** Of those who ended together: long enough for a fault of ours to pass, short enough that what really died does not linger. */
+const STALE_KEEP_LEASES = 6;
 
 export function createParts(context: AppContext, options: RegistryOptions): Parts {
   const { settings, key, log, self } = context;
@@ -45,7 +46,7 @@ export function createParts(context: AppContext, options: RegistryOptions): Part
     resolveDeadlineMs: settings.resolveDeadlineMs,
     log,
   });
-  const staleKeepMs = options.staleKeepMs ?? STALE_KEEP_MS;
+  const staleKeepMs = options.staleKeepMs ?? STALE_KEEP_LEASES * leaseMs;
   const lease = { leaseMs, heartbeatMs, staleKeepMs, tickMs, replica: self.instance };
   const directory = createDirectory({ ...lease, start: now(), now, loading: options.nats !== undefined });
   const nats = new NatsSide({
