@@ -4,10 +4,10 @@ import { CommanderError } from "commander";
 import { CliError, exitCodes } from "./errors.ts";
 import { paint } from "./output/output.ts";
 import { commandIn, createProgram } from "./program.ts";
+import { endWithReader } from "./until-told.ts";
 
 exitWithParent();
-// A reader that went away (`mesh stat | head`) is no error.
-process.stdout.on("error", () => process.exit(exitCodes.ok));
+endWithReader();
 
 const program = await createProgram(commandIn(process.argv.slice(2)));
 for (const command of [program, ...program.commands]) command.exitOverride();

@@ -221,6 +221,19 @@ describe("mesh up", () => {
     await rm(stateDir, { recursive: true });
   });
 
+  it("drains when its reader has gone away", async () => {
+    const stateDir = await mkdtemp(join(tmpdir(), "patchbay-cli-"));
+    const up = meshCommand(stateDir).start("up");
+    up.stdout.destroy();
+    let steps = "";
+    up.stderr.setEncoding("utf8").on("data", (text: string) => {
+      steps += text;
+    });
+    assert.deepEqual(await once(up, "close"), [0, null]);
+    assert.match(steps, /stopping/);
+    await rm(stateDir, { recursive: true });
+  });
+
   it("--for stops by itself", async () => {
     const stateDir = await mkdtemp(join(tmpdir(), "patchbay-cli-"));
     const { code, stdout } = await meshCommand(stateDir).run("up", "--for", "0.2s");

@@ -27,7 +27,7 @@ export function demoCommand(): Command {
 }
 
 async function demo(options: DemoOptions): Promise<void> {
-  const told = untilTold();
+  const told = untilTold({ outlivesReader: true });
   const steps = createSteps();
   const started = performance.now();
   const mesh = await startMesh({

@@ -42,7 +42,7 @@ when a mesh is already running. MESH_NATS_URL uses a nats-server of yours.`,
 }
 
 async function up(options: UpOptions): Promise<void> {
-  const { signal, first } = untilTold();
+  const { signal, first } = untilTold({ outlivesReader: true });
   const steps = createSteps();
   const mesh = await startMesh({
     mode: options.processes ? "processes" : "single",
