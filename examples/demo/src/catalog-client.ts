@@ -7,9 +7,11 @@ function proxySession(): ClientHttp2Session {
   if (session && !session.closed && !session.destroyed) return session;
   const proxy = process.env["http_proxy"];
   if (!proxy) throw new Error("http_proxy is not set: start this program with `mesh run`");
-  session = connect(proxy);
-  session.on("error", () => session?.destroy());
-  return session;
+  const opened = connect(proxy);
+  // This one alone: by then another one may have taken its place.
+  opened.on("error", () => opened.destroy());
+  session = opened;
+  return opened;
 }
 
 /** Asks catalog over HTTP/2. */
@@ -27,9 +29,18 @@ export function getProduct(path: string): Promise<unknown> {
       body += chunk;
     });
     stream.on("error", reject);
-    stream.on("end", () =>
-      status === 200 ? resolve(JSON.parse(body)) : reject(new Error(`catalog answered ${status}: ${body}`)),
-    );
+    stream.on("end", () => {
+      try {
+        resolve(productIn(status, body));
+      } catch (error) {
+        reject(error);
+      }
+    });
     stream.end();
   });
+}
+
+function productIn(status: number, body: string): unknown {
+  if (status !== 200) throw new Error(`catalog answered ${status}: ${body}`);
+  return JSON.parse(body);
 }

@@ -21,10 +21,15 @@ export function serveHttp(handle: Handle): void {
 }
 
 async function answer(handle: Handle, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const url = new URL(request.url ?? "/", "http://localhost");
-  const { status, body } = await reply(handle, request.method ?? "GET", url);
+  const url = urlOf(request);
+  const { status, body } = url === null ? notFound : await reply(handle, request.method ?? "GET", url);
   response.writeHead(status, { "content-type": "application/json" });
   response.end(`${JSON.stringify(body)}\n`);
+}
+
+/** A target such as "//" is a path too, so it is not for the parser to find a host in it. Null: nothing of ours. */
+function urlOf({ url = "/" }: IncomingMessage): URL | null {
+  return URL.parse(url.startsWith("/") ? `http://localhost${url}` : url);
 }
 
 async function reply(handle: Handle, method: string, url: URL): Promise<Reply> {

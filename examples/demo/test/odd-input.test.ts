@@ -1,0 +1,77 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { request } from "node:http";
+import { createServer } from "node:http2";
+import { type AddressInfo, createServer as createNetServer, type Server } from "node:net";
+import { describe, it } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+
+describe("a service of the demo", () => {
+  it("outlives a request whose target is no URL by itself", async () => {
+    const port = await freePort();
+    const service = new URL("../src/http-service.ts", import.meta.url).href;
+    const code = `import { serveHttp } from "${service}"; serveHttp(({ path }) => ({ status: 200, body: path }));`;
+    const child = spawn(process.execPath, ["--input-type=module", "-e", code], {
+      env: { ...process.env, PORT: String(port) },
+      stdio: ["ignore", "inherit", "inherit"],
+    });
+    await accepts(port);
+    assert.equal(await statusOf(port, "//"), 200);
+    assert.equal(await statusOf(port, "http://"), 404);
+    assert.equal(await statusOf(port, "/health"), 200);
+    child.kill("SIGTERM");
+    assert.deepEqual(await once(child, "exit"), [0, null]);
+  });
+
+  it("is told that catalog's answer is no JSON, and asks again over another connection once that one is gone", async () => {
+    const sessions = new Set<{ destroy(): void }>();
+    const server = createServer();
+    server.on("session", (session) => sessions.add(session));
+    server.on("stream", (stream, headers) => {
+      stream.respond({ ":status": 200 });
+      stream.end(headers[":path"] === "/odd" ? "<html>" : '{"name":"tea"}');
+    });
+    process.env["http_proxy"] = `http://127.0.0.1:${await listen(server)}`;
+    const { getProduct } = await import("../src/catalog-client.ts");
+    await assert.rejects(getProduct("/odd"), SyntaxError);
+    for (const session of sessions) session.destroy();
+    await eventually(async () => assert.deepEqual(await getProduct("/tea"), { name: "tea" }));
+    for (const session of sessions) session.destroy();
+    server.close();
+  });
+});
+
+async function statusOf(port: number, path: string): Promise<number | undefined> {
+  const sent = request({ host: "127.0.0.1", port, path, agent: false }).end();
+  const [response] = await once(sent, "response");
+  response.resume();
+  return response.statusCode;
+}
+
+const accepts = (port: number) => eventually(() => statusOf(port, "/health"));
+
+async function eventually(work: () => Promise<unknown>): Promise<void> {
+  const end = performance.now() + 5_000;
+  for (;;) {
+    try {
+      return void (await work());
+    } catch (error) {
+      if (performance.now() > end) throw error;
+      await sleep(20);
+    }
+  }
+}
+
+async function listen(server: Server): Promise<number> {
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return (server.address() as AddressInfo).port;
+}
+
+async function freePort(): Promise<number> {
+  const server = createNetServer();
+  const port = await listen(server);
+  server.close();
+  return port;
+}
