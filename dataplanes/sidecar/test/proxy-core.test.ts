@@ -223,9 +223,9 @@ describe("retries", () => {
     }
   });
 
-  it("never repeat what is gone, forbidden, or was slow", () => {
+  it("never repeat what is gone, forbidden, cannot be said, or was slow", () => {
     assert.equal(mayRetry(failure("connect"), { method: "GET", replayable: false }), false);
-    for (const kind of ["forbidden", "loop", "timeout"] as const)
+    for (const kind of ["forbidden", "invalid", "loop", "timeout"] as const)
       assert.equal(mayRetry(failure(kind), { method: "GET", replayable: true }), false);
   });
 });

@@ -135,7 +135,7 @@ describe("HTTP/2 without sense", () => {
         stream.once("response", (headers) => resolve(headers[":status"]));
         stream.once("error", (error) => resolve(error.message));
       });
-    for (const path of ["no slash", "/a b", "/a\x7f", "http://a/"])
+    for (const path of ["no slash", "/a b", "/a\x7f", "/a#b", "http://a/"])
       assert.match(String(await outcome(path)), /^400$|PROTOCOL_ERROR/, path);
     session.destroy();
   });

@@ -69,6 +69,7 @@ describe("a program that answers what cannot be passed on", () => {
   const odd: readonly (readonly [string, string])[] = [
     ["a status below 100", "HTTP/1.1 099 OK\r\ncontent-length: 0\r\n\r\n"],
     ["101 that nobody has asked for", "HTTP/1.1 101 OK\r\nconnection: upgrade\r\nupgrade: x\r\n\r\nsurprise"],
+    ["a coding that would be lost", "HTTP/1.1 200 OK\r\ntransfer-encoding: gzip, chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"],
   ];
   for (const [what, text] of odd)
     it(`is a 502 for its client: ${what}`, async () => {
@@ -186,6 +187,20 @@ describe("a program that has answered before it has the whole request", () => {
 });
 
 describe("a program that has switched protocols", () => {
+  it("has chosen from its client's list, and the client hears what", async () => {
+    await using app = await startBytes((socket) => {
+      socket.once("data", () =>
+        socket.end("HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: b/2\r\n\r\n"),
+      );
+    });
+    await using started = await startProxy({ routes: { users: [endpoint(app.port)] } });
+    const raw = await openRaw(started.proxy.outboundPort);
+    raw.send("GET / HTTP/1.1\r\nHost: users\r\nConnection: upgrade\r\nUpgrade: a/1, b/2\r\n\r\n");
+    const head = await raw.until((text) => text.includes("\r\n\r\n"));
+    assert.match(head, /\r\nupgrade: b\/2\r\n/);
+    raw.socket.destroy();
+  });
+
   it("holds one of the endpoint's connections until that ends", async () => {
     const upgrade = "GET / HTTP/1.1\r\nHost: users\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n";
     await using app = await startBytes((socket) => {

@@ -35,7 +35,7 @@ export function readHttp2Request(
 }
 
 /** What HTTP/1.1 could carry too; anything else has two readings. */
-const PATH = /^(?:\/[\x21-\x7e]*|\*)$/;
+const PATH = /^(?:\/[\x21\x22\x24-\x7e]*|\*)$/;
 
 type Pseudo = ":method" | ":path" | ":authority" | ":protocol";
 
@@ -52,7 +52,9 @@ function pseudoFault(head: RequestHead, protocol: string): RequestFault | undefi
   if (head.method === "CONNECT" || protocol !== "")
     return { status: 501, reason: "CONNECT over HTTP/2 is not supported; use HTTP/1.1 for tunnels and WebSocket" };
   if (head.authority === "") return { status: 400, reason: "no :authority" };
-  return PATH.test(head.path) ? undefined : { status: 400, reason: ":path must begin with a slash and be escaped" };
+  return PATH.test(head.path)
+    ? undefined
+    : { status: 400, reason: ":path must begin with a slash, be escaped and have no fragment" };
 }
 
 /** The fields of an HTTP/2 request that says what `head` says; `visited` empty: none. */

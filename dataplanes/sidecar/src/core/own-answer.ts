@@ -13,6 +13,7 @@ const STATUS_BY_KIND = {
   connect: 503,
   unprocessed: 503,
   overload: 503,
+  invalid: 400,
   stale: 502,
   reset: 502,
   timeout: 504,
@@ -45,6 +46,7 @@ type Place = Pick<FailedAttempt, "direction" | "target" | "endpoint">;
 function hintFor(kind: Failure["kind"], { direction, target, endpoint }: Place): string {
   if (kind === "forbidden")
     return "Programs in the mesh get what such addresses offer by other means, or from a proxy of your own";
+  if (kind === "invalid") return "The endpoint speaks HTTP/2, which is stricter with fields than HTTP/1.1";
   if (kind === "loop") return "Ask for the service by its name";
   if (direction === "inbound")
     return `The program behind this sidecar should listen on ${endpoint}: is it still starting, or has it stopped?`;

@@ -13,6 +13,10 @@ export interface ResponseHead {
   readonly last: boolean;
   /** From the head of a response without messages; else undefined. */
   readonly grpcStatus: number | undefined;
+  /** Protocol that the sender switches to, with 101; else empty. */
+  readonly upgrade: string;
+  /** It is coded beyond "chunked", which is for this hop to undo and which we cannot. */
+  readonly coded: boolean;
   /** The peer's sidecar says that the program has not seen the request. */
   readonly unprocessed: boolean;
 }
@@ -31,6 +35,8 @@ export function readResponseHead({ status, message, raw, last }: RawResponse): R
     headers: [],
     length: -1,
     chunked: false,
+    coded: false,
+    upgrade: "",
     dropped: [],
     grpcStatus: undefined,
     unprocessed: false,
@@ -45,10 +51,10 @@ export function readResponseHead({ status, message, raw, last }: RawResponse): R
   // Both together: chunked counts and the length is a lie, RFC 9112 §6.3.
   const dropped = found.chunked ? [...found.dropped, "content-length"] : found.dropped;
   const headers = dropped.length === 0 ? found.headers : without(found.headers, dropped);
-  const { grpcStatus, unprocessed } = found;
+  const { grpcStatus, unprocessed, coded, upgrade } = found;
   const reason = message === "OK" || REASON.test(message) ? message : "";
   const length = found.chunked ? -1 : found.length;
-  return { status, message: reason, headers, length, last, grpcStatus, unprocessed };
+  return { status, message: reason, headers, length, last, grpcStatus, unprocessed, coded, upgrade };
 }
 
 /** RFC 9112 §4. Parsers let more pass, and a reason phrase may always be left out. */
@@ -58,6 +64,8 @@ interface Found {
   headers: HeaderList;
   length: number;
   chunked: boolean;
+  coded: boolean;
+  upgrade: string;
   dropped: readonly string[];
   grpcStatus: number | undefined;
   unprocessed: boolean;
@@ -67,7 +75,10 @@ function takeField(found: Found, kind: HeaderKind, { name, value }: { name: stri
   if (kind === HeaderKind.CONTENT_LENGTH) {
     found.length = Number(value);
     found.headers.push(name, value);
-  } else if (kind === HeaderKind.TRANSFER_ENCODING) found.chunked = true;
+  } else if (kind === HeaderKind.TRANSFER_ENCODING) {
+    found.coded ||= found.chunked || value.trim().toLowerCase() !== "chunked";
+    found.chunked = true;
+  } else if (kind === HeaderKind.UPGRADE) found.upgrade = found.upgrade === "" ? value : `${found.upgrade}, ${value}`;
   else if (kind === HeaderKind.CONNECTION) found.dropped = [...found.dropped, ...connectionOptions(value)];
   else if (kind === HeaderKind.UNPROCESSED) found.unprocessed = true;
   else if (kind === HeaderKind.GRPC_STATUS) {

@@ -12,6 +12,8 @@ export type FailureKind =
   | "timeout"
   /** Our own limit of connections or streams to the endpoint. Nothing was sent. */
   | "overload"
+  /** A request that the endpoint's protocol cannot say. Nothing was sent. */
+  | "invalid"
   /** An address that nothing is forwarded to. */
   | "forbidden"
   /** The address is this sidecar's own outbound port. */
@@ -48,6 +50,7 @@ export function mayRetry(
       return SAFE.has(request.method);
     case "timeout":
     case "forbidden":
+    case "invalid":
     case "loop":
       return false;
   }
@@ -58,4 +61,4 @@ export function blamesEndpoint(kind: FailureKind): boolean {
   return !BLAMELESS.has(kind);
 }
 
-const BLAMELESS: ReadonlySet<FailureKind> = new Set(["overload", "stale", "forbidden", "loop"]);
+const BLAMELESS: ReadonlySet<FailureKind> = new Set(["overload", "stale", "invalid", "forbidden", "loop"]);

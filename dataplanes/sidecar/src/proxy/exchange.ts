@@ -168,6 +168,10 @@ export class Exchange implements DownstreamEvents, AttemptEvents, Outgoing {
       this.#attempt?.cancel(CANCEL);
       return this.#retry(UNPROCESSED);
     }
+    if (head.coded) {
+      this.#attempt?.cancel(CANCEL);
+      return this.onFailure(CODED);
+    }
     try {
       this.#client.respond(head);
     } catch (error) {
@@ -355,5 +359,11 @@ export class Exchange implements DownstreamEvents, AttemptEvents, Outgoing {
 const MAX_UNSEEN = 3;
 
 const UNSEEN: ReadonlySet<Failure["kind"]> = new Set(["connect", "unprocessed", "overload"]);
+
+const CODED: Failure = {
+  kind: "reset",
+  message: "its response has a Transfer-Encoding other than chunked, which nobody asked for",
+  resetCode: 0,
+};
 
 const UNPROCESSED: Failure = { kind: "unprocessed", message: "its program does not answer", resetCode: 0 };

@@ -116,10 +116,12 @@ export class Http1Downstream implements Downstream {
     response.end(body);
   }
 
-  switchProtocols({ status, message, headers }: ResponseHead): Duplex | undefined {
+  switchProtocols({ status, message, headers, upgrade }: ResponseHead): Duplex | undefined {
     const { socket } = this.#response;
     if (socket === null) return undefined;
-    let text = `HTTP/1.1 ${status} ${message}\r\nconnection: upgrade\r\nupgrade: ${this.head.upgrade}\r\n`;
+    // The server chooses from the client's list; a server that does not say is taken to have had no choice.
+    const chosen = upgrade === "" ? this.head.upgrade : upgrade;
+    let text = `HTTP/1.1 ${status} ${message}\r\nconnection: upgrade\r\nupgrade: ${chosen}\r\n`;
     for (let i = 0; i + 1 < headers.length; i += 2) text += `${headers[i]}: ${headers[i + 1]}\r\n`;
     this.#response.events = undefined;
     this.#response.detachSocket(socket);

@@ -63,8 +63,9 @@ export class Http2Attempt implements Attempt {
       stream.once("close", () => place.release());
     } catch (error) {
       place.release();
-      // The connection went away between being chosen and being used.
-      return this.#fail("unprocessed", error);
+      const { closed, destroyed } = place.session;
+      // The connection went away between being chosen and being used, or these fields will not do on any.
+      return this.#fail(closed || destroyed ? "unprocessed" : "invalid", error);
     }
     this.#listen(this.#stream);
     if (held === undefined) this.#sendBody(this.#stream);

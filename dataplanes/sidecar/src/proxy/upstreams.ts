@@ -40,6 +40,7 @@ const IDLE_MS = 60_000;
 
 export function createUpstreams({ connector, outside, limits, namespace }: UpstreamsOptions): Upstreams {
   const all = new Map<string, EndpointConnections>();
+  let stopped = false;
   function connections(destination: Destination): EndpointConnections {
     const key = keyOf(destination);
     let held = all.get(key);
@@ -51,8 +52,11 @@ export function createUpstreams({ connector, outside, limits, namespace }: Upstr
     return held;
   }
   return {
-    open: (destination, outgoing, events) =>
-      openAttempt({ connections: connections(destination), destination, outgoing, events, limits }),
+    open(destination, outgoing, events) {
+      // What ends because of the stop is tried again a moment later, and would open what nobody closes.
+      if (stopped) return failing(events, "the sidecar stops");
+      return openAttempt({ connections: connections(destination), destination, outgoing, events, limits });
+    },
     outside(authority) {
       const target = parseAuthority(authority, namespace);
       if (target === undefined || outside === undefined) return undefined;
@@ -73,6 +77,7 @@ export function createUpstreams({ connector, outside, limits, namespace }: Upstr
       }
     },
     destroy() {
+      stopped = true;
       for (const held of all.values()) held.destroy();
       all.clear();
     },
@@ -122,7 +127,7 @@ function openAttempt({ connections, destination, outgoing, events, limits }: Ope
       request: { method: head.method, path, headers: fields, body: held },
     });
   }
-  if (!connections.occupy()) return overloaded(events);
+  if (!connections.occupy()) return failing(events, "all connections to it are busy");
   const released = (): void => connections.vacate();
   return createStreamingAttempt({
     agent: connections.agent(),
@@ -141,10 +146,11 @@ function pathFor(destination: Destination, { head }: Outgoing): string {
   return `http://${head.authority}${head.path === "*" ? "" : head.path}`;
 }
 
-function overloaded(events: AttemptEvents): Attempt {
+/** Comes to nothing as soon as it is started. */
+function failing(events: AttemptEvents, message: string): Attempt {
   const nothing = (): void => undefined;
   return {
-    start: () => events.onFailure({ kind: "overload", message: "all connections to it are busy", resetCode: 0 }),
+    start: () => events.onFailure({ kind: "overload", message, resetCode: 0 }),
     cancel: nothing,
     pause: nothing,
     resume: nothing,
