@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { connect } from "node:net";
 import { describe, it } from "node:test";
-import type { Connected } from "../src/proxy/hop.ts";
+import type { Connected } from "../src/proxy/await-connection.ts";
 import { createHttp1Pool, type Http1Pool, type Slot, type Taker } from "../src/proxy/http1-pool.ts";
 import { type App, closedPort, startApp, until } from "./support/wire.ts";
 

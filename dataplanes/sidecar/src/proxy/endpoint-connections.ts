@@ -1,6 +1,7 @@
 import { Agent } from "node:http";
 import type { Duplex } from "node:stream";
-import type { Connected, HopProtocol } from "./hop.ts";
+import type { Connected } from "./await-connection.ts";
+import type { HopProtocol } from "./hop.ts";
 import { createHttp1Pool, type Http1Pool } from "./http1-pool.ts";
 import { createHttp2Sessions, type Http2Sessions } from "./http2-sessions.ts";
 import type { Limits } from "./limits.ts";

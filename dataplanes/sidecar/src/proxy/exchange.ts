@@ -1,11 +1,11 @@
 import type { Duplex, Readable } from "node:stream";
 import { isFailure } from "../core/classification.ts";
-import { type HeaderList, UNPROCESSED_HEADER } from "../core/header-kinds.ts";
-import { failedAnswer, grpcStatusFor, LOOPED, NO_SWITCH, type OwnAnswer, SLOW_BODY } from "../core/own-answer.ts";
+import type { HeaderList } from "../core/header-kinds.ts";
+import { grpcStatusFor, LOOPED, NO_SWITCH, type OwnAnswer, SLOW_BODY } from "../core/own-answer.ts";
 import type { RequestHead } from "../core/request-head.ts";
 import { grpcStatusOf, type ResponseHead } from "../core/response-head.ts";
-import { blamesEndpoint, type Failure, mayRetry } from "../core/retry-rules.ts";
-import type { Pick, Route } from "../core/types.ts";
+import type { Failure } from "../core/retry-rules.ts";
+import { Attempts } from "./attempts.ts";
 import { messageOf } from "./connect-errors.ts";
 import { holdBody } from "./hold-body.ts";
 import type { Attempt, AttemptEvents, Downstream, DownstreamEvents, Outgoing } from "./parties.ts";
@@ -13,9 +13,7 @@ import { type Overdue, Patience } from "./patience.ts";
 import { onceEnded } from "./send-body.ts";
 import type { Origin, Side } from "./side.ts";
 import { splice } from "./splice.ts";
-import type { Destination } from "./upstreams.ts";
 
-const NOTHING_TRIED: ReadonlySet<string> = new Set();
 const NO_BODY = Buffer.alloc(0);
 /** HTTP/2 error codes, RFC 9113 §7. */
 const INTERNAL_ERROR = 2;
@@ -39,15 +37,8 @@ export class Exchange implements DownstreamEvents, AttemptEvents, Outgoing {
   readonly #client: Downstream;
   readonly #startedAt = performance.now();
   #patience: Patience | undefined;
-  #route: Route | undefined;
-  #tried: Set<string> | undefined;
-  #pick: Pick | undefined;
-  #destination: Destination | undefined;
+  readonly #attempts: Attempts;
   #attempt: Attempt | undefined;
-  #attempts = 0;
-  /** Attempts that reached nobody. */
-  #unseen = 0;
-  #attemptAt = 0;
   #headAt = 0;
   #bodyTaken = false;
   #responded = false;
@@ -64,6 +55,7 @@ export class Exchange implements DownstreamEvents, AttemptEvents, Outgoing {
     this.#client = client;
     this.head = client.head;
     this.version = client.version;
+    this.#attempts = new Attempts(origin, client.head);
     const { marker } = origin.side;
     this.visited = marker === "" || this.head.visited === "" ? marker : `${this.head.visited},${marker}`;
     this.held = this.head.length === 0 ? NO_BODY : undefined;
@@ -80,7 +72,7 @@ export class Exchange implements DownstreamEvents, AttemptEvents, Outgoing {
     const { length, expectsContinue, upgrade } = this.head;
     if (length > 0 && length <= limits.replayBytes && !expectsContinue && upgrade === "") this.#hold();
     void router.route(this.#origin.authority || this.head.authority).then((route) => {
-      this.#route = route;
+      this.#attempts.follow(route);
       this.#begin();
     });
   }
@@ -102,7 +94,7 @@ export class Exchange implements DownstreamEvents, AttemptEvents, Outgoing {
 
   /** Once the route is known and the body, if it is to be held, is there. */
   #begin(): void {
-    const route = this.#route;
+    const { route } = this.#attempts;
     if (this.#over || route === undefined || (this.#bodyTaken && this.held === undefined)) return;
     if (route.kind === "refused") return this.#answer({ status: route.status, code: "refused", text: route.reason });
     if (route.kind === "mesh") route.retries.deposit();
@@ -111,27 +103,12 @@ export class Exchange implements DownstreamEvents, AttemptEvents, Outgoing {
 
   /** One attempt, at the endpoint that the route chooses now. `last`: what the attempt before came to. */
   #try(last: Failure | undefined): void {
-    const destination = this.#choose();
-    if (destination === undefined) return last === undefined ? this.#answer(this.#noEndpoint()) : this.#giveUp(last);
-    this.#destination = destination;
-    this.#attempts += 1;
-    this.#attemptAt = performance.now();
+    const destination = this.#attempts.next();
+    if (destination === undefined)
+      return last === undefined ? this.#answer(this.#attempts.noEndpoint()) : this.#giveUp(last);
     this.#expect("response", this.#side.limits.responseMs);
     this.#attempt = this.#side.upstreams.open(destination, this, this);
     this.#attempt.start();
-  }
-
-  #choose(): Destination | undefined {
-    const route = this.#route;
-    if (route?.kind === "egress") return this.#side.upstreams.outside(this.#origin.authority || this.head.authority);
-    if (route?.kind !== "mesh") return undefined;
-    this.#pick = route.pick(this.#tried ?? NOTHING_TRIED);
-    return this.#pick?.endpoint;
-  }
-
-  #noEndpoint(): OwnAnswer {
-    const reason = this.#route?.kind === "mesh" ? this.#route.reason : "no such authority";
-    return { status: 503, code: "no-endpoint", text: reason };
   }
 
   takeBody(): Readable {
@@ -164,33 +141,20 @@ export class Exchange implements DownstreamEvents, AttemptEvents, Outgoing {
 
   onHead(head: ResponseHead): void {
     this.#patience?.met("response");
-    if (head.unprocessed && this.#isFromSidecar(head) && this.#mayRetry(UNPROCESSED)) {
+    if (this.#attempts.isUnprocessed(head) && this.#mayRetry(UNPROCESSED)) {
       this.#attempt?.cancel(CANCEL);
       return this.#retry(UNPROCESSED);
     }
-    if (head.coded) {
-      this.#attempt?.cancel(CANCEL);
-      return this.onFailure(CODED);
-    }
+    if (head.coded) return this.#breakOff(CODED);
     try {
       this.#client.respond(head);
     } catch (error) {
-      this.#attempt?.cancel(CANCEL);
-      return this.onFailure({
-        kind: "reset",
-        message: `its response is not valid (${messageOf(error)})`,
-        resetCode: 0,
-      });
+      return this.#breakOff(asFailure("reset", `its response is not valid (${messageOf(error)})`));
     }
     this.#headAt = performance.now();
     this.#responded = true;
     this.#status = head.status;
     this.#grpcStatus = head.grpcStatus;
-  }
-
-  /** From anybody else the field is only a word, and believing it would do things twice. */
-  #isFromSidecar({ status }: ResponseHead): boolean {
-    return status === 503 && (this.#destination?.identity ?? "") !== "";
   }
 
   onData(chunk: Buffer): void {
@@ -232,11 +196,17 @@ export class Exchange implements DownstreamEvents, AttemptEvents, Outgoing {
     });
   }
 
+  /** The attempt cannot be used any more, whatever it thinks itself. */
+  #breakOff(failure: Failure): void {
+    this.#attempt?.cancel(CANCEL);
+    this.onFailure(failure);
+  }
+
   onFailure(failure: Failure): void {
     this.#patience?.met("response");
     if (this.#over) return;
     if (this.#responded) {
-      this.#endPick(true);
+      this.#attempts.end(true, this.#headAt);
       this.#client.reset(failure.resetCode || INTERNAL_ERROR);
       return this.#finish(0);
     }
@@ -245,37 +215,17 @@ export class Exchange implements DownstreamEvents, AttemptEvents, Outgoing {
   }
 
   #mayRetry(failure: Failure): boolean {
-    const replayable = this.held !== undefined || !this.#bodyTaken;
-    if (UNSEEN.has(failure.kind)) this.#unseen += 1;
-    // What nobody has seen goes elsewhere for the first time, so that is not for `maxAttempts` to forbid.
-    const enough = UNSEEN.has(failure.kind)
-      ? this.#unseen >= MAX_UNSEEN
-      : this.#attempts - this.#unseen >= this.#side.limits.maxAttempts;
-    if (enough) return false;
-    if (!mayRetry(failure, { method: this.head.method, replayable })) return false;
-    // A kept connection that had closed meanwhile says nothing about the load of anybody.
-    return failure.kind === "stale" || (this.#route?.kind === "mesh" && this.#route.retries.withdraw());
+    return this.#attempts.mayRetry(failure, this.held !== undefined || !this.#bodyTaken);
   }
 
   #retry(failure: Failure): void {
-    if (failure.kind !== "stale" && this.#pick !== undefined) {
-      this.#tried ??= new Set();
-      this.#tried.add(this.#pick.key);
-    }
-    this.#endPick(blamesEndpoint(failure.kind));
-    this.#side.counters.retries += 1;
+    this.#attempts.leave(failure);
     this.#try(failure);
   }
 
   #giveUp(failure: Failure): void {
-    this.#endPick(blamesEndpoint(failure.kind));
-    const { direction, counters } = this.#side;
-    if (failure.kind === "loop") counters.looped += 1;
-    const endpoint = this.#destination === undefined ? "" : `${this.#destination.address}:${this.#destination.port}`;
-    const answer = failedAnswer({ failure, direction, target: this.#target(), endpoint, attempts: this.#attempts });
-    // Only a peer that has proven itself is told: it alone may act on it.
-    const unprocessed = direction === "inbound" && this.#origin.tls && UNSEEN.has(failure.kind);
-    this.#answer(answer, unprocessed ? [UNPROCESSED_HEADER, "1"] : []);
+    const { answer, extra } = this.#attempts.giveUp(failure);
+    this.#answer(answer, extra);
   }
 
   #answer(answer: OwnAnswer, extra: HeaderList = []): void {
@@ -287,14 +237,7 @@ export class Exchange implements DownstreamEvents, AttemptEvents, Outgoing {
 
   #overdue(what: Overdue): void {
     if (this.#over) return;
-    if (what === "response") {
-      this.#attempt?.cancel(CANCEL);
-      return this.onFailure({
-        kind: "timeout",
-        message: `none within ${this.#side.limits.responseMs} ms`,
-        resetCode: 0,
-      });
-    }
+    if (what === "response") return this.#breakOff(asFailure("timeout", `none within ${this.#side.limits.responseMs} ms`));
     // Only a client that could go on is slow; a program that does not read holds it back.
     if (what === "body" && this.#client.body.isPaused()) return this.#expect("body", this.#side.limits.bodyIdleMs);
     this.#side.counters.slow += 1;
@@ -317,53 +260,35 @@ export class Exchange implements DownstreamEvents, AttemptEvents, Outgoing {
     this.#patience.expect(what, ms);
   }
 
-  /** `failed` undefined: decided by the response. */
-  #endPick(failed: boolean): void {
-    const pick = this.#pick;
-    this.#pick = undefined;
-    if (pick === undefined) return;
-    const until = this.#responded ? this.#headAt : performance.now();
-    pick.end(failed || this.#responded ? { failed, latencyMs: until - this.#attemptAt } : undefined);
-  }
-
-  #target(): string {
-    return this.#route?.target ?? this.head.authority;
-  }
-
   #finish(status: number): void {
     if (this.#over) return;
     this.#over = true;
     this.#patience?.stop();
     const { direction, recorder } = this.#side;
     const grpcStatus = this.#grpcStatus;
-    this.#endPick(this.#responded && isFailure({ status, grpcStatus, opaque: false }));
+    const failed = this.#responded && isFailure({ status, grpcStatus, opaque: false });
+    this.#attempts.end(failed, this.#responded ? this.#headAt : undefined);
     recorder.request({
       direction,
       source: this.#origin.source,
-      target: this.#target(),
+      target: this.#attempts.target,
       method: this.head.method,
       path: this.head.path,
       status,
       grpcStatus,
-      tls: direction === "inbound" ? this.#origin.tls : (this.#destination?.identity ?? "") !== "",
+      tls: direction === "inbound" ? this.#origin.tls : this.#attempts.proven,
       latencyMs: performance.now() - this.#startedAt,
       requestBytes: this.#requestBytes,
       responseBytes: this.#responseBytes,
-      attempts: Math.max(this.#attempts, 1),
+      attempts: Math.max(this.#attempts.count, 1),
       opaque: false,
     });
   }
 }
 
-/** Endpoints in a row that may turn out not to be there. */
-const MAX_UNSEEN = 3;
+function asFailure(kind: Failure["kind"], message: string): Failure {
+  return { kind, message, resetCode: 0 };
+}
 
-const UNSEEN: ReadonlySet<Failure["kind"]> = new Set(["connect", "unprocessed", "overload"]);
-
-const CODED: Failure = {
-  kind: "reset",
-  message: "its response has a Transfer-Encoding other than chunked, which nobody asked for",
-  resetCode: 0,
-};
-
-const UNPROCESSED: Failure = { kind: "unprocessed", message: "its program does not answer", resetCode: 0 };
+const CODED = asFailure("reset", "its response has a Transfer-Encoding other than chunked, which nobody asked for");
+const UNPROCESSED = asFailure("unprocessed", "its program does not answer");

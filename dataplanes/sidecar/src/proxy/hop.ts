@@ -4,7 +4,7 @@ import { endpointKey } from "../core/endpoint-key.ts";
 import { spiffeIdOf } from "../core/spiffe.ts";
 import type { IdentitySource, WorkloadIdentity } from "../core/types.ts";
 import type { AddressCheck } from "./address-rules.ts";
-import { startPatientTimer } from "./patient-timer.ts";
+import { awaitConnection, type Connected } from "./await-connection.ts";
 
 /** Where one connection leads. */
 export interface Hop {
@@ -16,8 +16,6 @@ export interface Hop {
 
 /** Protocols between sidecars, chosen by ALPN. `mesh-opaque/1`: bytes for the program, not looked at. */
 export type HopProtocol = "h2" | "http/1.1" | "mesh-opaque/1";
-
-export type Connected = (error: Error | null, socket: Socket | null) => void;
 
 /** Makes connections to endpoints. */
 export interface Connector {
@@ -108,30 +106,4 @@ function identityError(certificate: PeerCertificate, expected: string): Error | 
   const proven = spiffeIdOf(certificate.subjectaltname);
   if (proven === expected) return undefined;
   return new Error(`the peer proved to be ${proven ?? "nobody"}, expected ${expected}`);
-}
-
-interface Awaiting {
-  readonly socket: Socket;
-  readonly ready: "connect" | "secureConnect";
-  readonly connectMs: number;
-  readonly connected: Connected;
-}
-
-function awaitConnection({ socket, ready, connectMs, connected }: Awaiting): void {
-  const settle = (error: Error | null): void => {
-    stopTimer();
-    socket.off("error", settle).off("close", closed).off(ready, done);
-    if (error === null) return connected(null, socket);
-    // A late error of a dead socket must not end the process.
-    socket.on("error", ignore).destroy();
-    connected(error, null);
-  };
-  const done = (): void => settle(null);
-  const closed = (): void => settle(new Error("connection closed during its handshake"));
-  const stopTimer = startPatientTimer(connectMs, () => settle(new Error(`no connection within ${connectMs} ms`)));
-  socket.on("error", settle).on("close", closed).on(ready, done);
-}
-
-function ignore(): void {
-  // Nothing to tell: the connection was given up before.
 }

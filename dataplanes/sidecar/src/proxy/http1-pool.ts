@@ -1,5 +1,5 @@
 import { Client } from "undici";
-import type { Connected } from "./hop.ts";
+import type { Connected } from "./await-connection.ts";
 
 /** A kept HTTP/1.1 connection of undici's. */
 export interface Slot {

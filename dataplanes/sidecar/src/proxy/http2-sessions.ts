@@ -1,5 +1,5 @@
 import { type ClientHttp2Session, connect } from "node:http2";
-import type { Connected } from "./hop.ts";
+import type { Connected } from "./await-connection.ts";
 
 export interface Http2SessionsOptions {
   readonly connect: (connected: Connected) => void;

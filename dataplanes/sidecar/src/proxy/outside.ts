@@ -4,9 +4,9 @@ import { request as httpsRequest } from "node:https";
 import { connect, isIP, type LookupFunction, type Socket } from "node:net";
 import { connect as tlsConnect } from "node:tls";
 import { type AddressCheck, isMetadataName, isOddlySpelledAddress } from "./address-rules.ts";
+import { type Awaiting, awaitConnection, type Connected } from "./await-connection.ts";
 import { RefusedAddress } from "./connect-errors.ts";
 import type { ForwardProxy, ProxyChooser } from "./egress-proxies.ts";
-import type { Connected } from "./hop.ts";
 
 /** A host outside of the mesh, by name or address. */
 export interface OutsideHost {
@@ -44,7 +44,7 @@ export function createOutside({ choose, checkAddress, connectMs }: OutsideOption
       allowHalfOpen: true,
       lookup: checkedLookup(checkAddress, port),
     });
-    awaitConnect({ socket, ready: "connect", connectMs, connected });
+    awaitConnection({ socket, ready: "connect", connectMs, connected });
   }
   return {
     proxyFor: (target) => choose({ ...target, tunnel: false }),
@@ -65,7 +65,7 @@ export function createOutside({ choose, checkAddress, connectMs }: OutsideOption
         ? tlsConnect({ host, port, servername: isIP(host) === 0 ? host : "" })
         : connect({ host, port });
       socket.setNoDelay(true);
-      awaitConnect({ socket, ready: tls ? "secureConnect" : "connect", connectMs, connected });
+      awaitConnection({ socket, ready: tls ? "secureConnect" : "connect", connectMs, connected });
     },
   };
 }
@@ -96,26 +96,6 @@ function checkedLookup(check: AddressCheck, port: number): LookupFunction {
       else callback(null, first.address, first.family);
     });
   };
-}
-
-interface Awaiting {
-  readonly socket: Socket;
-  readonly ready: "connect" | "secureConnect";
-  readonly connectMs: number;
-  readonly connected: Connected;
-}
-
-function awaitConnect({ socket, ready, connectMs, connected }: Awaiting): void {
-  const settle = (error: Error | null): void => {
-    clearTimeout(timer);
-    socket.off("error", settle).off(ready, done);
-    if (error === null) return connected(null, socket);
-    socket.on("error", () => socket.destroy()).destroy();
-    connected(error, null);
-  };
-  const done = (): void => settle(null);
-  const timer = setTimeout(() => settle(new Error(`no connection within ${connectMs} ms`)), connectMs);
-  socket.on("error", settle).on(ready, done);
 }
 
 interface Through extends Omit<Awaiting, "socket" | "ready"> {
