@@ -1,89 +1,10 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import {
-  type ClientHttp2Session,
-  type ClientHttp2Stream,
-  connect,
-  createServer,
-  type Http2Server,
-  type IncomingHttpHeaders,
-  type OutgoingHttpHeaders,
-  type ServerHttp2Stream,
-} from "node:http2";
+import type { ServerHttp2Stream } from "node:http2";
 import { describe, it } from "node:test";
+import { http2Client, startHttp2, whole } from "./support/http2.ts";
 import { endpoint, startProxy } from "./support/proxies.ts";
-import { bodyOf, closedPort, listen, openRaw, startApp, startBytes, until } from "./support/wire.ts";
-
-interface Http2App extends AsyncDisposable {
-  readonly port: number;
-  readonly server: Http2Server;
-}
-
-async function startHttp2(
-  onStream: (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void,
-  settings = {},
-): Promise<Http2App> {
-  const server = createServer({ settings });
-  const sessions = new Set<{ destroy(): void }>();
-  server.on("session", (session) => sessions.add(session));
-  server.on("stream", (stream, headers) => {
-    stream.on("error", () => undefined);
-    onStream(stream, headers);
-  });
-  const port = await listen(server);
-  return {
-    port,
-    server,
-    [Symbol.asyncDispose]() {
-      for (const session of sessions) session.destroy();
-      server.close();
-      return Promise.resolve();
-    },
-  };
-}
-
-interface Client extends Disposable {
-  readonly session: ClientHttp2Session;
-  open(headers: OutgoingHttpHeaders, options?: { endStream?: boolean }): ClientHttp2Stream;
-}
-
-function http2Client(port: number): Client {
-  const session = connect(`http://127.0.0.1:${port}`);
-  session.on("error", () => undefined);
-  return {
-    session,
-    open(headers, options) {
-      const stream = session.request({ ":authority": "users", ":path": "/", ...headers }, options);
-      stream.on("error", () => undefined);
-      return stream;
-    },
-    [Symbol.dispose]: () => session.destroy(),
-  };
-}
-
-interface Whole {
-  readonly headers: IncomingHttpHeaders;
-  readonly body: string;
-  readonly trailers: IncomingHttpHeaders;
-  readonly code: number;
-}
-
-async function whole(stream: ClientHttp2Stream): Promise<Whole> {
-  let headers: IncomingHttpHeaders = {};
-  let trailers: IncomingHttpHeaders = {};
-  let body = "";
-  stream.once("response", (fields) => {
-    headers = fields;
-  });
-  stream.once("trailers", (fields) => {
-    trailers = fields;
-  });
-  stream.on("data", (chunk) => {
-    body += String(chunk);
-  });
-  if (!stream.closed) await once(stream, "close").catch(() => undefined);
-  return { headers, body, trailers, code: stream.rstCode };
-}
+import { bodyOf, closedPort, openRaw, startApp, startBytes, until } from "./support/wire.ts";
 
 describe("HTTP/2 through the proxy", () => {
   it("carries fields, bodies and trailers both ways", async () => {

@@ -237,7 +237,8 @@ export class Exchange implements DownstreamEvents, AttemptEvents, Outgoing {
 
   #overdue(what: Overdue): void {
     if (this.#over) return;
-    if (what === "response") return this.#breakOff(asFailure("timeout", `none within ${this.#side.limits.responseMs} ms`));
+    if (what === "response")
+      return this.#breakOff(asFailure("timeout", `none within ${this.#side.limits.responseMs} ms`));
     // Only a client that could go on is slow; a program that does not read holds it back.
     if (what === "body" && this.#client.body.isPaused()) return this.#expect("body", this.#side.limits.bodyIdleMs);
     this.#side.counters.slow += 1;
