@@ -10,7 +10,7 @@ export async function withFileLock(path, work, { onWait = () => undefined, pollM
   let told = false;
   while (!take(path)) {
     const holder = holderOf(path);
-    if (holder > 0 && !told) {
+    if (!told && holder > 0 && isAlive(holder)) {
       told = true;
       onWait(holder);
     }
