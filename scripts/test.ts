@@ -14,6 +14,8 @@ const args = process.argv.slice(2);
 const slow = args.includes("--slow");
 const named = args.filter((arg) => !arg.startsWith("--"));
 
+/** Property tests try the same cases each time. */
+const seed = new URL("lib/property-seed.ts", import.meta.url).href;
 /** One hung test must not hang everybody; a slow machine must not fail a healthy one. */
 const timeoutMs = slow ? 300_000 : 120_000;
 const files = named.length > 0 ? named : testFiles();
@@ -37,12 +39,20 @@ function testFiles(): string[] {
 function nodeArgs(): string[] {
   const concurrency = slow ? 1 : 2;
   // Forced: a test file whose tests are done must not hang the rest because something in it is still open.
-  return ["--test", "--test-force-exit", `--test-concurrency=${concurrency}`, `--test-timeout=${timeoutMs}`, ...files];
+  return [
+    "--test",
+    "--import",
+    seed,
+    "--test-force-exit",
+    `--test-concurrency=${concurrency}`,
+    `--test-timeout=${timeoutMs}`,
+    ...files,
+  ];
 }
 
 /** What a person's shell has, without what npm and a running mesh have added. */
 async function environment(): Promise<NodeJS.ProcessEnv> {
-  const kept = Object.entries(process.env).filter(([name]) => !/^(npm_|MESH_|NODE_ENV$|INIT_CWD$)/i.test(name));
+  const kept = Object.entries(process.env).filter(([name]) => !/^(npm_|MESH_(?!TEST_SEED$)|NODE_ENV$|INIT_CWD$)/i.test(name));
   const env: NodeJS.ProcessEnv = Object.fromEntries(kept);
   const server = await findNatsServer({ env, toolsDir: join(stateDir(), "tools"), progress: console.log });
   const tools = server.kind === "program" ? [dirname(process.execPath), dirname(server.path)] : [];

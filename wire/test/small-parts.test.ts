@@ -72,6 +72,7 @@ test("errorMessage has something to say about anything", () => {
   assert.equal(errorMessage(new Error("why")), "why");
   assert.equal(errorMessage("text"), "text");
   assert.equal(errorMessage(new AggregateError([new Error("connect ECONNREFUSED")])), "connect ECONNREFUSED");
+  assert.equal(errorMessage({ toString: {} }), "unknown error ({ toString: {} })");
   fc.assert(fc.property(fc.anything(), (value) => errorMessage(value).length > 0));
 });
 
