@@ -38,21 +38,14 @@ function testFiles(): string[] {
 
 function nodeArgs(): string[] {
   const concurrency = slow ? 1 : 2;
-  // Forced: a test file whose tests are done must not hang the rest because something in it is still open.
-  return [
-    "--test",
-    "--import",
-    seed,
-    "--test-force-exit",
-    `--test-concurrency=${concurrency}`,
-    `--test-timeout=${timeoutMs}`,
-    ...files,
-  ];
+  return ["--test", "--import", seed, `--test-concurrency=${concurrency}`, `--test-timeout=${timeoutMs}`, ...files];
 }
 
 /** What a person's shell has, without what npm and a running mesh have added. */
 async function environment(): Promise<NodeJS.ProcessEnv> {
-  const kept = Object.entries(process.env).filter(([name]) => !/^(npm_|MESH_(?!TEST_SEED$)|NODE_ENV$|INIT_CWD$)/i.test(name));
+  const kept = Object.entries(process.env).filter(
+    ([name]) => !/^(npm_|MESH_(?!TEST_SEED$)|NODE_ENV$|INIT_CWD$)/i.test(name),
+  );
   const env: NodeJS.ProcessEnv = Object.fromEntries(kept);
   const server = await findNatsServer({ env, toolsDir: join(stateDir(), "tools"), progress: console.log });
   const tools = server.kind === "program" ? [dirname(process.execPath), dirname(server.path)] : [];
