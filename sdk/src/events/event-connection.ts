@@ -65,7 +65,7 @@ export class EventConnection {
         maxDeliver: consumer.maxDeliver,
         deliver: (raw, signal) => host.deliver(raw, signal),
         onBroken,
-        onOutcome: (...outcome) => onOutcome?.(consumer.name, ...outcome),
+        onOutcome: (outcome, tookMs) => onOutcome?.(consumer.name, outcome, tookMs),
         log,
         counts,
       }),

@@ -11,9 +11,9 @@ export class ProtoReader {
   readonly #bytes: Buffer;
 
   /** The bytes are not copied. */
-  constructor({ buffer, byteOffset, byteLength }: Uint8Array) {
-    this.#bytes = Buffer.from(buffer, byteOffset, byteLength);
-    this.end = byteLength;
+  constructor(data: Uint8Array) {
+    this.#bytes = Buffer.isBuffer(data) ? data : Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+    this.end = data.byteLength;
   }
 
   /** Field number times 8 and wire type, and every other number of at most 32 bits. */
@@ -69,7 +69,8 @@ export class ProtoReader {
   }
 
   text(from: number, to: number): string {
-    return this.#bytes.toString("utf8", from, to);
+    // Not "utf8", which is the same and is looked up each time.
+    return this.#bytes.toString(undefined, from, to);
   }
 
   /** Passes over the value of a field that nobody here knows. */

@@ -28,20 +28,12 @@ const pair = number(11);
 const openDelta = number(16);
 const lastNumber = number(17);
 
-/** Where an encoded report has its strings and rows, each from and to. */
-interface Outline {
-  readonly reader: ProtoReader;
-  readonly strings: readonly number[];
-  readonly rows: readonly number[];
-}
-
 /**
  * Reads an encoded mesh.telemetry.v1.Report as authors see it: a plugin may get thousands a second, so rows are decoded
  * when they are first read, and latencies after that. Throws when the bytes are none.
  */
 export function decodeReport(data: Uint8Array): Report {
   const reader = new ProtoReader(data);
-  const outline = { reader, strings: [] as number[], rows: [] as number[] };
   let bootId = "";
   let sequence = "0";
   let startMs = 0;
@@ -50,9 +42,7 @@ export function decodeReport(data: Uint8Array): Report {
   let reporter = 0;
   while (reader.at < reader.end) {
     const tag = reader.uint32();
-    if (tag === reportTag.string) outline.strings.push(reader.block(), reader.at);
-    else if (tag === reportTag.row) outline.rows.push(reader.block(), reader.at);
-    else if (tag === reportTag.bootId) bootId = reader.text(reader.block(), reader.at);
+    if (tag === reportTag.bootId) bootId = reader.text(reader.block(), reader.at);
     else if (tag === reportTag.sequence) sequence = reader.uint64Text();
     else if (tag === reportTag.startMs) startMs = reader.fixed64();
     else if (tag === reportTag.endMs) endMs = reader.fixed64();
@@ -62,33 +52,53 @@ export function decodeReport(data: Uint8Array): Report {
   }
   const id = `${bootId}:${sequence}`;
   const [start, end] = [new Date(startMs), new Date(endMs)];
-  return withRows({ id, reporter: textAt(outline, reporter), start, end, overflowed }, outline);
+  return withRows({ id, reporter: findText(reader, reporter), start, end, overflowed }, reader);
 }
 
-/** An index out of the table names nothing. */
-function textAt({ reader, strings }: Outline, index: number): string {
-  const from = strings[index * 2] ?? 0;
-  return reader.text(from, strings[index * 2 + 1] ?? from);
+/** One text of the table, without keeping where the others are: few reports have their rows read by everyone. */
+function findText(reader: ProtoReader, index: number): string {
+  let left = index;
+  for (reader.at = 0; reader.at < reader.end; ) {
+    const tag = reader.uint32();
+    if (tag !== reportTag.string) reader.skip(tag);
+    else if (left-- === 0) return reader.text(reader.block(), reader.at);
+    else reader.block();
+  }
+  // An index out of the table names nothing.
+  return "";
 }
 
 const withRows = lazyProperty("rows", decodeRows);
 
 /** In the author's handler by now: what it throws there is not the author's mistake, and will not be better next time. */
-function decodeRows(outline: Outline): readonly ReportRow[] {
-  const { reader, strings, rows } = outline;
-  const texts: string[] = [];
-  for (let index = 0; index < strings.length / 2; index += 1) texts.push(textAt(outline, index));
-  const decoded: ReportRow[] = [];
+function decodeRows(reader: ProtoReader): readonly ReportRow[] {
+  const { end } = reader;
   try {
-    for (let at = 0; at < rows.length; at += 2) {
-      reader.at = rows[at] ?? 0;
-      reader.end = rows[at + 1] ?? 0;
-      decoded.push(decodeRow(reader, texts));
-    }
+    return readRows(reader);
   } catch (error) {
     throw permanent(`the event's data cannot be decoded: ${error instanceof Error ? error.message : String(error)}`);
+  } finally {
+    reader.end = end;
   }
-  return decoded;
+}
+
+function readRows(reader: ProtoReader): ReportRow[] {
+  const texts: string[] = [];
+  const spans: number[] = [];
+  for (reader.at = 0; reader.at < reader.end; ) {
+    const tag = reader.uint32();
+    if (tag === reportTag.string) texts.push(reader.text(reader.block(), reader.at));
+    else if (tag === reportTag.row) spans.push(reader.block(), reader.at);
+    else reader.skip(tag);
+  }
+  const rows: ReportRow[] = [];
+  // After the whole table is there: nothing says that it comes first.
+  for (let index = 0; index < spans.length; index += 2) {
+    reader.at = spans[index] ?? 0;
+    reader.end = spans[index + 1] ?? 0;
+    rows.push(decodeRow(reader, texts));
+  }
+  return rows;
 }
 
 /** The numbers of the row that is being decoded, by field: index 11 is left out, for the pairs of the distribution. */
