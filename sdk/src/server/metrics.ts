@@ -1,5 +1,6 @@
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
 import type { EventName } from "../model/events.ts";
+import { createEventSeconds } from "./event-seconds.ts";
 
 /** What every plugin tells Prometheus about itself without its author's doing. */
 export interface PluginMetrics {
@@ -68,20 +69,14 @@ export function createPluginMetrics(options: MetricsOptions): PluginMetrics {
     help: "Promises that were rejected and nobody awaited.",
     registers,
   });
-  const events = new Histogram({
-    name: "mesh_plugin_event_seconds",
-    help: "Time in the event's handler, by what became of the event.",
-    labelNames: ["event", "outcome"],
-    buckets: [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30],
-    registers,
-  });
+  const events = createEventSeconds("mesh_plugin_event_seconds", options.name);
   return {
-    text: () => registry.metrics(),
+    text: async () => `${await registry.metrics()}${events.text()}`,
     answered: (kind) => answers.inc({ kind }),
     mistaken: () => mistakes.inc(),
     refused: () => refused.inc(),
     opened: (change) => open.inc(change),
-    handled: (event, outcome, tookMs) => events.observe({ event, outcome }, tookMs / 1_000),
+    handled: (event, outcome, tookMs) => events.observe(event, outcome, tookMs / 1_000),
     floating: () => floating.inc(),
   };
 }

@@ -38,6 +38,7 @@ interface Reporter {
 /** Publishes reports as CloudEvents: see docs/events.md. Attributes that only depend on the reporter are made once. */
 export function createReportEvents(bus: EventBus, replica: string, maxEventBytes: number): ReportEvents {
   const reporters = new Map<string, Reporter>();
+  const isoTime = createIsoTime();
   const known = (reporter: string): Reporter => {
     const found = reporters.get(reporter);
     if (found) return found;
@@ -50,13 +51,12 @@ export function createReportEvents(bus: EventBus, replica: string, maxEventBytes
     publish(table) {
       const { subject, headers } = known(table.reporter);
       const id = `${table.bootId}:${table.sequence}`;
-      const time = new Date(table.endMs).toISOString();
       return bus.publish({
         subject,
         // A boot id is the proxy's own choice, so it tells reports apart only together with the proven reporter.
         id: `${table.reporter}/${id}`,
         fixedHeaders: headers,
-        headers: { "ce-id": id, "ce-time": time },
+        headers: { "ce-id": id, "ce-time": isoTime(table.endMs) },
         data: table.bytes,
       });
     },
@@ -76,4 +76,18 @@ function describe(reporter: string, replica: string): Reporter {
   // These two are each event's own.
   const { "ce-id": _id, "ce-time": _time, ...shared } = cloudEventHeaders(event);
   return { subject, headers: fixedHeaders({ ...shared, [REPLICA_HEADER]: replica }) };
+}
+
+/** `Date.toISOString` for times that mostly lie in the same second, as the reports do that come at one time. */
+function createIsoTime(): (ms: number) => string {
+  let second = Number.NaN;
+  let prefix = "";
+  return (ms) => {
+    const rest = ms % 1_000;
+    if (ms - rest !== second) {
+      prefix = new Date(ms - rest).toISOString().slice(0, -4);
+      second = ms - rest;
+    }
+    return `${prefix}${String(rest).padStart(3, "0")}Z`;
+  };
 }
