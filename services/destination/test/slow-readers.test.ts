@@ -14,8 +14,13 @@ import { said, watch } from "./support/watcher.ts";
 const crowd = (first: number): readonly Registration[] =>
   Array.from({ length: 2_000 }, (_, n) => proxy({ instance: `i${n}`, port: first + n }));
 
-/** A client that asks and then takes nothing until told. */
-function lazyReader(mesh: RunningDestination): { session: ClientHttp2Session; stream: ClientHttp2Stream } {
+interface OpenStream {
+  readonly session: ClientHttp2Session;
+  readonly stream: ClientHttp2Stream;
+}
+
+/** A client that opens a stream and has asked for nothing yet. */
+function silentClient(mesh: RunningDestination): OpenStream {
   const session = connect(mesh.address);
   session.on("error", () => undefined);
   const stream = session.request({
@@ -25,6 +30,12 @@ function lazyReader(mesh: RunningDestination): { session: ClientHttp2Session; st
     authorization: `Bearer ${mesh.token()}`,
   });
   stream.on("error", () => undefined);
+  return { session, stream };
+}
+
+/** A client that asks and then takes nothing until told. */
+function lazyReader(mesh: RunningDestination): OpenStream {
+  const { session, stream } = silentClient(mesh);
   stream.pause();
   stream.end(envelope(toBinary(ResolveRequestSchema, create(ResolveRequestSchema, { authority: "users" }))));
   return { session, stream };
@@ -59,6 +70,19 @@ describe("a reader that does not keep up", () => {
     await eventually(
       () => stream.closed || stream.destroyed || session.destroyed || stream.readableEnded || stream.rstCode !== 0,
     );
+    session.destroy();
+  });
+});
+
+describe("a client that opens a stream", () => {
+  it("and never asks is told so, and loses it", async () => {
+    await using mesh = await startDestination({ registrations: [], settings: { stuckReaderMs: 200 } });
+    const { session, stream } = silentClient(mesh);
+    let answer = "";
+    stream.on("data", (chunk: Buffer) => {
+      answer += chunk.toString();
+    });
+    await eventually(() => answer.includes("no request came within 0.2 s"));
     session.destroy();
   });
 });

@@ -40,11 +40,13 @@ const MAX_REQUEST_BYTES = 64 * 1024;
 export function createResolveStreams(options: ResolveStreamsOptions): ResolveStreams {
   const open = new Set<ResolveStream>();
   const blocked = new Set<ResolveStream>();
+  const silent = new Set<ResolveStream>();
   const sweep = setInterval(() => {
     const stuckSince = options.now() - options.stuckReaderMs;
     for (const stream of blocked) if (stream.blockedSince <= stuckSince) stream.giveUp();
+    for (const stream of silent) if (stream.openedAt <= stuckSince) stream.end(neverAsked(options.stuckReaderMs));
   }, options.stuckReaderMs / 4).unref();
-  const all: All = { options, open, blocked };
+  const all: All = { options, open, blocked, silent };
   return {
     handler(stream, call) {
       const subscriber = new ResolveStream(stream, call.protocol, all);
@@ -65,11 +67,18 @@ interface All {
   readonly options: ResolveStreamsOptions;
   readonly open: Set<ResolveStream>;
   readonly blocked: Set<ResolveStream>;
+  /** Those that have not said yet what they want to know. */
+  readonly silent: Set<ResolveStream>;
+}
+
+function neverAsked(ms: number): ConnectError {
+  return new ConnectError(`no request came within ${ms / 1_000} s`, Code.DeadlineExceeded);
 }
 
 /** One watcher. A class, since there are thousands of them and each closure would be kept once per stream. */
 class ResolveStream implements Subscriber {
   blockedSince = 0;
+  readonly openedAt: number;
   readonly #stream: ServerHttp2Stream;
   readonly #protocol: StreamProtocol;
   readonly #all: All;
@@ -82,12 +91,15 @@ class ResolveStream implements Subscriber {
     this.#stream = stream;
     this.#protocol = protocol;
     this.#all = all;
+    this.openedAt = all.options.now();
     all.open.add(this);
+    all.silent.add(this);
     stream.once("close", () => this.#forget());
   }
 
   begin(request: ResolveRequest, { caller }: RawCall): void {
     const { watches, quota } = this.#all.options;
+    this.#all.silent.delete(this);
     try {
       const { authority, context } = readAsking(caller, request);
       this.#giveBack = quota.take(caller);
@@ -130,6 +142,7 @@ class ResolveStream implements Subscriber {
   #goOn(): void {
     this.blockedSince = 0;
     this.#all.blocked.delete(this);
+    this.#all.silent.delete(this);
     const update = this.#waiting;
     this.#waiting = undefined;
     if (update) this.deliver(update);
