@@ -50,6 +50,8 @@ describe("when nats-server is killed with -9 and comes back on the same port", {
       await eventually(() => acknowledged.length > 500 * (round + 1));
       await it.nats.kill("SIGKILL");
       await it.nats.restart();
+      // Both ends have seen this round before the next one begins.
+      await eventually(() => it.statuses.length === 2 * (round + 1));
     }
     await eventually(() => acknowledged.length > 2500, 10_000);
     running = false;
