@@ -27,8 +27,8 @@ export interface ReportTableSettings {
  */
 export const REPORT_LIMITS = { maxRowsPerSource: 500, maxRows: 1_200, maxSources: 50, maxStringBytes: 131_072 };
 
-/** What one finished request adds. All text is already bounded in kind: see `routeOf`. */
-export interface Observation {
+/** What a request is counted under. */
+interface Counted {
   readonly direction: Direction;
   readonly source: string;
   readonly target: string;
@@ -38,6 +38,14 @@ export interface Observation {
   readonly grpcStatus: number | undefined;
   readonly tls: boolean;
   readonly opaque: boolean;
+}
+
+interface Labels extends Counted {
+  readonly failure: boolean;
+}
+
+/** What one finished request adds. All text is already bounded in kind: see `routeOf`. */
+export interface Observation extends Counted {
   readonly latencyMs: number;
   readonly requestBytes: number;
   readonly responseBytes: number;
@@ -70,19 +78,6 @@ export interface ReportWindow {
 }
 
 export const OVERFLOW = "overflow";
-
-interface Labels {
-  readonly direction: Direction;
-  readonly source: string;
-  readonly target: string;
-  readonly route: string;
-  readonly method: string;
-  readonly status: number;
-  readonly grpcStatus: number | undefined;
-  readonly tls: boolean;
-  readonly opaque: boolean;
-  readonly failure: boolean;
-}
 
 interface Cell extends Labels {
   count: number;
