@@ -4,36 +4,42 @@ import type { SyntaxFacts } from "./syntax.ts";
 /** Which rooms' packages a room may import, by the first part of its path. The same room is always allowed. */
 const allowed: ReadonlyMap<string, readonly string[]> = new Map([
   ["proto", []],
+  ["rules", ["proto"]],
   ["wire", ["proto"]],
   // The test kit may start a whole mesh when `up` is installed.
   ["sdk", ["proto", "wire", "up"]],
   ["plugins", ["sdk"]],
   ["runtime", ["proto", "wire"]],
-  ["services", ["proto", "wire", "runtime"]],
-  ["dataplanes", ["proto", "wire", "runtime"]],
-  ["up", ["proto", "wire", "runtime", "services", "dataplanes"]],
-  ["cli", ["proto", "wire", "runtime", "services", "dataplanes", "up", "examples"]],
+  ["services", ["proto", "rules", "wire", "runtime"]],
+  ["dataplanes", ["proto", "rules", "wire", "runtime"]],
+  ["up", ["proto", "rules", "wire", "runtime", "services", "dataplanes"]],
+  ["cli", ["proto", "rules", "wire", "runtime", "services", "dataplanes", "up", "examples"]],
   ["examples", []],
   ["scripts", []],
 ]);
 
 const rooms: ReadonlyMap<string, string> = new Map([
   ["@patchbay/proto", "proto"],
+  ["@patchbay/rules", "rules"],
   ["@patchbay/wire", "wire"],
   ["@patchbay/runtime", "runtime"],
   ["@patchbay/registry", "services/registry"],
   ["@patchbay/identity", "services/identity"],
   ["@patchbay/destination", "services/destination"],
   ["@patchbay/telemetry", "services/telemetry"],
+  ["@patchbay/tap", "services/tap"],
+  ["@patchbay/policy", "services/policy"],
   ["@patchbay/sidecar", "dataplanes/sidecar"],
   ["@patchbay/up", "up"],
   ["@patchbay/cli", "cli"],
+  ["@patchbay/ratelimit-global", "plugins/ratelimit-global"],
   ["@patchbay/demo", "examples/demo"],
   ["mesh-sdk", "sdk"],
 ]);
 
 /** Tables and pure functions of wire that core/ may use; everything else in wire does I/O or belongs to it. */
-const coreMayImport = /^(@patchbay\/proto\/|@bufbuild\/(protobuf|cel)(\/|$)|@patchbay\/wire\/(latency-buckets|pure)$)/;
+const coreMayImport =
+  /^(@patchbay\/(proto\/|rules$)|@bufbuild\/(protobuf|cel)(\/|$)|@patchbay\/wire\/(latency-buckets|pure)$)/;
 
 /** Breaks of the rule, one sentence each. Tests and benches may start whatever they need. */
 export function dependencyBreaks(files: readonly SyntaxFacts[]): readonly string[] {

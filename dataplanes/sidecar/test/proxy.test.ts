@@ -47,6 +47,13 @@ describe("HTTP/1.1 through the proxy", () => {
       {
         direction: "outbound",
         source: "caller",
+        identity: "",
+        peerAddress: "",
+        backend: "",
+        endpoint: `127.0.0.1:${app.port}`,
+        error: "",
+        policy: "",
+        trace: undefined,
         target: "users",
         method: "GET",
         path: "/a?b=c",

@@ -1,3 +1,5 @@
+import type { RequestHead } from "./request-head.ts";
+
 /** What one side of the sidecar asks of the other: `proxy/` moves bytes, `sources/` know where to and who we are. */
 
 /** How an endpoint wants to be spoken to; `"any"` means: as the client speaks. */
@@ -14,6 +16,8 @@ export interface Endpoint {
 /** An endpoint chosen for one attempt. Call `end` exactly once, when the attempt no longer occupies the endpoint. */
 export interface Pick {
   readonly endpoint: Endpoint;
+  /** Service that was chosen for the target by a split or rewrite; absent or empty: the target itself. */
+  readonly backend?: string;
   /** `endpointKey(endpoint)`: what goes into `tried` for the next attempt of the same request. */
   readonly key: string;
   /** `failed` means the endpoint's fault (refused, reset, timeout, 5xx); feeds latency, accrual and probing.
@@ -53,8 +57,8 @@ export interface RetryBudget {
 }
 
 export interface Router {
-  /** Answers from what is held, or asks once and waits for the first answer within the resolve deadline. Never rejects. */
-  route(authority: string): Promise<Route>;
+  /** `head`: of the request, for rules that look at it; undefined for opaque connections. Answers from what is held, or asks once and waits for the first answer within the resolve deadline. Never rejects. */
+  route(authority: string, head?: RequestHead): Promise<Route>;
 }
 
 /** Certificates of this workload, replaced while running. */
@@ -91,6 +95,25 @@ export interface RequestRecord {
   readonly responseBytes: number;
   readonly attempts: number;
   readonly opaque: boolean;
+  /** Service that was chosen for the target by a split or rewrite; empty: the target itself. */
+  readonly backend?: string;
+  /** Proven SPIFFE ID of who called; empty: no proof. */
+  readonly identity?: string;
+  /** "address:port" of who called. */
+  readonly peerAddress?: string;
+  /** "address:port" of the last endpoint tried; empty: none. */
+  readonly endpoint?: string;
+  /** Code of an answer of our own; empty: the endpoint's answer. */
+  readonly error?: string;
+  /** Of the policy that refused it. */
+  readonly policy?: string;
+  readonly trace?: TraceRef | undefined;
+}
+
+/** W3C Trace Context, lower-case hexadecimal. */
+export interface TraceRef {
+  readonly traceId: string;
+  readonly spanId: string;
 }
 
 export interface Recorder {

@@ -21,6 +21,7 @@ export class Attempts {
   #destination: Destination | undefined;
   #tried: Set<string> | undefined;
   #pick: Pick | undefined;
+  #backend = "";
   #count = 0;
   /** Those that reached nobody. */
   #unseen = 0;
@@ -49,6 +50,16 @@ export class Attempts {
     return (this.#destination?.identity ?? "") !== "";
   }
 
+  /** Service that was chosen for the target; empty: the target itself. */
+  get backend(): string {
+    return this.#backend;
+  }
+
+  /** "address:port" of the last attempt; empty: none. */
+  get endpoint(): string {
+    return this.#destination === undefined ? "" : `${this.#destination.address}:${this.#destination.port}`;
+  }
+
   follow(route: Route): void {
     this.#route = route;
   }
@@ -69,6 +80,7 @@ export class Attempts {
       return this.#origin.side.upstreams.outside(this.#origin.authority || this.#head.authority);
     if (route?.kind !== "mesh") return undefined;
     this.#pick = route.pick(this.#tried ?? NOTHING_TRIED);
+    this.#backend = this.#pick?.backend ?? "";
     return this.#pick?.endpoint;
   }
 
@@ -110,8 +122,8 @@ export class Attempts {
     this.end(blamesEndpoint(failure.kind), undefined);
     const { direction, counters } = this.#origin.side;
     if (failure.kind === "loop") counters.looped += 1;
-    const endpoint = this.#destination === undefined ? "" : `${this.#destination.address}:${this.#destination.port}`;
-    const answer = failedAnswer({ failure, direction, target: this.target, endpoint, attempts: this.#count });
+    const { target, endpoint } = this;
+    const answer = failedAnswer({ failure, direction, target, endpoint, attempts: this.#count });
     // Only a peer that has proven itself is told: it alone may act on it.
     const told = direction === "inbound" && this.#origin.tls && UNSEEN.has(failure.kind);
     return { answer, extra: told ? [UNPROCESSED_HEADER, "1"] : [] };

@@ -1,10 +1,12 @@
 import type { Duplex, Readable } from "node:stream";
 import { isFailure } from "../core/classification.ts";
+import type { Refusal } from "../core/guard.ts";
 import type { HeaderList } from "../core/header-kinds.ts";
 import { grpcStatusFor, LOOPED, NO_SWITCH, type OwnAnswer, SLOW_BODY } from "../core/own-answer.ts";
 import type { RequestHead } from "../core/request-head.ts";
 import { grpcStatusOf, type ResponseHead } from "../core/response-head.ts";
 import type { Failure } from "../core/retry-rules.ts";
+import type { RequestRecord } from "../core/types.ts";
 import { Attempts } from "./attempts.ts";
 import { messageOf } from "./connect-errors.ts";
 import { holdBody } from "./hold-body.ts";
@@ -12,6 +14,7 @@ import type { Attempt, AttemptEvents, Downstream, DownstreamEvents, Outgoing } f
 import { type Overdue, Patience } from "./patience.ts";
 import { onceEnded } from "./send-body.ts";
 import type { Origin, Side } from "./side.ts";
+import { headFor, lookAt, type Sights } from "./sights.ts";
 import { splice } from "./splice.ts";
 
 const NO_BODY = Buffer.alloc(0);
@@ -28,7 +31,7 @@ const CLIENT_CLOSED = 499;
  * It is over once the client has all of a response, an answer of our own, or a reset; the record is written then, once.
  */
 export class Exchange implements DownstreamEvents, AttemptEvents, Outgoing {
-  readonly head: RequestHead;
+  head: RequestHead;
   readonly version: 1 | 2;
   readonly visited: string;
   held: Buffer | undefined;
@@ -38,14 +41,19 @@ export class Exchange implements DownstreamEvents, AttemptEvents, Outgoing {
   readonly #startedAt = performance.now();
   #patience: Patience | undefined;
   readonly #attempts: Attempts;
+  #sights: Sights | undefined;
   #attempt: Attempt | undefined;
   #headAt = 0;
   #bodyTaken = false;
   #responded = false;
   #stalled = false;
+  #admitted = false;
   #over = false;
   #status = 0;
   #grpcStatus: number | undefined;
+  /** Code of an answer of our own, and the policy that it comes from. */
+  #error = "";
+  #policy = "";
   #requestBytes = 0;
   #responseBytes = 0;
 
@@ -64,17 +72,49 @@ export class Exchange implements DownstreamEvents, AttemptEvents, Outgoing {
   }
 
   start(): void {
-    const { marker, counters, limits, router } = this.#side;
+    const { marker, counters, limits, router, guard } = this.#side;
     if (marker !== "" && this.head.visited.includes(marker)) {
       counters.looped += 1;
       return this.#answer(LOOPED);
     }
+    this.#look();
     const { length, expectsContinue, upgrade } = this.head;
+    const verdict = guard?.request(this.head, this.#origin.peer);
+    if (verdict !== undefined && !("then" in verdict)) return this.#refuse(verdict);
+    if (verdict === undefined) this.#admitted = true;
+    else void verdict.then((refusal) => this.#admit(refusal));
     if (length > 0 && length <= limits.replayBytes && !expectsContinue && upgrade === "") this.#hold();
-    void router.route(this.#origin.authority || this.head.authority).then((route) => {
+    void router.route(this.#origin.authority || this.head.authority, this.head).then((route) => {
       this.#attempts.follow(route);
       this.#begin();
     });
+  }
+
+  #look(): void {
+    const { witnesses, direction } = this.#side;
+    if (witnesses.length === 0) return;
+    const { head, version } = this;
+    this.#sights = lookAt(witnesses, {
+      direction,
+      head,
+      version,
+      peer: this.#origin.peer,
+      startedAt: this.#startedAt,
+    });
+    this.head = headFor(head, this.#sights);
+  }
+
+  /** Somebody had to be asked whether the request may come in. */
+  #admit(refusal: Refusal | undefined): void {
+    if (this.#over) return;
+    if (refusal !== undefined) return this.#refuse(refusal);
+    this.#admitted = true;
+    this.#begin();
+  }
+
+  #refuse({ answer, extra, policy }: Refusal): void {
+    this.#policy = policy;
+    this.#answer(answer, extra);
   }
 
   /** Small bodies are read whole before they are sent: they can be sent twice, and a slow client occupies no program. */
@@ -92,10 +132,10 @@ export class Exchange implements DownstreamEvents, AttemptEvents, Outgoing {
     });
   }
 
-  /** Once the route is known and the body, if it is to be held, is there. */
+  /** Once it is admitted, the route is known and the body, if it is to be held, is there. */
   #begin(): void {
     const { route } = this.#attempts;
-    if (this.#over || route === undefined || (this.#bodyTaken && this.held === undefined)) return;
+    if (this.#over || !this.#admitted || route === undefined || (this.#bodyTaken && this.held === undefined)) return;
     if (route.kind === "refused") return this.#answer({ status: route.status, code: "refused", text: route.reason });
     if (route.kind === "mesh") route.retries.deposit();
     this.#try(undefined);
@@ -155,6 +195,7 @@ export class Exchange implements DownstreamEvents, AttemptEvents, Outgoing {
     this.#responded = true;
     this.#status = head.status;
     this.#grpcStatus = head.grpcStatus;
+    this.#sights?.answered(head);
   }
 
   onData(chunk: Buffer): void {
@@ -220,6 +261,7 @@ export class Exchange implements DownstreamEvents, AttemptEvents, Outgoing {
 
   #retry(failure: Failure): void {
     this.#attempts.leave(failure);
+    this.#sights?.retried(failure);
     this.#try(failure);
   }
 
@@ -231,6 +273,7 @@ export class Exchange implements DownstreamEvents, AttemptEvents, Outgoing {
   #answer(answer: OwnAnswer, extra: HeaderList = []): void {
     if (this.#over) return;
     this.#client.answer(answer, extra);
+    this.#error = answer.code;
     if (this.head.grpc) this.#grpcStatus = grpcStatusFor(answer.status);
     this.#finish(answer.status);
   }
@@ -269,9 +312,17 @@ export class Exchange implements DownstreamEvents, AttemptEvents, Outgoing {
     const grpcStatus = this.#grpcStatus;
     const failed = this.#responded && isFailure({ status, grpcStatus, opaque: false });
     this.#attempts.end(failed, this.#responded ? this.#headAt : undefined);
-    recorder.request({
+    const { peer } = this.#origin;
+    const record: RequestRecord = {
       direction,
-      source: this.#origin.source,
+      source: peer.name,
+      identity: peer.identity,
+      peerAddress: peer.address,
+      backend: this.#attempts.backend,
+      endpoint: this.#attempts.endpoint,
+      error: this.#error,
+      policy: this.#policy,
+      trace: this.#sights?.trace,
       target: this.#attempts.target,
       method: this.head.method,
       path: this.head.path,
@@ -283,7 +334,9 @@ export class Exchange implements DownstreamEvents, AttemptEvents, Outgoing {
       responseBytes: this.#responseBytes,
       attempts: Math.max(this.#attempts.count, 1),
       opaque: false,
-    });
+    };
+    recorder.request(record);
+    this.#sights?.ended(record);
   }
 }
 

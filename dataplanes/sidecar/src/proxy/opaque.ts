@@ -30,6 +30,12 @@ export async function carryOpaque(options: CarryOptions): Promise<void> {
   const { origin, client } = options;
   const { side, authority } = origin;
   const startedAt = performance.now();
+  const refusal = await side.guard?.connection(origin.peer);
+  if (refusal !== undefined) {
+    client.destroy();
+    side.log.warn({ source: origin.peer.name, policy: refusal.policy }, "an opaque connection was refused");
+    return record({ origin, target: authority, startedAt, status: refusal.answer.status, attempts: 1 });
+  }
   const route = await side.router.route(authority);
   const server = await connectServer(route, options);
   if (server !== undefined && !client.destroyed) return joinOpaque({ origin, client, server, target: route.target });
@@ -116,7 +122,7 @@ export function joinOpaque({ origin, client, server, target }: JoinOptions): voi
   const tls = direction === "inbound" ? origin.tls : server.tls;
   const startedAt = performance.now();
   counters.opaque += 1;
-  recorder.opened({ direction, source: origin.source, target, tls });
+  recorder.opened({ direction, source: origin.peer.name, target, tls });
   splice(client, server.socket, (moved) => {
     counters.opaque -= 1;
     server.pick?.end({ failed: false, latencyMs: server.connectedMs });
@@ -139,7 +145,7 @@ export interface OpaqueRecord {
 export function record({ origin, target, startedAt, status, attempts, tls = false, moved }: OpaqueRecord): void {
   origin.side.recorder.request({
     direction: origin.side.direction,
-    source: origin.source,
+    source: origin.peer.name,
     target,
     method: "",
     path: "",

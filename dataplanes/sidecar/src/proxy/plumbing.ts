@@ -66,10 +66,17 @@ export function createOrigins(options: ProxyOptions, plumbing: Plumbing, leaving
     counters: plumbing.counters,
     deadlines: plumbing.deadlines,
     log: options.log,
+    guard: direction === "inbound" ? options.guard : undefined,
+    witnesses: options.witnesses ?? [],
     marker,
     draining: () => leaving.has(direction),
   });
-  const origin = (of: Side, source: string): Origin => ({ side: of, source, tls: false, authority: "" });
+  const origin = (of: Side, source: string): Origin => ({
+    side: of,
+    peer: { name: source, identity: "", address: "" },
+    tls: false,
+    authority: "",
+  });
   return {
     outbound: origin(side("outbound", router, randomBytes(4).toString("hex")), name),
     inbound:

@@ -1,6 +1,8 @@
 import type { Log } from "@patchbay/wire";
 import type { Environment } from "../core/capture-environment.ts";
+import type { Guard } from "../core/guard.ts";
 import type { IdentitySource, Recorder, Router } from "../core/types.ts";
+import type { Witness } from "../core/witness.ts";
 import type { Counters } from "./counters.ts";
 import type { Limits } from "./limits.ts";
 
@@ -29,6 +31,10 @@ export interface ProxyOptions {
   readonly router: Router;
   readonly identity: IdentitySource;
   readonly recorder: Recorder;
+  /** Decides what may come in. Default: everything may. */
+  readonly guard?: Guard;
+  /** Look at single requests. Default: nobody. */
+  readonly witnesses?: readonly Witness[];
   /** Variables as they were before the program's were set: a forward proxy named there leads out of the mesh. Default: none. */
   readonly environment?: Environment;
   readonly limits?: Partial<Limits>;

@@ -52,8 +52,8 @@ export function createServers({ plumbing, origins, identity, namespace, log }: S
       handshakeMs: limits.headMs,
       counters,
       log,
-      onPeer(socket, protocol, source) {
-        const proven: Origin = { ...plain, source, tls: true };
+      onPeer(socket, protocol, peer) {
+        const proven: Origin = { ...plain, peer, tls: true };
         if (protocol === "h2") http2.serve(socket, proven);
         else if (protocol === "mesh-opaque/1") opaque(socket, proven);
         else http1.serve(socket, proven);

@@ -1,6 +1,8 @@
 import type { Log } from "@patchbay/wire";
 import type { Deadlines } from "../core/deadlines.ts";
+import type { Guard, Peer } from "../core/guard.ts";
 import type { Direction, Recorder, Router } from "../core/types.ts";
+import type { Witness } from "../core/witness.ts";
 import type { Counters } from "./counters.ts";
 import type { Limits } from "./limits.ts";
 import type { Upstreams } from "./upstreams.ts";
@@ -15,6 +17,10 @@ export interface Side {
   readonly counters: Counters;
   readonly deadlines: Deadlines;
   readonly log: Log;
+  /** Inbound: decides what may come in. Undefined: everything. */
+  readonly guard: Guard | undefined;
+  /** Asked at each request. */
+  readonly witnesses: readonly Witness[];
   /** Names this sidecar in `mesh-via`; empty: not looked at. */
   readonly marker: string;
   /** No new work is wanted: answers say `connection: close`. */
@@ -24,8 +30,7 @@ export interface Side {
 /** What is known of everything that comes over one connection. */
 export interface Origin {
   readonly side: Side;
-  /** Who is at the other end: this workload outbound; the proven name, or "unknown", inbound. */
-  readonly source: string;
+  readonly peer: Peer;
   /** The connection is mutually authenticated. */
   readonly tls: boolean;
   /** Where everything on it leads (a tunnel, a local port of `listens`); empty: each request says. */

@@ -1,6 +1,7 @@
 import type { Socket } from "node:net";
 import { createServer, type Server, type TLSSocket, type TlsOptions } from "node:tls";
 import type { Log } from "@patchbay/wire";
+import type { Peer } from "../core/guard.ts";
 import { parseSpiffeId, spiffeIdOf, workloadName } from "../core/spiffe.ts";
 import type { IdentitySource, WorkloadIdentity } from "../core/types.ts";
 import { messageOf } from "./connect-errors.ts";
@@ -13,8 +14,8 @@ export interface TlsServerOptions {
   readonly handshakeMs: number;
   readonly counters: Counters;
   readonly log: Log;
-  /** A peer has proven who it is: `source`, as telemetry names it. */
-  readonly onPeer: (socket: TLSSocket, protocol: HopProtocol | undefined, source: string) => void;
+  /** A peer has proven who it is. */
+  readonly onPeer: (socket: TLSSocket, protocol: HopProtocol | undefined, peer: Peer) => void;
 }
 
 /** Ends mutual TLS of peers on sockets that somebody else has accepted. */
@@ -75,21 +76,23 @@ function listenFor({ identity, handshakeMs, counters, log, onPeer }: TlsServerOp
   server.on("tlsClientError", (error, socket) => fail(socket, messageOf(error)));
   server.on("secureConnection", (socket) => {
     socket.on("error", () => socket.destroy());
-    const source = provenName(socket, identity.current());
-    if (source === undefined) return fail(socket, "its certificate names no workload of our trust domain");
+    const peer = provenPeer(socket, identity.current());
+    if (peer === undefined) return fail(socket, "its certificate names no workload of our trust domain");
     onPeer(
       socket,
       PROTOCOLS.find((protocol) => protocol === socket.alpnProtocol),
-      source,
+      peer,
     );
   });
   return server;
 }
 
-/** The peer's name by its certificate, which the trust bundle has vouched for. */
-function provenName(socket: TLSSocket, own: WorkloadIdentity | undefined): string | undefined {
+/** The peer by its certificate, which the trust bundle has vouched for. */
+function provenPeer(socket: TLSSocket, own: WorkloadIdentity | undefined): Peer | undefined {
   if (!socket.authorized || own === undefined) return undefined;
-  const peer = parseSpiffeId(spiffeIdOf(socket.getPeerCertificate().subjectaltname) ?? "");
+  const identity = spiffeIdOf(socket.getPeerCertificate().subjectaltname) ?? "";
+  const peer = parseSpiffeId(identity);
   const self = parseSpiffeId(own.spiffeId);
-  return peer !== undefined && peer.trustDomain === self?.trustDomain ? workloadName(peer) : undefined;
+  if (peer === undefined || peer.trustDomain !== self?.trustDomain) return undefined;
+  return { name: workloadName(peer), identity, address: `${socket.remoteAddress}:${socket.remotePort}` };
 }

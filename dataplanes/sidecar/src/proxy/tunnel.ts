@@ -125,10 +125,10 @@ interface Refusal {
   readonly startedAt: number;
 }
 
-function recordRefusal({ side, source }: Origin, { target, authority, status, startedAt }: Refusal): void {
+function recordRefusal({ side, peer }: Origin, { target, authority, status, startedAt }: Refusal): void {
   side.recorder.request({
     direction: side.direction,
-    source,
+    source: peer.name,
     target,
     method: "CONNECT",
     path: authority,

@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file mesh/event/v1/event.proto.
  */
 export const file_mesh_event_v1_event: GenFile = /*@__PURE__*/
-  fileDesc("ChltZXNoL2V2ZW50L3YxL2V2ZW50LnByb3RvEg1tZXNoLmV2ZW50LnYxIoYBCg9FbmRwb2ludENoYW5nZWQSEQoJYXV0aG9yaXR5GAEgASgJEgwKBGxpbmsYAiABKAkSDwoHb3V0Y29tZRgDIAEoCRIwCgllbmRwb2ludHMYBCADKAsyHS5tZXNoLmRlc3RpbmF0aW9uLnYxLkVuZHBvaW50Eg8KB3ZlcnNpb24YBSABKAkingEKElBsdWdpblN0YXRlQ2hhbmdlZBIMCgRuYW1lGAEgASgJEhAKCGluc3RhbmNlGAIgASgJEg8KB3ZlcnNpb24YAyABKAkSDQoFc3RhdGUYBCABKAkSEAoIcHJldmlvdXMYBSABKAkSDgoGcmVhc29uGAYgASgJEiYKAmF0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKKAQoKRGVhZExldHRlchIOCgZzdHJlYW0YASABKAkSFwoPc3RyZWFtX3NlcXVlbmNlGAIgASgEEhAKCGNvbnN1bWVyGAMgASgJEhIKCmRlbGl2ZXJpZXMYBCABKA0SDgoGcmVhc29uGAUgASgJEg8KB3N1YmplY3QYBiABKAkSDAoEZGF0YRgHIAEoDGIGcHJvdG8z", [file_google_protobuf_timestamp, file_mesh_destination_v1_endpoint]);
+  fileDesc("ChltZXNoL2V2ZW50L3YxL2V2ZW50LnByb3RvEg1tZXNoLmV2ZW50LnYxIoYBCg9FbmRwb2ludENoYW5nZWQSEQoJYXV0aG9yaXR5GAEgASgJEgwKBGxpbmsYAiABKAkSDwoHb3V0Y29tZRgDIAEoCRIwCgllbmRwb2ludHMYBCADKAsyHS5tZXNoLmRlc3RpbmF0aW9uLnYxLkVuZHBvaW50Eg8KB3ZlcnNpb24YBSABKAkingEKElBsdWdpblN0YXRlQ2hhbmdlZBIMCgRuYW1lGAEgASgJEhAKCGluc3RhbmNlGAIgASgJEg8KB3ZlcnNpb24YAyABKAkSDQoFc3RhdGUYBCABKAkSEAoIcHJldmlvdXMYBSABKAkSDgoGcmVhc29uGAYgASgJEiYKAmF0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCLEAgoQT2JqZWN0aXZlQ2hhbmdlZBIRCgluYW1lc3BhY2UYASABKAkSDAoEbmFtZRgCIAEoCRIOCgZzb3VyY2UYAyABKAkSDgoGdGFyZ2V0GAQgASgJEhQKDHRhcmdldF9yYXRpbxgFIAEoARIYChBsYXRlbmN5X2JvdW5kX21zGAYgASgBEg0KBXN0YXRlGAcgASgJEhIKCnNob3J0X2J1cm4YCCABKAESEQoJbG9uZ19idXJuGAkgASgBEhwKFHNob3J0X3dpbmRvd19zZWNvbmRzGAogASgBEhsKE2xvbmdfd2luZG93X3NlY29uZHMYCyABKAESEQoJdGhyZXNob2xkGAwgASgBEhMKC2J1ZGdldF9sZWZ0GA0gASgBEiYKAmF0GA4gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKKAQoKRGVhZExldHRlchIOCgZzdHJlYW0YASABKAkSFwoPc3RyZWFtX3NlcXVlbmNlGAIgASgEEhAKCGNvbnN1bWVyGAMgASgJEhIKCmRlbGl2ZXJpZXMYBCABKA0SDgoGcmVhc29uGAUgASgJEg8KB3N1YmplY3QYBiABKAkSDAoEZGF0YRgHIAEoDGIGcHJvdG8z", [file_google_protobuf_timestamp, file_mesh_destination_v1_endpoint]);
 
 /**
  * Class "endpoint", type "dev.patchbay.endpoint.changed.v1": a watched authority got another answer.
@@ -111,6 +111,98 @@ export const PluginStateChangedSchema: GenMessage<PluginStateChanged> = /*@__PUR
   messageDesc(file_mesh_event_v1_event, 1);
 
 /**
+ * Class "slo", type "dev.patchbay.slo.burn.v1": an objective crossed the rate at which it alerts, in either direction.
+ *
+ * @generated from message mesh.event.v1.ObjectiveChanged
+ */
+export type ObjectiveChanged = Message<"mesh.event.v1.ObjectiveChanged"> & {
+  /**
+   * @generated from field: string namespace = 1;
+   */
+  namespace: string;
+
+  /**
+   * @generated from field: string name = 2;
+   */
+  name: string;
+
+  /**
+   * Empty: from everybody.
+   *
+   * @generated from field: string source = 3;
+   */
+  source: string;
+
+  /**
+   * @generated from field: string target = 4;
+   */
+  target: string;
+
+  /**
+   * @generated from field: double target_ratio = 5;
+   */
+  targetRatio: number;
+
+  /**
+   * @generated from field: double latency_bound_ms = 6;
+   */
+  latencyBoundMs: number;
+
+  /**
+   * "burning" or "ok".
+   *
+   * @generated from field: string state = 7;
+   */
+  state: string;
+
+  /**
+   * Burn in the short and in the long window.
+   *
+   * @generated from field: double short_burn = 8;
+   */
+  shortBurn: number;
+
+  /**
+   * @generated from field: double long_burn = 9;
+   */
+  longBurn: number;
+
+  /**
+   * @generated from field: double short_window_seconds = 10;
+   */
+  shortWindowSeconds: number;
+
+  /**
+   * @generated from field: double long_window_seconds = 11;
+   */
+  longWindowSeconds: number;
+
+  /**
+   * @generated from field: double threshold = 12;
+   */
+  threshold: number;
+
+  /**
+   * Share of the long window's error budget that is left.
+   *
+   * @generated from field: double budget_left = 13;
+   */
+  budgetLeft: number;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp at = 14;
+   */
+  at?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message mesh.event.v1.ObjectiveChanged.
+ * Use `create(ObjectiveChangedSchema)` to create a new message.
+ */
+export const ObjectiveChangedSchema: GenMessage<ObjectiveChanged> = /*@__PURE__*/
+  messageDesc(file_mesh_event_v1_event, 2);
+
+/**
  * Data of a dead letter, kept in the stream of dead letters with the original event's headers.
  *
  * @generated from message mesh.event.v1.DeadLetter
@@ -157,5 +249,5 @@ export type DeadLetter = Message<"mesh.event.v1.DeadLetter"> & {
  * Use `create(DeadLetterSchema)` to create a new message.
  */
 export const DeadLetterSchema: GenMessage<DeadLetter> = /*@__PURE__*/
-  messageDesc(file_mesh_event_v1_event, 2);
+  messageDesc(file_mesh_event_v1_event, 3);
 

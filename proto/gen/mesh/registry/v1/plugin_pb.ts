@@ -12,7 +12,7 @@ import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file mesh/registry/v1/plugin.proto.
  */
 export const file_mesh_registry_v1_plugin: GenFile = /*@__PURE__*/
-  fileDesc("Ch1tZXNoL3JlZ2lzdHJ5L3YxL3BsdWdpbi5wcm90bxIQbWVzaC5yZWdpc3RyeS52MSKfAQoITWFuaWZlc3QSJQoFaG9va3MYASADKAsyFi5tZXNoLnJlZ2lzdHJ5LnYxLkhvb2sSLwoGZXZlbnRzGAIgAygLMh8ubWVzaC5yZWdpc3RyeS52MS5FdmVudEludGVyZXN0Ei4KDWNvbmZpZ19zY2hlbWEYAyABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EgsKA3NkaxgEIAEoCSK7AQoESG9vaxIMCgRraW5kGAEgASgJEhoKEmF1dGhvcml0eV9zdWZmaXhlcxgCIAMoCRIrCghkZWFkbGluZRgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhI3Cg5mYWlsdXJlX3BvbGljeRgEIAEoDjIfLm1lc2gucmVnaXN0cnkudjEuRmFpbHVyZVBvbGljeRINCgVvcmRlchgFIAEoBRIUCgx1c2VzX2NvbnRleHQYBiABKAgiRAoNRXZlbnRJbnRlcmVzdBINCgVjbGFzcxgBIAEoCRITCgtjb25jdXJyZW5jeRgCIAEoDRIPCgdvcmRlcmVkGAMgASgIIrIBCgVHcmFudBIOCgZzb3VyY2UYASABKAkSJQoFaG9va3MYAiADKAsyFi5tZXNoLnJlZ2lzdHJ5LnYxLkhvb2sSLwoGZXZlbnRzGAMgAygLMh8ubWVzaC5yZWdpc3RyeS52MS5FdmVudEludGVyZXN0EhgKEGFsbG93ZWRfbmV0d29ya3MYBCADKAkSJwoGY29uZmlnGAUgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdCLLAQoOTmF0c0Nvbm5lY3Rpb24SDwoHc2VydmVycxgBIAMoCRINCgV0b2tlbhgCIAEoCRIrCgdleHBpcmVzGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIUCgxpbmJveF9wcmVmaXgYBCABKAkSEgoKYXBpX3ByZWZpeBgFIAEoCRItCgljb25zdW1lcnMYBiADKAsyGi5tZXNoLnJlZ2lzdHJ5LnYxLkNvbnN1bWVyEhMKC3VuYXZhaWxhYmxlGAcgASgJIo4BCghDb25zdW1lchINCgVjbGFzcxgBIAEoCRIOCgZzdHJlYW0YAiABKAkSDAoEbmFtZRgDIAEoCRITCgtjb25jdXJyZW5jeRgEIAEoDRIrCghhY2tfd2FpdBgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhITCgttYXhfZGVsaXZlchgGIAEoDSpjCg1GYWlsdXJlUG9saWN5Eh4KGkZBSUxVUkVfUE9MSUNZX1VOU1BFQ0lGSUVEEAASFwoTRkFJTFVSRV9QT0xJQ1lfT1BFThABEhkKFUZBSUxVUkVfUE9MSUNZX0NMT1NFRBACYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_timestamp]);
+  fileDesc("Ch1tZXNoL3JlZ2lzdHJ5L3YxL3BsdWdpbi5wcm90bxIQbWVzaC5yZWdpc3RyeS52MSKfAQoITWFuaWZlc3QSJQoFaG9va3MYASADKAsyFi5tZXNoLnJlZ2lzdHJ5LnYxLkhvb2sSLwoGZXZlbnRzGAIgAygLMh8ubWVzaC5yZWdpc3RyeS52MS5FdmVudEludGVyZXN0Ei4KDWNvbmZpZ19zY2hlbWEYAyABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EgsKA3NkaxgEIAEoCSLQAQoESG9vaxIMCgRraW5kGAEgASgJEhoKEmF1dGhvcml0eV9zdWZmaXhlcxgCIAMoCRIrCghkZWFkbGluZRgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhI3Cg5mYWlsdXJlX3BvbGljeRgEIAEoDjIfLm1lc2gucmVnaXN0cnkudjEuRmFpbHVyZVBvbGljeRINCgVvcmRlchgFIAEoBRIUCgx1c2VzX2NvbnRleHQYBiABKAgSEwoLY29uY3VycmVuY3kYByABKA0iRAoNRXZlbnRJbnRlcmVzdBINCgVjbGFzcxgBIAEoCRITCgtjb25jdXJyZW5jeRgCIAEoDRIPCgdvcmRlcmVkGAMgASgIIrIBCgVHcmFudBIOCgZzb3VyY2UYASABKAkSJQoFaG9va3MYAiADKAsyFi5tZXNoLnJlZ2lzdHJ5LnYxLkhvb2sSLwoGZXZlbnRzGAMgAygLMh8ubWVzaC5yZWdpc3RyeS52MS5FdmVudEludGVyZXN0EhgKEGFsbG93ZWRfbmV0d29ya3MYBCADKAkSJwoGY29uZmlnGAUgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdCLLAQoOTmF0c0Nvbm5lY3Rpb24SDwoHc2VydmVycxgBIAMoCRINCgV0b2tlbhgCIAEoCRIrCgdleHBpcmVzGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIUCgxpbmJveF9wcmVmaXgYBCABKAkSEgoKYXBpX3ByZWZpeBgFIAEoCRItCgljb25zdW1lcnMYBiADKAsyGi5tZXNoLnJlZ2lzdHJ5LnYxLkNvbnN1bWVyEhMKC3VuYXZhaWxhYmxlGAcgASgJIo4BCghDb25zdW1lchINCgVjbGFzcxgBIAEoCRIOCgZzdHJlYW0YAiABKAkSDAoEbmFtZRgDIAEoCRITCgtjb25jdXJyZW5jeRgEIAEoDRIrCghhY2tfd2FpdBgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhITCgttYXhfZGVsaXZlchgGIAEoDSpjCg1GYWlsdXJlUG9saWN5Eh4KGkZBSUxVUkVfUE9MSUNZX1VOU1BFQ0lGSUVEEAASFwoTRkFJTFVSRV9QT0xJQ1lfT1BFThABEhkKFUZBSUxVUkVfUE9MSUNZX0NMT1NFRBACYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_timestamp]);
 
 /**
  * What a plugin asks for.
@@ -57,7 +57,7 @@ export const ManifestSchema: GenMessage<Manifest> = /*@__PURE__*/
  */
 export type Hook = Message<"mesh.registry.v1.Hook"> & {
   /**
-   * "resolve". Later contracts add "authorize", "ratelimit", "transform".
+   * "resolve", "authorize", "ratelimit". A later contract adds "transform".
    *
    * @generated from field: string kind = 1;
    */
@@ -71,13 +71,15 @@ export type Hook = Message<"mesh.registry.v1.Hook"> & {
   authoritySuffixes: string[];
 
   /**
-   * Time to the first answer. Default 2 s, at most 30 s.
+   * Time to the first answer. At most 30 s. Default 2 s for resolve; for the others 200 ms and at most 5 s, because a request waits.
    *
    * @generated from field: google.protobuf.Duration deadline = 3;
    */
   deadline?: Duration | undefined;
 
   /**
+   * Of resolve only: for hooks that decide about requests, the policy that names the plugin says it.
+   *
    * @generated from field: mesh.registry.v1.FailurePolicy failure_policy = 4;
    */
   failurePolicy: FailurePolicy;
@@ -95,6 +97,13 @@ export type Hook = Message<"mesh.registry.v1.Hook"> & {
    * @generated from field: bool uses_context = 6;
    */
   usesContext: boolean;
+
+  /**
+   * Calls at a time and replica, for authorize and ratelimit. Default 64, at most 1,024.
+   *
+   * @generated from field: uint32 concurrency = 7;
+   */
+  concurrency: number;
 };
 
 /**
@@ -109,7 +118,7 @@ export const HookSchema: GenMessage<Hook> = /*@__PURE__*/
  */
 export type EventInterest = Message<"mesh.registry.v1.EventInterest"> & {
   /**
-   * "report", "endpoint", "plugin".
+   * "report", "endpoint", "plugin", "slo".
    *
    * @generated from field: string class = 1;
    */

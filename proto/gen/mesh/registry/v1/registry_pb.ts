@@ -93,7 +93,7 @@ export type Announce = Message<"mesh.registry.v1.Announce"> & {
   version: string;
 
   /**
-   * "host:port" where the API (core) or hooks (plugin) are served. Empty when nothing is.
+   * "host:port" where the API (core), mesh.proxy.v1.Proxy (proxy) or hooks (plugin) are served. Empty when nothing is.
    *
    * @generated from field: string address = 6;
    */

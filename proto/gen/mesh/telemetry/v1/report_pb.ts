@@ -10,7 +10,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file mesh/telemetry/v1/report.proto.
  */
 export const file_mesh_telemetry_v1_report: GenFile = /*@__PURE__*/
-  fileDesc("Ch5tZXNoL3RlbGVtZXRyeS92MS9yZXBvcnQucHJvdG8SEW1lc2gudGVsZW1ldHJ5LnYxIqoBCgZSZXBvcnQSDwoHYm9vdF9pZBgBIAEoCRIQCghzZXF1ZW5jZRgCIAEoBBIQCghzdGFydF9tcxgDIAEoBhIOCgZlbmRfbXMYBCABKAYSDwoHc3RyaW5ncxgFIAMoCRIkCgRyb3dzGAYgAygLMhYubWVzaC50ZWxlbWV0cnkudjEuUm93EhIKCm92ZXJmbG93ZWQYByABKA0SEAoIcmVwb3J0ZXIYCCABKA0i1AIKA1JvdxIvCglkaXJlY3Rpb24YASABKA4yHC5tZXNoLnRlbGVtZXRyeS52MS5EaXJlY3Rpb24SDgoGc291cmNlGAIgASgNEg4KBnRhcmdldBgDIAEoDRINCgVyb3V0ZRgEIAEoDRIOCgZtZXRob2QYBSABKA0SDgoGc3RhdHVzGAYgASgNEhMKC2dycGNfc3RhdHVzGAcgASgNEgsKA3RscxgIIAEoCBINCgVjb3VudBgJIAEoDRIPCgdyZXRyaWVzGAogASgNEg8KB2xhdGVuY3kYCyADKA0SFgoObGF0ZW5jeV9zdW1fdXMYDCABKAESFQoNcmVxdWVzdF9ieXRlcxgNIAEoARIWCg5yZXNwb25zZV9ieXRlcxgOIAEoARIOCgZvcGFxdWUYDyABKAgSEgoKb3Blbl9kZWx0YRgQIAEoERIPCgdmYWlsdXJlGBEgASgIKlUKCURpcmVjdGlvbhIZChVESVJFQ1RJT05fVU5TUEVDSUZJRUQQABIWChJESVJFQ1RJT05fT1VUQk9VTkQQARIVChFESVJFQ1RJT05fSU5CT1VORBACYgZwcm90bzM");
+  fileDesc("Ch5tZXNoL3RlbGVtZXRyeS92MS9yZXBvcnQucHJvdG8SEW1lc2gudGVsZW1ldHJ5LnYxIrsCCgZSZXBvcnQSDwoHYm9vdF9pZBgBIAEoCRIQCghzZXF1ZW5jZRgCIAEoBBIQCghzdGFydF9tcxgDIAEoBhIOCgZlbmRfbXMYBCABKAYSDwoHc3RyaW5ncxgFIAMoCRIkCgRyb3dzGAYgAygLMhYubWVzaC50ZWxlbWV0cnkudjEuUm93EhIKCm92ZXJmbG93ZWQYByABKA0SEAoIcmVwb3J0ZXIYCCABKA0SLgoJZXhlbXBsYXJzGAkgAygLMhsubWVzaC50ZWxlbWV0cnkudjEuRXhlbXBsYXISLwoGaGVhbHRoGAogAygLMh8ubWVzaC50ZWxlbWV0cnkudjEuVGFyZ2V0SGVhbHRoEi4KCWRlY2lzaW9ucxgLIAMoCzIbLm1lc2gudGVsZW1ldHJ5LnYxLkRlY2lzaW9uIl0KCEV4ZW1wbGFyEgsKA3JvdxgBIAEoDRISCgpsYXRlbmN5X21zGAIgASgBEhAKCHRyYWNlX2lkGAMgASgMEg8KB3NwYW5faWQYBCABKAwSDQoFYXRfbXMYBSABKAYi3gEKDFRhcmdldEhlYWx0aBIOCgZ0YXJnZXQYASABKA0SDwoHYmFja2VuZBgCIAEoDRIRCgllbmRwb2ludHMYAyABKA0SDwoHZWplY3RlZBgEIAEoDRITCgtvdXRzdGFuZGluZxgFIAEoDRIUCgxyZXRyeV9idWRnZXQYBiABKAESEQoJZWplY3Rpb25zGAcgASgNEg8KB3JlZnVzZWQYCCABKA0SEQoJb3ZlcmxvYWRzGAkgASgNEg8KB3JldHJpZXMYCiABKA0SFgoOcmV0cmllc19kZW5pZWQYCyABKA0iZgoIRGVjaXNpb24SDgoGcG9saWN5GAEgASgNEg4KBnNvdXJjZRgCIAEoDRIrCgd2ZXJkaWN0GAMgASgOMhoubWVzaC50ZWxlbWV0cnkudjEuVmVyZGljdBINCgVjb3VudBgEIAEoDSLlAgoDUm93Ei8KCWRpcmVjdGlvbhgBIAEoDjIcLm1lc2gudGVsZW1ldHJ5LnYxLkRpcmVjdGlvbhIOCgZzb3VyY2UYAiABKA0SDgoGdGFyZ2V0GAMgASgNEg0KBXJvdXRlGAQgASgNEg4KBm1ldGhvZBgFIAEoDRIOCgZzdGF0dXMYBiABKA0SEwoLZ3JwY19zdGF0dXMYByABKA0SCwoDdGxzGAggASgIEg0KBWNvdW50GAkgASgNEg8KB3JldHJpZXMYCiABKA0SDwoHbGF0ZW5jeRgLIAMoDRIWCg5sYXRlbmN5X3N1bV91cxgMIAEoARIVCg1yZXF1ZXN0X2J5dGVzGA0gASgBEhYKDnJlc3BvbnNlX2J5dGVzGA4gASgBEg4KBm9wYXF1ZRgPIAEoCBISCgpvcGVuX2RlbHRhGBAgASgREg8KB2ZhaWx1cmUYESABKAgSDwoHYmFja2VuZBgSIAEoDSqpAQoHVmVyZGljdBIXChNWRVJESUNUX1VOU1BFQ0lGSUVEEAASEwoPVkVSRElDVF9BTExPV0VEEAESEgoOVkVSRElDVF9ERU5JRUQQAhITCg9WRVJESUNUX0FVRElURUQQAxITCg9WRVJESUNUX0xJTUlURUQQBBIXChNWRVJESUNUX0ZBSUxFRF9PUEVOEAUSGQoVVkVSRElDVF9GQUlMRURfQ0xPU0VEEAYqVQoJRGlyZWN0aW9uEhkKFURJUkVDVElPTl9VTlNQRUNJRklFRBAAEhYKEkRJUkVDVElPTl9PVVRCT1VORBABEhUKEURJUkVDVElPTl9JTkJPVU5EEAJiBnByb3RvMw");
 
 /**
  * A proxy's aggregate of a short window, self-contained. Identified by (boot_id, sequence): whoever applies reports
@@ -70,6 +70,27 @@ export type Report = Message<"mesh.telemetry.v1.Report"> & {
    * @generated from field: uint32 reporter = 8;
    */
   reporter: number;
+
+  /**
+   * Examples of requests with a trace, at most one for each row and latency bucket, 200 in all.
+   *
+   * @generated from field: repeated mesh.telemetry.v1.Exemplar exemplars = 9;
+   */
+  exemplars: Exemplar[];
+
+  /**
+   * State of each target that was used in the window. At most 1,000.
+   *
+   * @generated from field: repeated mesh.telemetry.v1.TargetHealth health = 10;
+   */
+  health: TargetHealth[];
+
+  /**
+   * What policies decided in the window. At most 1,000.
+   *
+   * @generated from field: repeated mesh.telemetry.v1.Decision decisions = 11;
+   */
+  decisions: Decision[];
 };
 
 /**
@@ -78,6 +99,174 @@ export type Report = Message<"mesh.telemetry.v1.Report"> & {
  */
 export const ReportSchema: GenMessage<Report> = /*@__PURE__*/
   messageDesc(file_mesh_telemetry_v1_report, 0);
+
+/**
+ * A request behind a count.
+ *
+ * @generated from message mesh.telemetry.v1.Exemplar
+ */
+export type Exemplar = Message<"mesh.telemetry.v1.Exemplar"> & {
+  /**
+   * Index into rows.
+   *
+   * @generated from field: uint32 row = 1;
+   */
+  row: number;
+
+  /**
+   * @generated from field: double latency_ms = 2;
+   */
+  latencyMs: number;
+
+  /**
+   * 16 and 8 bytes, W3C Trace Context.
+   *
+   * @generated from field: bytes trace_id = 3;
+   */
+  traceId: Uint8Array;
+
+  /**
+   * @generated from field: bytes span_id = 4;
+   */
+  spanId: Uint8Array;
+
+  /**
+   * Milliseconds since the epoch.
+   *
+   * @generated from field: fixed64 at_ms = 5;
+   */
+  atMs: bigint;
+};
+
+/**
+ * Describes the message mesh.telemetry.v1.Exemplar.
+ * Use `create(ExemplarSchema)` to create a new message.
+ */
+export const ExemplarSchema: GenMessage<Exemplar> = /*@__PURE__*/
+  messageDesc(file_mesh_telemetry_v1_report, 1);
+
+/**
+ * How a target stands with this proxy: gauges at the window's end, and counts within it.
+ *
+ * @generated from message mesh.telemetry.v1.TargetHealth
+ */
+export type TargetHealth = Message<"mesh.telemetry.v1.TargetHealth"> & {
+  /**
+   * Service that was asked for, and the one that was chosen for it (empty: the same). Indices of strings.
+   *
+   * @generated from field: uint32 target = 1;
+   */
+  target: number;
+
+  /**
+   * @generated from field: uint32 backend = 2;
+   */
+  backend: number;
+
+  /**
+   * @generated from field: uint32 endpoints = 3;
+   */
+  endpoints: number;
+
+  /**
+   * Endpoints that are taken out at this moment because of failures in a row.
+   *
+   * @generated from field: uint32 ejected = 4;
+   */
+  ejected: number;
+
+  /**
+   * Requests in flight.
+   *
+   * @generated from field: uint32 outstanding = 5;
+   */
+  outstanding: number;
+
+  /**
+   * Retries that the budget would allow at this moment.
+   *
+   * @generated from field: double retry_budget = 6;
+   */
+  retryBudget: number;
+
+  /**
+   * Counts.
+   *
+   * @generated from field: uint32 ejections = 7;
+   */
+  ejections: number;
+
+  /**
+   * Connections that could not be made.
+   *
+   * @generated from field: uint32 refused = 8;
+   */
+  refused: number;
+
+  /**
+   * Requests that found all endpoints or connections at their limit.
+   *
+   * @generated from field: uint32 overloads = 9;
+   */
+  overloads: number;
+
+  /**
+   * @generated from field: uint32 retries = 10;
+   */
+  retries: number;
+
+  /**
+   * Retries that the budget did not allow.
+   *
+   * @generated from field: uint32 retries_denied = 11;
+   */
+  retriesDenied: number;
+};
+
+/**
+ * Describes the message mesh.telemetry.v1.TargetHealth.
+ * Use `create(TargetHealthSchema)` to create a new message.
+ */
+export const TargetHealthSchema: GenMessage<TargetHealth> = /*@__PURE__*/
+  messageDesc(file_mesh_telemetry_v1_report, 2);
+
+/**
+ * Requests that one policy decided on alike.
+ *
+ * @generated from message mesh.telemetry.v1.Decision
+ */
+export type Decision = Message<"mesh.telemetry.v1.Decision"> & {
+  /**
+   * "AuthorizationPolicy production/no-staging", "default" or "RateLimitPolicy default/per-client". Index of strings.
+   *
+   * @generated from field: uint32 policy = 1;
+   */
+  policy: number;
+
+  /**
+   * Index of strings: proven name, or "unknown".
+   *
+   * @generated from field: uint32 source = 2;
+   */
+  source: number;
+
+  /**
+   * @generated from field: mesh.telemetry.v1.Verdict verdict = 3;
+   */
+  verdict: Verdict;
+
+  /**
+   * @generated from field: uint32 count = 4;
+   */
+  count: number;
+};
+
+/**
+ * Describes the message mesh.telemetry.v1.Decision.
+ * Use `create(DecisionSchema)` to create a new message.
+ */
+export const DecisionSchema: GenMessage<Decision> = /*@__PURE__*/
+  messageDesc(file_mesh_telemetry_v1_report, 3);
 
 /**
  * One combination of labels. A reader sums rows with equal labels.
@@ -191,6 +380,13 @@ export type Row = Message<"mesh.telemetry.v1.Row"> & {
    * @generated from field: bool failure = 17;
    */
   failure: boolean;
+
+  /**
+   * Service that was chosen for the target by a split or rewrite. Empty: the target itself.
+   *
+   * @generated from field: uint32 backend = 18;
+   */
+  backend: number;
 };
 
 /**
@@ -198,7 +394,62 @@ export type Row = Message<"mesh.telemetry.v1.Row"> & {
  * Use `create(RowSchema)` to create a new message.
  */
 export const RowSchema: GenMessage<Row> = /*@__PURE__*/
-  messageDesc(file_mesh_telemetry_v1_report, 1);
+  messageDesc(file_mesh_telemetry_v1_report, 4);
+
+/**
+ * @generated from enum mesh.telemetry.v1.Verdict
+ */
+export const Verdict = {
+  /**
+   * @generated from enum value: VERDICT_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * @generated from enum value: VERDICT_ALLOWED = 1;
+   */
+  ALLOWED: 1,
+
+  /**
+   * @generated from enum value: VERDICT_DENIED = 2;
+   */
+  DENIED: 2,
+
+  /**
+   * An audit policy matched.
+   *
+   * @generated from enum value: VERDICT_AUDITED = 3;
+   */
+  AUDITED: 3,
+
+  /**
+   * @generated from enum value: VERDICT_LIMITED = 4;
+   */
+  LIMITED: 4,
+
+  /**
+   * The plugin could not be asked, and the failure policy let it pass or refused it.
+   *
+   * @generated from enum value: VERDICT_FAILED_OPEN = 5;
+   */
+  FAILED_OPEN: 5,
+
+  /**
+   * @generated from enum value: VERDICT_FAILED_CLOSED = 6;
+   */
+  FAILED_CLOSED: 6,
+} as const;
+
+/**
+ * @generated from enum mesh.telemetry.v1.Verdict
+ */
+export type Verdict = (typeof Verdict)[keyof typeof Verdict] | UnknownEnum;
+
+/**
+ * Describes the enum mesh.telemetry.v1.Verdict.
+ */
+export const VerdictSchema: GenEnum<Verdict> = /*@__PURE__*/
+  enumDesc(file_mesh_telemetry_v1_report, 0);
 
 /**
  * @generated from enum mesh.telemetry.v1.Direction
@@ -229,5 +480,5 @@ export type Direction = (typeof Direction)[keyof typeof Direction] | UnknownEnum
  * Describes the enum mesh.telemetry.v1.Direction.
  */
 export const DirectionSchema: GenEnum<Direction> = /*@__PURE__*/
-  enumDesc(file_mesh_telemetry_v1_report, 0);
+  enumDesc(file_mesh_telemetry_v1_report, 1);
 

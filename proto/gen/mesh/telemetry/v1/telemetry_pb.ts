@@ -14,7 +14,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file mesh/telemetry/v1/telemetry.proto.
  */
 export const file_mesh_telemetry_v1_telemetry: GenFile = /*@__PURE__*/
-  fileDesc("CiFtZXNoL3RlbGVtZXRyeS92MS90ZWxlbWV0cnkucHJvdG8SEW1lc2gudGVsZW1ldHJ5LnYxIh8KDVJlcG9ydFJlcXVlc3QSDgoGcmVwb3J0GAEgASgMIjMKDlJlcG9ydFJlc3BvbnNlEhAKCHNlcXVlbmNlGAEgASgEEg8KB3JlZnVzZWQYAiABKAkiegoLU3RhdFJlcXVlc3QSDgoGd2luZG93GAEgASgNEiwKCGdyb3VwX2J5GAIgASgOMhoubWVzaC50ZWxlbWV0cnkudjEuR3JvdXBCeRIOCgZzb3VyY2UYAyABKAkSDgoGdGFyZ2V0GAQgASgJEg0KBXJvdXRlGAUgASgJIlMKEFN1YnNjcmliZVJlcXVlc3QSLQoFcXVlcnkYASABKAsyHi5tZXNoLnRlbGVtZXRyeS52MS5TdGF0UmVxdWVzdBIQCghpbnRlcnZhbBgCIAEoDSKVAQoMU3RhdFJlc3BvbnNlEg4KBndpbmRvdxgBIAEoARIpCgVhc19vZhgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHcGFydGlhbBgDIAEoCBIPCgdtaXNzaW5nGAQgAygJEigKBHJvd3MYBSADKAsyGi5tZXNoLnRlbGVtZXRyeS52MS5TdGF0Um93IvwBCgdTdGF0Um93Eg4KBnNvdXJjZRgBIAEoCRIOCgZ0YXJnZXQYAiABKAkSDQoFcm91dGUYAyABKAkSEAoIcmVxdWVzdHMYBCABKAQSEAoIZmFpbHVyZXMYBSABKAQSCwoDcnBzGAYgASgBEg4KBnA1MF9tcxgHIAEoARIOCgZwOTVfbXMYCCABKAESDgoGcDk5X21zGAkgASgBEhUKDXJlcXVlc3RfYnl0ZXMYCiABKAQSFgoOcmVzcG9uc2VfYnl0ZXMYCyABKAQSEAoIdGNwX29wZW4YDCABKAQSDwoHcmV0cmllcxgNIAEoBBIPCgdsYXRlbmN5GA4gAygEKl8KB0dyb3VwQnkSGAoUR1JPVVBfQllfVU5TUEVDSUZJRUQQABITCg9HUk9VUF9CWV9UQVJHRVQQARIRCg1HUk9VUF9CWV9QQUlSEAISEgoOR1JPVVBfQllfUk9VVEUQAzL8AQoJVGVsZW1ldHJ5ElEKBlJlcG9ydBIgLm1lc2gudGVsZW1ldHJ5LnYxLlJlcG9ydFJlcXVlc3QaIS5tZXNoLnRlbGVtZXRyeS52MS5SZXBvcnRSZXNwb25zZSgBMAESRwoEU3RhdBIeLm1lc2gudGVsZW1ldHJ5LnYxLlN0YXRSZXF1ZXN0Gh8ubWVzaC50ZWxlbWV0cnkudjEuU3RhdFJlc3BvbnNlElMKCVN1YnNjcmliZRIjLm1lc2gudGVsZW1ldHJ5LnYxLlN1YnNjcmliZVJlcXVlc3QaHy5tZXNoLnRlbGVtZXRyeS52MS5TdGF0UmVzcG9uc2UwAWIGcHJvdG8z", [file_google_protobuf_timestamp]);
+  fileDesc("CiFtZXNoL3RlbGVtZXRyeS92MS90ZWxlbWV0cnkucHJvdG8SEW1lc2gudGVsZW1ldHJ5LnYxIh8KDVJlcG9ydFJlcXVlc3QSDgoGcmVwb3J0GAEgASgMIjMKDlJlcG9ydFJlc3BvbnNlEhAKCHNlcXVlbmNlGAEgASgEEg8KB3JlZnVzZWQYAiABKAkiiwEKC1N0YXRSZXF1ZXN0Eg4KBndpbmRvdxgBIAEoDRIsCghncm91cF9ieRgCIAEoDjIaLm1lc2gudGVsZW1ldHJ5LnYxLkdyb3VwQnkSDgoGc291cmNlGAMgASgJEg4KBnRhcmdldBgEIAEoCRINCgVyb3V0ZRgFIAEoCRIPCgdiYWNrZW5kGAYgASgJIlMKEFN1YnNjcmliZVJlcXVlc3QSLQoFcXVlcnkYASABKAsyHi5tZXNoLnRlbGVtZXRyeS52MS5TdGF0UmVxdWVzdBIQCghpbnRlcnZhbBgCIAEoDSKVAQoMU3RhdFJlc3BvbnNlEg4KBndpbmRvdxgBIAEoARIpCgVhc19vZhgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHcGFydGlhbBgDIAEoCBIPCgdtaXNzaW5nGAQgAygJEigKBHJvd3MYBSADKAsyGi5tZXNoLnRlbGVtZXRyeS52MS5TdGF0Um93Io0CCgdTdGF0Um93Eg4KBnNvdXJjZRgBIAEoCRIOCgZ0YXJnZXQYAiABKAkSDQoFcm91dGUYAyABKAkSEAoIcmVxdWVzdHMYBCABKAQSEAoIZmFpbHVyZXMYBSABKAQSCwoDcnBzGAYgASgBEg4KBnA1MF9tcxgHIAEoARIOCgZwOTVfbXMYCCABKAESDgoGcDk5X21zGAkgASgBEhUKDXJlcXVlc3RfYnl0ZXMYCiABKAQSFgoOcmVzcG9uc2VfYnl0ZXMYCyABKAQSEAoIdGNwX29wZW4YDCABKAQSDwoHcmV0cmllcxgNIAEoBBIPCgdsYXRlbmN5GA4gAygEEg8KB2JhY2tlbmQYDyABKAkiPwoNSGVhbHRoUmVxdWVzdBIOCgZ3aW5kb3cYASABKA0SDgoGc291cmNlGAIgASgJEg4KBnRhcmdldBgDIAEoCSLMAQoOSGVhbHRoUmVzcG9uc2USDgoGd2luZG93GAEgASgBEikKBWFzX29mGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIPCgdwYXJ0aWFsGAMgASgIEg8KB21pc3NpbmcYBCADKAkSKgoEcm93cxgFIAMoCzIcLm1lc2gudGVsZW1ldHJ5LnYxLkhlYWx0aFJvdxIxCglkZWNpc2lvbnMYBiADKAsyHi5tZXNoLnRlbGVtZXRyeS52MS5EZWNpc2lvblJvdyL8AQoJSGVhbHRoUm93Eg4KBnNvdXJjZRgBIAEoCRIOCgZ0YXJnZXQYAiABKAkSDwoHYmFja2VuZBgDIAEoCRIPCgdwcm94aWVzGAQgASgNEhEKCWVuZHBvaW50cxgFIAEoDRIPCgdlamVjdGVkGAYgASgNEhMKC291dHN0YW5kaW5nGAcgASgNEhQKDHJldHJ5X2J1ZGdldBgIIAEoARIRCgllamVjdGlvbnMYCSABKAQSDwoHcmVmdXNlZBgKIAEoBBIRCglvdmVybG9hZHMYCyABKAQSDwoHcmV0cmllcxgMIAEoBBIWCg5yZXRyaWVzX2RlbmllZBgNIAEoBCJdCgtEZWNpc2lvblJvdxIOCgZ0YXJnZXQYASABKAkSDgoGcG9saWN5GAIgASgJEg4KBnNvdXJjZRgDIAEoCRIPCgd2ZXJkaWN0GAQgASgJEg0KBWNvdW50GAUgASgEKnUKB0dyb3VwQnkSGAoUR1JPVVBfQllfVU5TUEVDSUZJRUQQABITCg9HUk9VUF9CWV9UQVJHRVQQARIRCg1HUk9VUF9CWV9QQUlSEAISEgoOR1JPVVBfQllfUk9VVEUQAxIUChBHUk9VUF9CWV9CQUNLRU5EEAQyywIKCVRlbGVtZXRyeRJRCgZSZXBvcnQSIC5tZXNoLnRlbGVtZXRyeS52MS5SZXBvcnRSZXF1ZXN0GiEubWVzaC50ZWxlbWV0cnkudjEuUmVwb3J0UmVzcG9uc2UoATABEkcKBFN0YXQSHi5tZXNoLnRlbGVtZXRyeS52MS5TdGF0UmVxdWVzdBofLm1lc2gudGVsZW1ldHJ5LnYxLlN0YXRSZXNwb25zZRJTCglTdWJzY3JpYmUSIy5tZXNoLnRlbGVtZXRyeS52MS5TdWJzY3JpYmVSZXF1ZXN0Gh8ubWVzaC50ZWxlbWV0cnkudjEuU3RhdFJlc3BvbnNlMAESTQoGSGVhbHRoEiAubWVzaC50ZWxlbWV0cnkudjEuSGVhbHRoUmVxdWVzdBohLm1lc2gudGVsZW1ldHJ5LnYxLkhlYWx0aFJlc3BvbnNlYgZwcm90bzM", [file_google_protobuf_timestamp]);
 
 /**
  * @generated from message mesh.telemetry.v1.ReportRequest
@@ -95,6 +95,13 @@ export type StatRequest = Message<"mesh.telemetry.v1.StatRequest"> & {
    * @generated from field: string route = 5;
    */
   route: string;
+
+  /**
+   * Exact name of the chosen backend.
+   *
+   * @generated from field: string backend = 6;
+   */
+  backend: string;
 };
 
 /**
@@ -250,6 +257,13 @@ export type StatRow = Message<"mesh.telemetry.v1.StatRow"> & {
    * @generated from field: repeated uint64 latency = 14;
    */
   latency: bigint[];
+
+  /**
+   * With GROUP_BY_BACKEND; the target itself when nothing else was chosen.
+   *
+   * @generated from field: string backend = 15;
+   */
+  backend: string;
 };
 
 /**
@@ -258,6 +272,205 @@ export type StatRow = Message<"mesh.telemetry.v1.StatRow"> & {
  */
 export const StatRowSchema: GenMessage<StatRow> = /*@__PURE__*/
   messageDesc(file_mesh_telemetry_v1_telemetry, 5);
+
+/**
+ * @generated from message mesh.telemetry.v1.HealthRequest
+ */
+export type HealthRequest = Message<"mesh.telemetry.v1.HealthRequest"> & {
+  /**
+   * Seconds, 1 to 3600. Default 60: counts are of this window.
+   *
+   * @generated from field: uint32 window = 1;
+   */
+  window: number;
+
+  /**
+   * Exact names; empty: all.
+   *
+   * @generated from field: string source = 2;
+   */
+  source: string;
+
+  /**
+   * @generated from field: string target = 3;
+   */
+  target: string;
+};
+
+/**
+ * Describes the message mesh.telemetry.v1.HealthRequest.
+ * Use `create(HealthRequestSchema)` to create a new message.
+ */
+export const HealthRequestSchema: GenMessage<HealthRequest> = /*@__PURE__*/
+  messageDesc(file_mesh_telemetry_v1_telemetry, 6);
+
+/**
+ * @generated from message mesh.telemetry.v1.HealthResponse
+ */
+export type HealthResponse = Message<"mesh.telemetry.v1.HealthResponse"> & {
+  /**
+   * @generated from field: double window = 1;
+   */
+  window: number;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp as_of = 2;
+   */
+  asOf?: Timestamp | undefined;
+
+  /**
+   * @generated from field: bool partial = 3;
+   */
+  partial: boolean;
+
+  /**
+   * @generated from field: repeated string missing = 4;
+   */
+  missing: string[];
+
+  /**
+   * @generated from field: repeated mesh.telemetry.v1.HealthRow rows = 5;
+   */
+  rows: HealthRow[];
+
+  /**
+   * @generated from field: repeated mesh.telemetry.v1.DecisionRow decisions = 6;
+   */
+  decisions: DecisionRow[];
+};
+
+/**
+ * Describes the message mesh.telemetry.v1.HealthResponse.
+ * Use `create(HealthResponseSchema)` to create a new message.
+ */
+export const HealthResponseSchema: GenMessage<HealthResponse> = /*@__PURE__*/
+  messageDesc(file_mesh_telemetry_v1_telemetry, 7);
+
+/**
+ * One target as one source sees it: sums over the source's proxies.
+ *
+ * @generated from message mesh.telemetry.v1.HealthRow
+ */
+export type HealthRow = Message<"mesh.telemetry.v1.HealthRow"> & {
+  /**
+   * @generated from field: string source = 1;
+   */
+  source: string;
+
+  /**
+   * @generated from field: string target = 2;
+   */
+  target: string;
+
+  /**
+   * @generated from field: string backend = 3;
+   */
+  backend: string;
+
+  /**
+   * Proxies that reported it in the last window.
+   *
+   * @generated from field: uint32 proxies = 4;
+   */
+  proxies: number;
+
+  /**
+   * Gauges, newest of each proxy: the largest number of endpoints that one sees, then sums.
+   *
+   * @generated from field: uint32 endpoints = 5;
+   */
+  endpoints: number;
+
+  /**
+   * @generated from field: uint32 ejected = 6;
+   */
+  ejected: number;
+
+  /**
+   * @generated from field: uint32 outstanding = 7;
+   */
+  outstanding: number;
+
+  /**
+   * @generated from field: double retry_budget = 8;
+   */
+  retryBudget: number;
+
+  /**
+   * Counts in the window.
+   *
+   * @generated from field: uint64 ejections = 9;
+   */
+  ejections: bigint;
+
+  /**
+   * @generated from field: uint64 refused = 10;
+   */
+  refused: bigint;
+
+  /**
+   * @generated from field: uint64 overloads = 11;
+   */
+  overloads: bigint;
+
+  /**
+   * @generated from field: uint64 retries = 12;
+   */
+  retries: bigint;
+
+  /**
+   * @generated from field: uint64 retries_denied = 13;
+   */
+  retriesDenied: bigint;
+};
+
+/**
+ * Describes the message mesh.telemetry.v1.HealthRow.
+ * Use `create(HealthRowSchema)` to create a new message.
+ */
+export const HealthRowSchema: GenMessage<HealthRow> = /*@__PURE__*/
+  messageDesc(file_mesh_telemetry_v1_telemetry, 8);
+
+/**
+ * @generated from message mesh.telemetry.v1.DecisionRow
+ */
+export type DecisionRow = Message<"mesh.telemetry.v1.DecisionRow"> & {
+  /**
+   * Service whose proxies decided.
+   *
+   * @generated from field: string target = 1;
+   */
+  target: string;
+
+  /**
+   * @generated from field: string policy = 2;
+   */
+  policy: string;
+
+  /**
+   * @generated from field: string source = 3;
+   */
+  source: string;
+
+  /**
+   * In lower case: "allowed", "denied", "audited", "limited", "failed-open", "failed-closed".
+   *
+   * @generated from field: string verdict = 4;
+   */
+  verdict: string;
+
+  /**
+   * @generated from field: uint64 count = 5;
+   */
+  count: bigint;
+};
+
+/**
+ * Describes the message mesh.telemetry.v1.DecisionRow.
+ * Use `create(DecisionRowSchema)` to create a new message.
+ */
+export const DecisionRowSchema: GenMessage<DecisionRow> = /*@__PURE__*/
+  messageDesc(file_mesh_telemetry_v1_telemetry, 9);
 
 /**
  * @generated from enum mesh.telemetry.v1.GroupBy
@@ -282,6 +495,13 @@ export const GroupBy = {
    * @generated from enum value: GROUP_BY_ROUTE = 3;
    */
   ROUTE: 3,
+
+  /**
+   * Source, target and the backend that was chosen for it.
+   *
+   * @generated from enum value: GROUP_BY_BACKEND = 4;
+   */
+  BACKEND: 4,
 } as const;
 
 /**
@@ -332,6 +552,16 @@ export const Telemetry: GenService<{
     methodKind: "server_streaming";
     input: typeof SubscribeRequestSchema;
     output: typeof StatResponseSchema;
+  },
+  /**
+   * How targets stand with the proxies that use them, and what policies decided, over the last window.
+   *
+   * @generated from rpc mesh.telemetry.v1.Telemetry.Health
+   */
+  health: {
+    methodKind: "unary";
+    input: typeof HealthRequestSchema;
+    output: typeof HealthResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_mesh_telemetry_v1_telemetry, 0);
