@@ -21,3 +21,10 @@ export function parsePort(text: string, least = 1): number {
   if (text.trim() !== "" && Number.isInteger(port) && port >= least && port <= 65_535) return port;
   throw new InvalidArgumentError(`Give a port from ${least} to 65535.`);
 }
+
+/** An option's header "name: value", added to those before. */
+export function parseHeader(text: string, before: Readonly<Record<string, string>> = {}): Record<string, string> {
+  const [, name, value = ""] = /^([!#$%&'*+.^_`|~\w-]+)\s*:\s*(.*)$/.exec(text) ?? [];
+  if (name === undefined) throw new InvalidArgumentError("Give a header such as 'x-tenant: blue'.");
+  return { ...before, [name.toLowerCase()]: value };
+}

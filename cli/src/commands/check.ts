@@ -2,6 +2,7 @@ import { pause, readRunFile, stateDir } from "@patchbay/wire";
 import { Command } from "commander";
 import { checkEvents } from "../check/events.ts";
 import { type Finding, well } from "../check/finding.ts";
+import { checkPolicies } from "../check/policies.ts";
 import { checkRegistrations } from "../check/registrations.ts";
 import { checkResources } from "../check/resources.ts";
 import { checkCertificates, checkServices } from "../check/services.ts";
@@ -69,6 +70,7 @@ async function look(): Promise<Finding[] | undefined> {
     checkCertificates(mesh),
     checkEvents(dir),
     checkResources(mesh),
+    checkPolicies(mesh),
     checkRegistrations(mesh),
   ]);
   return [folder, well("mesh", `process ${run.pid}, ${run.address}, ${run.mode}`), ...groups.flat()];

@@ -10,23 +10,28 @@ import {
 } from "@patchbay/proto/mesh/destination/v1/destination_pb";
 import { Command } from "commander";
 import { connectMesh } from "../connect.ts";
-import { exitCodes } from "../errors.ts";
+import { CliError, exitCodes } from "../errors.ts";
 import { enumName } from "../output/enum-name.ts";
 import { lineWidth, type OutputOption, outputOption, paint, print, printJson } from "../output/output.ts";
 import { type Column, table, wrap } from "../output/table.ts";
 import { latency, span } from "../output/units.ts";
-import { parseAuthorityText } from "../parse-options.ts";
+import { parseAuthorityText, parseHeader } from "../parse-options.ts";
+import { explainRequest } from "./explain-request.ts";
 import { isServed, resolutionJson, resolutionLines } from "./resolution.ts";
 
 interface ExplainOptions extends OutputOption {
   readonly namespace: string;
+  readonly request?: string;
+  readonly header?: Readonly<Record<string, string>>;
 }
 
 export function explainCommand(): Command {
   return new Command("explain")
     .description("how the chain of resolvers came to its answer for an authority")
-    .argument("<authority>", "such as users, users:8080 or users.demo.svc.cluster.local", parseAuthorityText)
+    .argument("[authority]", "such as users, users:8080 or users.demo.svc.cluster.local", parseAuthorityText)
     .option("-n, --namespace <name>", "namespace of the asking client", "default")
+    .option("--request <text>", "what would happen to a request, such as 'GET users/cart from web'; -: a tapped one")
+    .option("--header <name: value>", "a header of that request; may be repeated", parseHeader)
     .addOption(outputOption())
     .addHelpText(
       "after",
@@ -34,17 +39,26 @@ export function explainCommand(): Command {
 Examples:
   mesh explain users
   mesh explain hello.my-resolver
+  mesh explain --request 'GET users/cart from web'
+  mesh tap users -n 1 -o json | mesh explain --request -
   mesh explain users -o json | jq '.steps[] | {link, answer, effect}'
 
 Each line is a link of the chain in the order in which its answer counts: what
 it said, how long that took, since when it says so, and what the chain did with
-it. The result below is what proxies hold at this moment. Exit code 1 when
-nobody serves the authority.`,
+it. The result below is what proxies hold at this moment. With --request: the
+route, each policy and limit with the reason, and who could serve it. Exit code 1
+when nobody serves the authority, or the request would be refused.`,
     )
     .action(explain);
 }
 
-async function explain(authority: string, options: ExplainOptions): Promise<void> {
+async function explain(authority: string | undefined, options: ExplainOptions): Promise<void> {
+  if (options.request !== undefined) return explainRequest(options.request, options);
+  if (authority === undefined)
+    throw new CliError(
+      "What is to be explained? `mesh explain users`, or --request 'GET users/cart'.",
+      exitCodes.usage,
+    );
   using mesh = await connectMesh();
   const destination = await mesh.service("destination", Destination);
   const response = await destination.explain({ authority, context: { namespace: options.namespace } });
