@@ -1,4 +1,4 @@
-import type { ReportTable } from "./report-table.ts";
+import type { ConnectionLabels, ReportTable } from "./report-table.ts";
 import { methodOf, routeOf } from "./routes.ts";
 import type { Recorder, RequestRecord } from "./types.ts";
 
@@ -13,6 +13,7 @@ export function createRecorder(table: ReportTable): Recorder {
         direction: record.direction,
         source: name(record.source),
         target: name(record.target),
+        backend: name(record.backend ?? ""),
         route: routeFor(record),
         method: record.opaque ? "" : methodOf(record.method),
         status: record.status,
@@ -23,6 +24,7 @@ export function createRecorder(table: ReportTable): Recorder {
         requestBytes: record.requestBytes,
         responseBytes: record.responseBytes,
         retried: record.attempts > 1,
+        trace: record.trace,
       });
       if (record.opaque && record.status === 0) table.open(connectionOf(record), -1);
     },
@@ -39,9 +41,9 @@ function routeFor(record: RequestRecord): string {
 
 type Connection = Parameters<Recorder["opened"]>[0];
 
-function connectionOf(connection: Connection): Connection {
-  const { direction, source, target, tls } = connection;
-  return { direction, source: name(source), target: name(target), tls };
+function connectionOf(connection: Connection): ConnectionLabels {
+  const { direction, source, target, backend = "", tls } = connection;
+  return { direction, source: name(source), target: name(target), backend: name(backend), tls };
 }
 
 /** A DNS name has at most 253 characters; what is longer is no name. */

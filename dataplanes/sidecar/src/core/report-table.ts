@@ -1,13 +1,12 @@
 import { create, toBinary } from "@bufbuild/protobuf";
-import {
-  ReportSchema,
-  type Row,
-  RowSchema,
-  Direction as WireDirection,
-} from "@patchbay/proto/mesh/telemetry/v1/report_pb";
+import { ReportSchema } from "@patchbay/proto/mesh/telemetry/v1/report_pb";
 import { isFailure } from "./classification.ts";
+import type { ReportFields, ReportPart } from "./report-parts.ts";
+import { type Cell, type Counted, encodeRow, fold, keyOf, type Labels, labelsOf, textsOf, ZERO } from "./report-row.ts";
 import { createStringTable, type StringTable } from "./string-table.ts";
-import type { Direction } from "./types.ts";
+import type { Direction, TraceRef } from "./types.ts";
+
+export { OVERFLOW } from "./report-row.ts";
 
 export interface ReportTableSettings {
   /** Number of latency buckets, and the bucket of a latency in milliseconds. */
@@ -19,30 +18,16 @@ export interface ReportTableSettings {
   readonly maxSources: number;
   /** Bytes of all strings of one report. */
   readonly maxStringBytes: number;
+  /** What else is reported. Default: nothing. */
+  readonly parts?: readonly ReportPart[];
 }
 
 /**
- * A row takes at most 160 bytes and a source makes at most a dozen overflow rows, so no report exceeds 420 KiB: below the limits
- * of the contract (1 MiB, 10,000 rows) and of the stream in which it is kept as an event (480 KiB).
+ * A row takes at most 163 bytes and a source makes at most a dozen overflow rows, so no report's rows exceed 420 KiB: below the
+ * limits of the contract (1 MiB, 10,000 rows) and of the stream in which it is kept as an event (480 KiB). All parts together
+ * have the 60 KiB between the two, see their own limits.
  */
 export const REPORT_LIMITS = { maxRowsPerSource: 500, maxRows: 1_200, maxSources: 50, maxStringBytes: 131_072 };
-
-/** What a request is counted under. */
-interface Counted {
-  readonly direction: Direction;
-  readonly source: string;
-  readonly target: string;
-  readonly route: string;
-  readonly method: string;
-  readonly status: number;
-  readonly grpcStatus: number | undefined;
-  readonly tls: boolean;
-  readonly opaque: boolean;
-}
-
-interface Labels extends Counted {
-  readonly failure: boolean;
-}
 
 /** What one finished request adds. All text is already bounded in kind: see `routeOf`. */
 export interface Observation extends Counted {
@@ -50,6 +35,7 @@ export interface Observation extends Counted {
   readonly requestBytes: number;
   readonly responseBytes: number;
   readonly retried: boolean;
+  readonly trace: TraceRef | undefined;
 }
 
 export interface ReportTable {
@@ -65,6 +51,7 @@ export interface ConnectionLabels {
   readonly direction: Direction;
   readonly source: string;
   readonly target: string;
+  readonly backend: string;
   readonly tls: boolean;
 }
 
@@ -77,24 +64,14 @@ export interface ReportWindow {
   readonly reporter: string;
 }
 
-export const OVERFLOW = "overflow";
-
-interface Cell extends Labels {
-  count: number;
-  retries: number;
-  latencySumUs: number;
-  requestBytes: number;
-  responseBytes: number;
-  openDelta: number;
-  readonly latency: Uint32Array;
-}
-
 /** Aggregates finished requests by their labels until the next report. */
 export function createReportTable(settings: ReportTableSettings): ReportTable {
+  const { parts = [] } = settings;
   let cells = new Map<string, Cell>();
   let rowsOfSource = new Map<string, number>();
   let strings = createStringTable();
   let overflowed = 0;
+  const hasStringRoom = (): boolean => strings.bytes() < settings.maxStringBytes;
 
   function cell(labels: Labels): Cell {
     const key = keyOf(labels, labels.failure);
@@ -110,17 +87,13 @@ export function createReportTable(settings: ReportTableSettings): ReportTable {
   function hasRoom(labels: Labels): boolean {
     const rows = rowsOfSource.get(labels.source);
     if (rows === undefined && rowsOfSource.size >= settings.maxSources) return false;
-    return (
-      (rows ?? 0) < settings.maxRowsPerSource &&
-      cells.size < settings.maxRows &&
-      strings.bytes() < settings.maxStringBytes
-    );
+    return (rows ?? 0) < settings.maxRowsPerSource && cells.size < settings.maxRows && hasStringRoom();
   }
 
   function insert(key: string, labels: Labels): Cell {
-    for (const text of [labels.source, labels.target, labels.route, labels.method]) strings.index(text);
+    for (const text of textsOf(labels)) strings.index(text);
     rowsOfSource.set(labels.source, (rowsOfSource.get(labels.source) ?? 0) + 1);
-    const fresh = { ...labels, ...ZERO, latency: new Uint32Array(settings.buckets) };
+    const fresh = { ...labels, ...ZERO, number: cells.size, latency: new Uint32Array(settings.buckets) };
     cells.set(key, fresh);
     return fresh;
   }
@@ -136,14 +109,17 @@ export function createReportTable(settings: ReportTableSettings): ReportTable {
       row.responseBytes += seen.responseBytes;
       const bucket = settings.bucketOf(seen.latencyMs);
       row.latency[bucket] = (row.latency[bucket] ?? 0) + 1;
+      const { trace, latencyMs } = seen;
+      if (trace !== undefined) for (const part of parts) part.example?.(row.number, { trace, latencyMs });
     },
     open(connection, delta) {
       cell({ ...connection, ...CONNECTION }).openDelta += delta;
     },
     size: () => cells.size,
     take(window) {
-      if (cells.size === 0) return undefined;
-      const bytes = encode({ window, cells: [...cells.values()], strings, overflowed });
+      if (cells.size === 0 && !parts.some((part) => part.pending())) return undefined;
+      const fields = parts.map((part) => part.take({ strings, hasRoom: hasStringRoom }));
+      const bytes = encode({ window, cells: [...cells.values()], strings, overflowed, fields });
       cells = new Map();
       rowsOfSource = new Map();
       strings = createStringTable();
@@ -153,86 +129,28 @@ export function createReportTable(settings: ReportTableSettings): ReportTable {
   };
 }
 
-const ZERO = { count: 0, retries: 0, latencySumUs: 0, requestBytes: 0, responseBytes: 0, openDelta: 0 };
 const CONNECTION = { route: "", method: "", status: 0, grpcStatus: undefined, opaque: true, failure: false };
-
-function labelsOf(seen: Observation): Omit<Labels, "failure"> {
-  const { direction, source, target, route, method, status, grpcStatus, tls, opaque } = seen;
-  return { direction, source, target, route, method, status, grpcStatus, tls, opaque };
-}
-
-function keyOf(labels: Omit<Labels, "failure">, failure: boolean): string {
-  const { direction, source, target, route, method, status, grpcStatus, tls, opaque } = labels;
-  return `${source}\n${target}\n${route}\n${method}\n${status}\n${grpcStatus ?? ""}\n${direction}${tls}${opaque}${failure}`;
-}
-
-/** Keeps what sums need: who asked, direction, class of the status, and whether it failed. */
-function fold(labels: Labels, knownSource: boolean): Labels {
-  return {
-    direction: labels.direction,
-    source: knownSource ? labels.source : OVERFLOW,
-    target: OVERFLOW,
-    route: OVERFLOW,
-    method: "",
-    status: Math.floor(labels.status / 100) * 100,
-    grpcStatus: undefined,
-    tls: false,
-    opaque: labels.opaque,
-    failure: labels.failure,
-  };
-}
 
 function encode(report: {
   readonly window: ReportWindow;
   readonly cells: readonly Cell[];
   readonly strings: StringTable;
   readonly overflowed: number;
+  readonly fields: readonly ReportFields[];
 }): Uint8Array {
-  const { window, cells, strings, overflowed } = report;
+  const { window, cells, strings, overflowed, fields } = report;
   const reporter = strings.index(window.reporter);
   const rows = cells.map((cell) => encodeRow(cell, strings));
-  return toBinary(
-    ReportSchema,
-    create(ReportSchema, {
-      bootId: window.bootId,
-      sequence: BigInt(window.sequence),
-      startMs: BigInt(Math.round(window.startMs)),
-      endMs: BigInt(Math.round(window.endMs)),
-      strings: strings.list(),
-      rows,
-      overflowed,
-      reporter,
-    }),
-  );
-}
-
-function encodeRow(cell: Cell, strings: StringTable): Row {
-  return create(RowSchema, {
-    direction: cell.direction === "inbound" ? WireDirection.INBOUND : WireDirection.OUTBOUND,
-    source: strings.index(cell.source),
-    target: strings.index(cell.target),
-    route: strings.index(cell.route),
-    method: strings.index(cell.method),
-    status: cell.status,
-    grpcStatus: cell.grpcStatus === undefined ? 0 : cell.grpcStatus + 1,
-    tls: cell.tls,
-    count: cell.count,
-    retries: cell.retries,
-    latency: sparse(cell.latency),
-    latencySumUs: cell.latencySumUs,
-    requestBytes: cell.requestBytes,
-    responseBytes: cell.responseBytes,
-    opaque: cell.opaque,
-    openDelta: cell.openDelta,
-    failure: cell.failure,
+  const message = create(ReportSchema, {
+    bootId: window.bootId,
+    sequence: BigInt(window.sequence),
+    startMs: BigInt(Math.round(window.startMs)),
+    endMs: BigInt(Math.round(window.endMs)),
+    strings: strings.list(),
+    rows,
+    overflowed,
+    reporter,
+    ...Object.assign({}, ...fields),
   });
-}
-
-/** Pairs (bucket index, count) of the buckets that are not empty. */
-function sparse(buckets: Uint32Array): number[] {
-  const pairs: number[] = [];
-  buckets.forEach((count, index) => {
-    if (count > 0) pairs.push(index, count);
-  });
-  return pairs;
+  return toBinary(ReportSchema, message);
 }

@@ -123,6 +123,7 @@ export interface Recorder {
     readonly direction: Direction;
     readonly source: string;
     readonly target: string;
+    readonly backend?: string;
     readonly tls: boolean;
   }): void;
 }
