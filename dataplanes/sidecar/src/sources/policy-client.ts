@@ -1,0 +1,142 @@
+import type { Transport } from "@connectrpc/connect";
+import type { Outbound, Snapshot } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
+import { errorMessage, type Log, pause } from "@patchbay/wire";
+import { compileSnapshot, type PolicyRules } from "../core/policy-rules.ts";
+import type { PolicyFile } from "./policy-file.ts";
+import { openPolicyStream } from "./policy-stream.ts";
+
+/** What this workload has to enforce, as the policy service says it. The last that could be enforced stays while it is away. */
+export interface PolicyClient {
+  /** In force at this moment; undefined: none has been yet. */
+  current(): Snapshot | undefined;
+  /** The same, ready to decide by. */
+  rules(): PolicyRules | undefined;
+  /** Why a snapshot was refused while none is in force; empty: nothing was refused, or an older one is in force. */
+  unenforceable(): string;
+  /** Settles with the first snapshot, from disk or from the service, refused or not, or when the wait for it is over. */
+  ready(): Promise<void>;
+  settled(): boolean;
+  /** Calls back with each snapshot that comes into force. */
+  onChange(listener: (snapshot: Snapshot) => void): () => void;
+  /** Hosts in full whose outbound rules are wanted, replacing those before. */
+  follow(hosts: ReadonlySet<string>): void;
+  /**
+   * Rules for a host that is followed. At once when they are known or cannot be known now; else a promise, for as long as a
+   * first answer may take. Undefined: not known, so the proxy's defaults apply. Never rejects.
+   */
+  outbound(host: string): Outbound | undefined | Promise<Outbound | undefined>;
+  /** Policy may have moved or come back. */
+  retryNow(): void;
+  stop(): void;
+}
+
+export interface PolicyClientOptions {
+  /** To a living replica of policy, picked at each call. */
+  readonly policy: Transport;
+  /** Undefined: nothing is kept on disk. */
+  readonly file: PolicyFile | undefined;
+  /** Milliseconds for the first snapshot after the start. */
+  readonly firstMs?: number;
+  /** Milliseconds for the rules of a host that was not followed before. */
+  readonly hostMs?: number;
+  readonly log: Log;
+}
+
+/** A policy service that runs answers in milliseconds; one that does not must not hold requests for long. */
+const FIRST_MS = 1_500;
+const HOST_MS = 500;
+
+export function createPolicyClient(options: PolicyClientOptions): PolicyClient {
+  const { log, file, firstMs = FIRST_MS, hostMs = HOST_MS } = options;
+  const listeners = new Set<(snapshot: Snapshot) => void>();
+  const first = Promise.withResolvers<void>();
+  const stopped = new AbortController();
+  let hosts = new Map<string, Outbound>();
+  let rules: PolicyRules | undefined;
+  let unenforceable = "";
+  let settled = false;
+  let connected = false;
+
+  function settle(): void {
+    settled = true;
+    first.resolve();
+  }
+
+  /** Returns why not; empty: it is in force. */
+  function enforce(snapshot: Snapshot): string {
+    if (snapshot.version === rules?.snapshot.version) return "";
+    try {
+      rules = compileSnapshot(snapshot);
+    } catch (error) {
+      return errorMessage(error);
+    }
+    unenforceable = "";
+    hosts = new Map(snapshot.outbound.map((outbound) => [outbound.target, outbound]));
+    for (const listener of listeners) listener(snapshot);
+    return "";
+  }
+
+  function onSnapshot(snapshot: Snapshot): string {
+    const { version } = snapshot;
+    const refused = enforce(snapshot);
+    if (refused === "") file?.write(snapshot);
+    else {
+      if (rules === undefined) unenforceable = refused;
+      log.error({ version, reason: refused }, "rules that this proxy cannot enforce are refused; those before stay");
+    }
+    settle();
+    return refused;
+  }
+
+  const kept = file?.read();
+  if (kept !== undefined) {
+    const refused = enforce(kept);
+    if (refused === "") settle();
+    else log.warn({ reason: refused }, "kept rules that cannot be enforced are ignored");
+  }
+  void pause(firstMs, stopped.signal).then(settle);
+  const stream = openPolicyStream({
+    policy: options.policy,
+    version: () => rules?.snapshot.version ?? "",
+    onSnapshot,
+    onConnected: (now) => (connected = now),
+    log,
+  });
+
+  async function learn(host: string): Promise<Outbound | undefined> {
+    const found = Promise.withResolvers<void>();
+    const stopListening = onChange(() => hosts.has(host) && found.resolve());
+    const over = new AbortController();
+    const wait = settled ? pause(hostMs, over.signal) : Promise.all([first.promise, pause(hostMs, over.signal)]);
+    await Promise.race([found.promise, wait]);
+    over.abort();
+    stopListening();
+    return hosts.get(host);
+  }
+
+  function onChange(listener: (snapshot: Snapshot) => void): () => void {
+    listeners.add(listener);
+    return () => listeners.delete(listener);
+  }
+
+  return {
+    current: () => rules?.snapshot,
+    rules: () => rules,
+    unenforceable: () => unenforceable,
+    ready: () => first.promise,
+    settled: () => settled,
+    onChange,
+    follow: stream.follow,
+    outbound(host) {
+      const known = hosts.get(host);
+      // With the stream away there is nothing to wait for.
+      if (known !== undefined || (settled && !connected)) return known;
+      return learn(host);
+    },
+    retryNow: stream.retryNow,
+    stop() {
+      stopped.abort();
+      stream.stop();
+    },
+  };
+}

@@ -1,0 +1,62 @@
+import { mkdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fromJsonString, toJsonString } from "@bufbuild/protobuf";
+import { type Snapshot, SnapshotSchema } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
+import { errorMessage, isErrno, type Log, replacePrivateFile } from "@patchbay/wire";
+
+/** The last snapshot that was in force, for a start without the policy service. */
+export interface PolicyFile {
+  /** At once, so that the first request meets the rules. Undefined: there is none, or none that can be read. */
+  read(): Snapshot | undefined;
+  /** Writes it soon, whole or not at all; of several only the last. */
+  write(snapshot: Snapshot): void;
+}
+
+export interface PolicyFileOptions {
+  readonly stateDir: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly log: Log;
+}
+
+export function createPolicyFile({ stateDir, namespace, name, log }: PolicyFileOptions): PolicyFile {
+  const path = join(stateDir, "proxies", `${namespace}.${name}.policy`);
+  let waiting: Snapshot | undefined;
+  let writing = false;
+
+  async function writeAll(): Promise<void> {
+    while (waiting !== undefined) {
+      const snapshot = waiting;
+      waiting = undefined;
+      await save(path, snapshot).catch((error: unknown) =>
+        log.warn({ path, reason: errorMessage(error) }, "the rules could not be kept for a start without policy"),
+      );
+    }
+    writing = false;
+  }
+
+  return {
+    read() {
+      try {
+        const snapshot = fromJsonString(SnapshotSchema, readFileSync(path, "utf8"));
+        if (snapshot.workload === `${namespace}/${name}`) return snapshot;
+        log.warn({ path, workload: snapshot.workload }, "kept rules of another workload are ignored");
+      } catch (error) {
+        if (!isErrno(error, "ENOENT"))
+          log.warn({ path, reason: errorMessage(error) }, "kept rules that cannot be read are ignored");
+      }
+      return undefined;
+    },
+    write(snapshot) {
+      waiting = snapshot;
+      if (writing) return;
+      writing = true;
+      void writeAll();
+    },
+  };
+}
+
+async function save(path: string, snapshot: Snapshot): Promise<void> {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  await replacePrivateFile(path, toJsonString(SnapshotSchema, snapshot));
+}
