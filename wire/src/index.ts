@@ -66,6 +66,7 @@ export {
   reportSubject,
   STREAM_SUBJECTS,
   STREAMS,
+  sloSubject,
   subjectToken,
 } from "./subjects.ts";
 export { createTokenSource } from "./token-source.ts";

@@ -3,18 +3,20 @@ export const STREAMS = {
   report: "EVENTS_REPORT",
   endpoint: "EVENTS_ENDPOINT",
   plugin: "EVENTS_PLUGIN",
+  slo: "EVENTS_SLO",
   deadLetters: "DEAD_LETTERS",
   advisories: "ADVISORIES",
 } as const;
 
 /** Classes of events that a plugin may consume. */
-export type EventClass = "report" | "endpoint" | "plugin";
+export type EventClass = "report" | "endpoint" | "plugin" | "slo";
 
 /** The subjects that each stream keeps. */
 export const STREAM_SUBJECTS = {
   [STREAMS.report]: ["mesh.event.report.standard.>"],
   [STREAMS.endpoint]: ["mesh.event.endpoint.standard.>"],
   [STREAMS.plugin]: ["mesh.event.plugin.*"],
+  [STREAMS.slo]: ["mesh.event.slo.standard.>"],
   [STREAMS.deadLetters]: ["mesh.dead.>"],
   [STREAMS.advisories]: [
     "$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.>",
@@ -35,6 +37,11 @@ export function endpointSubject(authority: string): string {
 /** A plugin's change of state. What plugins emit lies deeper, below their own name. */
 export function pluginSubject(name: string): string {
   return `mesh.event.plugin.${subjectToken(name)}`;
+}
+
+/** A service level objective that began to burn its budget too fast, or stopped to. */
+export function sloSubject(namespace: string, name: string): string {
+  return `mesh.event.slo.standard.${subjectToken(namespace)}.${subjectToken(name)}`;
 }
 
 /** A dead letter of a plugin, by the class of the event. */

@@ -11,6 +11,7 @@ import {
   reportSubject,
   STREAM_SUBJECTS,
   STREAMS,
+  sloSubject,
   subjectToken,
 } from "../src/subjects.ts";
 
@@ -128,5 +129,6 @@ describe("a subject", () => {
     assert.ok(reportSubject("default", "web").startsWith(prefix.slice(0, -1)));
     assert.equal(reportSubject("default", ""), "mesh.event.report.standard.default.-");
     assert.equal(pluginSubject("a"), "mesh.event.plugin.a");
+    assert.equal(sloSubject("default", "checkout"), "mesh.event.slo.standard.default.checkout");
   });
 });

@@ -1,5 +1,9 @@
 import { type DescMessage, fromBinary, type JsonValue, toJson } from "@bufbuild/protobuf";
-import { EndpointChangedSchema, PluginStateChangedSchema } from "@patchbay/proto/mesh/event/v1/event_pb";
+import {
+  EndpointChangedSchema,
+  ObjectiveChangedSchema,
+  PluginStateChangedSchema,
+} from "@patchbay/proto/mesh/event/v1/event_pb";
 import { ReportSchema } from "@patchbay/proto/mesh/telemetry/v1/report_pb";
 import { type EventClass, errorMessage, type ReplayedEvent, readCloudEvent } from "@patchbay/wire";
 import { lineWidth, paint } from "../output/output.ts";
@@ -9,6 +13,7 @@ const schemas: Readonly<Record<EventClass, DescMessage>> = {
   report: ReportSchema,
   endpoint: EndpointChangedSchema,
   plugin: PluginStateChangedSchema,
+  slo: ObjectiveChangedSchema,
 };
 
 /** An event for scripts: the envelope's attributes and the decoded data. */
@@ -71,5 +76,10 @@ const sentences: Readonly<Record<EventClass, (data: Uint8Array) => string>> = {
   plugin(data) {
     const { name, instance, state, previous, reason } = fromBinary(PluginStateChangedSchema, data);
     return `${name} (${instance}) ${previous || "new"} -> ${state}${reason && `: ${reason}`}`;
+  },
+  slo(data) {
+    const { namespace, name, state, shortBurn, longBurn, threshold } = fromBinary(ObjectiveChangedSchema, data);
+    const burn = `burns ${shortBurn.toFixed(1)} and ${longBurn.toFixed(1)} times its budget's pace`;
+    return `${namespace}/${name} is ${state}: ${burn}, alerts at ${threshold}`;
   },
 };

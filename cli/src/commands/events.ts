@@ -13,7 +13,7 @@ interface EventsOptions extends OutputOption {
   readonly since?: number;
 }
 
-const classes: readonly EventClass[] = ["report", "endpoint", "plugin"];
+const classes: readonly EventClass[] = ["report", "endpoint", "plugin", "slo"];
 const defaultSinceSeconds = 300;
 const pollMs = 300;
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
+import { FailurePolicy } from "@patchbay/proto/mesh/registry/v1/plugin_pb";
 import { Kind } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 import fc from "fast-check";
 import { readAnnouncement } from "../src/core/announcement.ts";
@@ -34,6 +35,13 @@ describe("an announcement", () => {
     assert.equal(readAnnouncement(proxy({ workload }), spiffeId).workload?.service, "users");
   });
 
+  it("may offer every hook and take every class of events at once", () => {
+    const hooks = ["resolve", "authorize", "ratelimit"].map((kind) => ({ kind }));
+    const events = ["report", "endpoint", "plugin", "slo"].map((name) => ({ class: name }));
+    assert.equal(refusal(resolver({ manifest: { hooks, events } })), "accepted");
+    assert.equal(refusal(resolver(manifest({ kind: "ratelimit", concurrency: 1_024 }))), "accepted");
+  });
+
   const refusedPlugins: readonly (readonly [string, Fields, RegExp])[] = [
     ["without a kind", { kind: Kind.UNSPECIFIED }, /^kind: /],
     ["with an unknown kind", { kind: 99 as Kind }, /^kind: /],
@@ -65,7 +73,42 @@ describe("an announcement", () => {
     ["at an address that is none", { address: "[::1::2]:80" }, /^address: /],
     ["at every address", { address: "0.0.0.0:80" }, /^address: /],
     ["with an unknown hook", manifest({ kind: "dance" }), /^manifest\.hooks\[0\]\.kind: unknown hook "dance"/],
-    ["with a hook of a later contract", manifest({ kind: "authorize" }), /later contract version/],
+    ["with a hook of a later contract", manifest({ kind: "transform" }), /later contract version/],
+    [
+      "with 6 s for a hook that requests wait for",
+      manifest({ kind: "authorize", deadline: durationFromMs(6_000) }),
+      /^manifest\.hooks\[0\]\.deadline: 6 s is not more than 0 s and at most 5 s/,
+    ],
+    [
+      "with 1,025 calls at a time",
+      manifest({ kind: "ratelimit", concurrency: 1_025 }),
+      /^manifest\.hooks\[0\]\.concurrency: 1025 is more than 1024/,
+    ],
+    [
+      "with a number of calls for a resolver",
+      manifest({ concurrency: 4 }),
+      /^manifest\.hooks\[0\]\.concurrency: does not apply to "resolve"/,
+    ],
+    [
+      "that says itself what happens when its authorizer fails",
+      manifest({ kind: "authorize", failurePolicy: FailurePolicy.OPEN }),
+      /^manifest\.hooks\[0\]\.failure_policy: .*the policy that names the plugin says/,
+    ],
+    [
+      "with a place in the chain for a rate limiter",
+      manifest({ kind: "ratelimit", order: 300 }),
+      /^manifest\.hooks\[0\]\.order: applies to "resolve" only/,
+    ],
+    [
+      "with suffixes for an authorizer",
+      manifest({ kind: "authorize", authoritySuffixes: ["corp"] }),
+      /^manifest\.hooks\[0\]\.authority_suffixes: applies to "resolve" only/,
+    ],
+    [
+      "with a context for an authorizer",
+      manifest({ kind: "authorize", usesContext: true }),
+      /^manifest\.hooks\[0\]\.uses_context: applies to "resolve" only/,
+    ],
     [
       "with one hook twice",
       { manifest: { hooks: [{ kind: "resolve" }, { kind: "resolve" }] } },

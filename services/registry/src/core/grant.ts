@@ -1,15 +1,12 @@
 import { create, type JsonObject } from "@bufbuild/protobuf";
-import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import {
   type EventInterest,
   EventInterestSchema,
-  FailurePolicy,
   type Grant,
   GrantSchema,
-  type Hook,
-  HookSchema,
   type Manifest,
 } from "@patchbay/proto/mesh/registry/v1/plugin_pb";
+import { boundHook, type HookBounds } from "./hook-bounds.ts";
 
 /** What governs a plugin, and what is wrong with its configuration (empty: nothing). */
 export interface Granted {
@@ -24,8 +21,6 @@ export interface GrantSource {
   onChange(listener: () => void): () => void;
 }
 
-/** Place in the chain of a resolver that does not say. */
-const DEFAULT_ORDER = 500;
 const DEFAULT_CONCURRENCY = 16;
 
 /** Loopback and the private ranges of RFC 1918 and RFC 4193. */
@@ -38,24 +33,24 @@ const laptopNetworks: readonly string[] = [
   "fc00::/7",
 ];
 
-/** Grants everything that the manifest asks for, within this machine's and private networks. */
-export function developmentGrant(manifest: Manifest, config: JsonObject, deadlineMs: number): Grant {
+/** What development's grants depend on beside the manifest. */
+export interface DevelopmentGrant {
+  readonly config: JsonObject;
+  /** The most that hooks get. */
+  readonly bounds: HookBounds;
+  /** Deadline of resolvers that do not say. */
+  readonly resolveDeadlineMs: number;
+}
+
+/** Grants everything that the manifest asks for, up to the bounds, within this machine's and private networks. */
+export function developmentGrant(manifest: Manifest, options: DevelopmentGrant): Grant {
+  const { config, bounds, resolveDeadlineMs } = options;
   return create(GrantSchema, {
     source: "development",
-    hooks: manifest.hooks.map((hook) => completeHook(hook, deadlineMs)),
+    hooks: manifest.hooks.map((hook) => boundHook(hook, bounds[hook.kind], resolveDeadlineMs)),
     events: manifest.events.map(completeInterest),
     allowedNetworks: [...laptopNetworks],
     config,
-  });
-}
-
-function completeHook(hook: Hook, deadlineMs: number): Hook {
-  return create(HookSchema, {
-    ...hook,
-    deadline: hook.deadline ?? durationFromMs(deadlineMs),
-    // A resolver observes; one that fails lets the chain go on unless it asks for the contrary.
-    failurePolicy: hook.failurePolicy || FailurePolicy.OPEN,
-    order: hook.order || DEFAULT_ORDER,
   });
 }
 

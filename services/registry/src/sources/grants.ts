@@ -1,19 +1,20 @@
 import { isDeepStrictEqual } from "node:util";
-import type { JsonObject } from "@bufbuild/protobuf";
 import { type Problem, problemText, type Resource, type ResourceWatch, watchResources } from "@patchbay/runtime";
 import type { Log } from "@patchbay/wire";
 import { developmentGrant, type GrantSource } from "../core/grant.ts";
 import { checkConfig } from "./config-check.ts";
-
-/** JSON Schema of a MeshPlugin's spec. In development only the configuration is the operator's; the rest comes from the manifest. */
-const meshPlugin = {
-  type: "object",
-  properties: { config: { type: "object" } },
-  additionalProperties: false,
-};
+import { boundsOf, checkMeshPlugin, MESH_PLUGIN, type MeshPluginSpec } from "./mesh-plugin.ts";
 
 /** Resources of other services in the same folder. */
-const otherKinds: readonly string[] = ["StaticService"];
+const otherKinds: readonly string[] = [
+  "StaticService",
+  "AuthorizationPolicy",
+  "RateLimitPolicy",
+  "ServiceLevelObjective",
+  "HTTPRoute",
+  "GRPCRoute",
+  "XBackendTrafficPolicy",
+];
 
 export interface GrantsOptions {
   readonly resourcesDir: string;
@@ -31,13 +32,13 @@ export interface DevelopmentGrants extends GrantSource {
 /** Grants of development: generated from the manifest, configured by MeshPlugin files. */
 export function createDevelopmentGrants({ resourcesDir, resolveDeadlineMs, log }: GrantsOptions): DevelopmentGrants {
   const listeners = new Set<() => void>();
-  let configs: ReadonlyMap<string, JsonObject> = new Map();
+  let specs: ReadonlyMap<string, MeshPluginSpec> = new Map();
   let watch: ResourceWatch | undefined;
   const follow = (resources: readonly Resource[]): void => {
-    const before = configs;
-    configs = configsOf(resources);
+    const before = specs;
+    specs = specsOf(resources);
     // Other kinds lie in the same folder; every listener answers with new grants and credentials for all plugins.
-    if (isDeepStrictEqual(before, configs)) return;
+    if (isDeepStrictEqual(before, specs)) return;
     for (const listener of listeners) listener();
   };
   return {
@@ -45,7 +46,8 @@ export function createDevelopmentGrants({ resourcesDir, resolveDeadlineMs, log }
       const onProblems = (problems: readonly Problem[]): void => report(problems, log);
       watch = await watchResources({
         dir: resourcesDir,
-        kinds: { MeshPlugin: meshPlugin },
+        kinds: { MeshPlugin: MESH_PLUGIN },
+        checks: { MeshPlugin: checkMeshPlugin },
         otherKinds,
         onChange: follow,
         onProblems,
@@ -53,8 +55,10 @@ export function createDevelopmentGrants({ resourcesDir, resolveDeadlineMs, log }
     },
     stop: () => watch?.stop(),
     grant({ namespace, name }, manifest) {
-      const { config, problem } = checkConfig(manifest.configSchema, configs.get(`${namespace}/${name}`));
-      return { grant: developmentGrant(manifest, config, resolveDeadlineMs), configProblem: problem };
+      const spec = specs.get(`${namespace}/${name}`);
+      const { config, problem } = checkConfig(manifest.configSchema, spec?.config);
+      const bounds = boundsOf(spec ?? {});
+      return { grant: developmentGrant(manifest, { config, bounds, resolveDeadlineMs }), configProblem: problem };
     },
     onChange(listener) {
       listeners.add(listener);
@@ -63,12 +67,10 @@ export function createDevelopmentGrants({ resourcesDir, resolveDeadlineMs, log }
   };
 }
 
-function configsOf(resources: readonly Resource[]): ReadonlyMap<string, JsonObject> {
+function specsOf(resources: readonly Resource[]): ReadonlyMap<string, MeshPluginSpec> {
+  // The spec fits the schema, which is what a MeshPluginSpec is.
   return new Map(
-    resources.map(({ metadata: { namespace, name }, spec }) => [
-      `${namespace}/${name}`,
-      (spec as { config?: JsonObject }).config ?? {},
-    ]),
+    resources.map(({ metadata: { namespace, name }, spec }) => [`${namespace}/${name}`, spec as MeshPluginSpec]),
   );
 }
 

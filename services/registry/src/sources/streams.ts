@@ -44,6 +44,13 @@ const streams: readonly StreamSpec[] = [
     discard: "old",
   },
   {
+    name: STREAMS.slo,
+    subjects: STREAM_SUBJECTS[STREAMS.slo],
+    maxBytes: 64 * MIB,
+    maxAgeMs: HOUR_MS,
+    discard: "old",
+  },
+  {
     name: STREAMS.deadLetters,
     subjects: STREAM_SUBJECTS[STREAMS.deadLetters],
     maxBytes: 256 * MIB,
@@ -69,6 +76,7 @@ const eventStreams: Readonly<Record<EventClass, string>> = {
   report: STREAMS.report,
   endpoint: STREAMS.endpoint,
   plugin: STREAMS.plugin,
+  slo: STREAMS.slo,
 };
 
 /** The stream of an event class; undefined for a class that does not exist. */

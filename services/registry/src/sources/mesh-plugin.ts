@@ -1,0 +1,69 @@
+import type { JsonObject } from "@bufbuild/protobuf";
+import type { SpecProblem } from "@patchbay/runtime";
+import type { HookBound, HookBounds } from "../core/hook-bounds.ts";
+import { HOOK_KINDS } from "../core/hook-kinds.ts";
+
+/** What an operator says of a plugin. */
+export interface MeshPluginSpec {
+  readonly config?: JsonObject;
+  readonly hooks?: Readonly<Record<string, { readonly deadline?: string; readonly concurrency?: number }>>;
+}
+
+const unitsMs: Readonly<Record<string, number>> = { ms: 1, s: 1_000 };
+const DURATION = /^(\d+(?:\.\d+)?)(ms|s)$/;
+
+const deadline = { type: "string", pattern: DURATION.source };
+
+/** JSON Schema of a MeshPlugin's spec. In development what is not bounded here is granted as the manifest asks. */
+export const MESH_PLUGIN: object = {
+  type: "object",
+  properties: {
+    config: { type: "object" },
+    hooks: {
+      type: "object",
+      properties: Object.fromEntries(
+        [...HOOK_KINDS].map(([name, { maxConcurrency }]) => [name, hookSchema(maxConcurrency)]),
+      ),
+      additionalProperties: false,
+    },
+  },
+  additionalProperties: false,
+};
+
+function hookSchema(maxConcurrency: number): object {
+  const counted = maxConcurrency > 0;
+  const concurrency = { type: "integer", minimum: 1, maximum: maxConcurrency };
+  return {
+    type: "object",
+    properties: { deadline, ...(counted && { concurrency }) },
+    additionalProperties: false,
+  };
+}
+
+/** What no schema says: a bound that would let nothing be answered, or bounds nothing. */
+export function checkMeshPlugin(spec: unknown): readonly SpecProblem[] {
+  return Object.entries((spec as MeshPluginSpec).hooks ?? {}).flatMap(([name, hook]) => {
+    const most = HOOK_KINDS.get(name)?.maxDeadlineMs ?? 0;
+    const ms = hook.deadline === undefined ? undefined : toMs(hook.deadline);
+    if (ms === undefined || (ms > 0 && ms <= most)) return [];
+    const message = `${hook.deadline} is not more than 0 s and at most ${most / 1_000} s`;
+    return [{ path: ["hooks", name, "deadline"], message, hint: "such as 100ms" }];
+  });
+}
+
+/** The bounds of a spec that was checked. */
+export function boundsOf({ hooks = {} }: MeshPluginSpec): HookBounds {
+  const bounds = Object.entries(hooks).map(([name, { deadline: text, concurrency }]): [string, HookBound] => [
+    name,
+    {
+      ...(text !== undefined && { deadlineMs: toMs(text) }),
+      ...(concurrency !== undefined && { concurrency }),
+    },
+  ]);
+  return Object.fromEntries(bounds);
+}
+
+function toMs(text: string): number {
+  const [, amount, unit = ""] = DURATION.exec(text) ?? [];
+  return Number(amount) * (unitsMs[unit] ?? Number.NaN);
+}
