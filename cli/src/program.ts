@@ -13,6 +13,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   endpoints: async () => (await import("./commands/endpoints.ts")).endpointsCommand(),
   explain: async () => (await import("./commands/explain.ts")).explainCommand(),
   policy: async () => (await import("./commands/policy.ts")).policyCommand(),
+  slo: async () => (await import("./commands/slo.ts")).sloCommand(),
   plugins: async () => (await import("./commands/plugins.ts")).pluginsCommand(),
   events: async () => (await import("./commands/events.ts")).eventsCommand(),
   check: async () => (await import("./commands/check.ts")).checkCommand(),

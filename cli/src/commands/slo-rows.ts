@@ -1,0 +1,85 @@
+import { durationMs, timestampDate } from "@bufbuild/protobuf/wkt";
+import type { Objective, ObjectiveWindow } from "@patchbay/proto/mesh/policy/v1/policy_pb";
+import { paint } from "../output/output.ts";
+import { type Column, table } from "../output/table.ts";
+import { percent, span } from "../output/units.ts";
+
+/** The stable form for scripts. */
+export function objectiveJson(objective: Objective): object {
+  const { namespace, name, source, target, targetRatio, latencyBoundMs, budgetLeft, state, partial, file } = objective;
+  return {
+    namespace,
+    name,
+    source,
+    target,
+    targetRatio,
+    latencyBoundMs,
+    state,
+    since: objective.since && timestampDate(objective.since).toISOString(),
+    compliance: compliance(objective.windows.at(-1)),
+    budgetLeft,
+    windows: objective.windows.map(windowJson),
+    partial,
+    file,
+  };
+}
+
+function windowJson(window: ObjectiveWindow): object {
+  const { covered, good, total, burn, threshold } = window;
+  const seconds = window.window ? durationMs(window.window) / 1_000 : 0;
+  return { windowSeconds: seconds, coveredSeconds: covered, good: Number(good), total: Number(total), burn, threshold };
+}
+
+/** Share of good requests; undefined without any. */
+function compliance(window: ObjectiveWindow | undefined): number | undefined {
+  return window && window.total > 0n ? Number(window.good) / Number(window.total) : undefined;
+}
+
+const columns: readonly Column[] = [
+  { title: "OBJECTIVE", flexible: true },
+  { title: "FROM", flexible: true },
+  { title: "TARGET", flexible: true },
+  { title: "PROMISE" },
+  { title: "KEPT", align: "right" },
+  { title: "BUDGET", align: "right" },
+  { title: "BURN", align: "right" },
+  { title: "STATE" },
+];
+
+/** Objectives for people, those that burn in colour. */
+export function objectiveLines(objectives: readonly Objective[], width: number): string[] {
+  if (objectives.length === 0)
+    return ["No objectives. Write a ServiceLevelObjective into the folder of resources: docs/resources.md shows how."];
+  const [title = "", ...lines] = table({ columns, rows: objectives.map(cells), width });
+  const painted = lines.map((line, index) => (objectives[index]?.state === "burning" ? paint("bad", line) : line));
+  return [paint("bold", title), ...painted, ...legend(objectives)];
+}
+
+function cells(objective: Objective): string[] {
+  const { namespace, name, source, target, targetRatio, latencyBoundMs, budgetLeft, windows, state } = objective;
+  const kept = compliance(windows.at(-1));
+  const within = latencyBoundMs > 0 ? ` < ${latencyBoundMs}ms` : "";
+  return [
+    namespace === "default" ? name : `${namespace}/${name}`,
+    source || "everybody",
+    target,
+    `${Number((targetRatio * 100).toFixed(4))}%${within}`,
+    kept === undefined ? "-" : percent(kept),
+    kept === undefined ? "-" : percent(budgetLeft),
+    windows.map(({ burn }) => burn.toFixed(1)).join(" / ") || "-",
+    state,
+  ];
+}
+
+function legend(objectives: readonly Objective[]): string[] {
+  const [short, long] = objectives[0]?.windows ?? [];
+  if (!short?.window || !long?.window) return [];
+  const covered = span(long.covered * 1_000);
+  const young = objectives.some(({ partial }) => partial) ? `; only ${covered} are covered yet` : "";
+  return [
+    paint(
+      "dim",
+      `kept and budget over ${span(durationMs(long.window))}, burn over ${span(durationMs(short.window))} / ${span(durationMs(long.window))}${young}`,
+    ),
+  ];
+}

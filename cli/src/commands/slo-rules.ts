@@ -1,0 +1,103 @@
+import type { Objective } from "@patchbay/proto/mesh/policy/v1/policy_pb";
+import { LATENCY_BOUNDS_MS } from "@patchbay/wire/latency-buckets";
+import { stringify } from "yaml";
+
+/** A file of rules as Prometheus reads it. */
+export interface RulesFile {
+  readonly groups: readonly { readonly name: string; readonly rules: readonly Rule[] }[];
+}
+
+interface Rule {
+  readonly record?: string;
+  readonly alert?: string;
+  readonly expr: string;
+  readonly for?: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations?: Readonly<Record<string, string>>;
+}
+
+/** Multiwindow, multi-burn-rate alerts of the SRE workbook, chapter 5: burn, long and short window, what to do. */
+const alerts = [
+  { burn: 14.4, long: "1h", short: "5m", severity: "page" },
+  { burn: 6, long: "6h", short: "30m", severity: "page" },
+  { burn: 1, long: "3d", short: "6h", severity: "ticket" },
+] as const;
+const windows = ["5m", "30m", "1h", "6h", "3d"] as const;
+const RECORD = "slo:error_ratio:rate";
+
+export function prometheusRules(objectives: readonly Objective[]): RulesFile {
+  return { groups: objectives.map((objective) => ({ name: `slo-${idOf(objective)}`, rules: rulesOf(objective) })) };
+}
+
+/** The rules as YAML, with a line that says what they are. */
+export function rulesYaml(rules: RulesFile): string {
+  return `# Made by: mesh slo rules\n${stringify(rules, { lineWidth: 0 })}`;
+}
+
+function idOf({ namespace, name }: Objective): string {
+  return `${namespace}-${name}`;
+}
+
+function rulesOf(objective: Objective): Rule[] {
+  const labels = { objective: `${objective.namespace}/${objective.name}` };
+  const recorded = windows.map((window) => ({
+    record: `${RECORD}${window}`,
+    expr: errorRatio(objective, window),
+    labels,
+  }));
+  return [...recorded, ...alerts.map((alert) => alertOf(objective, alert, labels))];
+}
+
+function alertOf(
+  objective: Objective,
+  { burn, long, short, severity }: (typeof alerts)[number],
+  labels: Readonly<Record<string, string>>,
+): Rule {
+  const matcher = `{objective=${quote(labels["objective"] ?? "")}}`;
+  const bound = `(${burn} * ${Number((1 - objective.targetRatio).toFixed(9))})`;
+  const at = (window: string): string => `${RECORD}${window}${matcher} > ${bound}`;
+  const who = objective.source ? ` from ${objective.source}` : "";
+  return {
+    alert: "ErrorBudgetBurn",
+    expr: `${at(long)} and ${at(short)}`,
+    labels: { ...labels, severity, target: objective.target },
+    annotations: {
+      summary: `requests to ${objective.target}${who} use up their error budget ${burn} times too fast`,
+      description: `Measured over ${long} and ${short}. See which routes fail: mesh stat --routes --to ${objective.target}`,
+    },
+  };
+}
+
+/** Failed requests, and with a bound those that took longer, as a share of all. At most 1: a slow failure counts twice. */
+function errorRatio(objective: Objective, window: string): string {
+  const all = total(objective, "response_total", { window });
+  const failed = total(objective, "response_total", { window, more: 'classification="failure"' });
+  if (objective.latencyBoundMs === 0) return `${failed} / ${all}`;
+  const counted = total(objective, "response_latency_ms_count", { window });
+  const le = LATENCY_BOUNDS_MS.find((bound) => bound >= objective.latencyBoundMs) ?? "+Inf";
+  const fast = total(objective, "response_latency_ms_bucket", { window, more: `le="${le}"` });
+  return `clamp_max((${failed} + ${counted} - ${fast}) / ${all}, 1)`;
+}
+
+interface Selection {
+  readonly window: string;
+  readonly more?: string;
+}
+
+/** As in `mesh stat`: what callers' proxies saw, and at the callee's what came from callers without one. */
+function total(objective: Objective, metric: string, { window, more }: Selection): string {
+  const [name = "", namespace = "default"] = objective.target.split(".");
+  const sum = (labels: readonly string[]): string =>
+    `(sum(rate(${metric}{${[...labels, ...(more === undefined ? [] : [more])].join(",")}}[${window}])) or vector(0))`;
+  const asked = [`dst_namespace=${quote(namespace)}`, `dst_service=${quote(name)}`];
+  if (objective.source) {
+    const [caller = "", of = "default"] = objective.source.split(".");
+    return sum(['direction="outbound"', `namespace=${quote(of)}`, `deployment=${quote(caller)}`, ...asked]);
+  }
+  const served = [`namespace=${quote(namespace)}`, `deployment=${quote(name)}`, 'client_id="unknown"'];
+  return `(${sum(['direction="outbound"', ...asked])} + ${sum(['direction="inbound"', ...served])})`;
+}
+
+function quote(text: string): string {
+  return JSON.stringify(text);
+}

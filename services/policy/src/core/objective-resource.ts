@@ -1,0 +1,51 @@
+import type { ObjectiveSpec } from "./objective.ts";
+
+/** What a ServiceLevelObjective says, once it fits its schema. */
+export interface WrittenObjective {
+  readonly target: WrittenService;
+  readonly source?: WrittenService;
+  /** Percent of good requests, such as 99.9. */
+  readonly objective: number;
+  readonly latency?: { readonly under: string };
+  readonly windows?: { readonly short?: string; readonly long?: string };
+  readonly burnRate?: number;
+}
+
+interface WrittenService {
+  readonly name: string;
+  readonly namespace?: string;
+}
+
+/** Five minutes and an hour: the windows of a page in the SRE workbook, chapter 5, within what telemetry keeps. */
+const SHORT_MS = 300_000;
+const LONG_MS = 3_600_000;
+const BURN_RATE = 14.4;
+
+export interface ObjectiveResource {
+  readonly metadata: { readonly name: string; readonly namespace: string };
+  readonly spec: WrittenObjective;
+  readonly file: string;
+}
+
+/** `durationMs` reads a duration in Gateway API form that the schema has accepted. */
+export function objectiveOf(resource: ObjectiveResource, durationMs: (text: string) => number): ObjectiveSpec {
+  const { metadata, spec, file } = resource;
+  const { short, long } = spec.windows ?? {};
+  return {
+    ...metadata,
+    source: spec.source ? shortName(spec.source, metadata.namespace) : "",
+    target: shortName(spec.target, metadata.namespace),
+    ratio: spec.objective / 100,
+    latencyBoundMs: spec.latency ? durationMs(spec.latency.under) : 0,
+    shortMs: short ? durationMs(short) : SHORT_MS,
+    longMs: long ? durationMs(long) : LONG_MS,
+    burnRate: spec.burnRate ?? BURN_RATE,
+    file,
+  };
+}
+
+/** As telemetry names services: the namespace is said only when it is not "default". */
+function shortName({ name, namespace }: WrittenService, own: string): string {
+  const where = namespace ?? own;
+  return where === "default" ? name : `${name}.${where}`;
+}

@@ -1,0 +1,94 @@
+import { LATENCY_BOUNDS_MS } from "@patchbay/wire/latency-buckets";
+
+/** A service level objective: which share of which requests is to be good. */
+export interface ObjectiveSpec {
+  readonly namespace: string;
+  readonly name: string;
+  /** As telemetry names services: "users", "users.staging". Empty: from everybody. */
+  readonly source: string;
+  readonly target: string;
+  /** Promised share of good requests, above 0 and below 1. */
+  readonly ratio: number;
+  /** Requests that take longer are not good. 0: latency does not count. */
+  readonly latencyBoundMs: number;
+  readonly shortMs: number;
+  readonly longMs: number;
+  /** Burn at which both windows have to be for it to alert. */
+  readonly burnRate: number;
+  readonly file: string;
+}
+
+/** What telemetry counted for one pair in a window. */
+export interface CountedPair {
+  readonly requests: bigint;
+  readonly failures: bigint;
+  /** Pairs (bucket index, count) over LATENCY_BOUNDS_MS. */
+  readonly latency: readonly bigint[];
+}
+
+/** One window of an objective. */
+export interface Measured {
+  readonly windowMs: number;
+  /** Milliseconds of it that are really covered. */
+  readonly coveredMs: number;
+  readonly good: number;
+  readonly total: number;
+}
+
+export type ObjectiveState = "ok" | "burning" | "no-data";
+
+/** Requests in the long window below which nothing is concluded. */
+export const MIN_REQUESTS = 10;
+
+/**
+ * Good and all requests. A request is not good when it failed or took longer than the bound; telemetry counts the two apart, so a
+ * failure that was slow as well counts twice: the error is on the side of alerting.
+ */
+export function measure(rows: readonly CountedPair[], latencyBoundMs: number): { good: number; total: number } {
+  let total = 0;
+  let bad = 0;
+  for (const { requests, failures, latency } of rows) {
+    total += Number(requests);
+    bad += Number(failures) + (latencyBoundMs > 0 ? slower(latency, latencyBoundMs) : 0);
+  }
+  return { good: Math.max(0, total - bad), total };
+}
+
+/** The bound that is really used: latencies are counted in buckets, so it is the next bucket's bound at or above. */
+export function effectiveBound(latencyBoundMs: number): number {
+  return LATENCY_BOUNDS_MS.find((bound) => bound >= latencyBoundMs) ?? Number.POSITIVE_INFINITY;
+}
+
+function slower(latency: readonly bigint[], boundMs: number): number {
+  const first = LATENCY_BOUNDS_MS.findIndex((bound) => bound >= boundMs);
+  let count = 0;
+  for (let at = 0; at + 1 < latency.length; at += 2)
+    if (first >= 0 && Number(latency[at]) > first) count += Number(latency[at + 1]);
+  return count;
+}
+
+/** How many times faster than allowed the error budget is used; 1: exactly as fast. SRE workbook, chapter 5. */
+export function burn({ good, total }: Pick<Measured, "good" | "total">, ratio: number): number {
+  return total === 0 ? 0 : (total - good) / total / (1 - ratio);
+}
+
+/** Share of a window's error budget that is left; below 0 it is overspent. */
+export function budgetLeft(window: Pick<Measured, "good" | "total">, ratio: number): number {
+  return 1 - burn(window, ratio);
+}
+
+/**
+ * Burning begins when both windows burn at the rate: the long one says that it matters, the short one that it still goes on. It ends
+ * when the short one has calmed.
+ */
+export function nextState(
+  before: ObjectiveState,
+  { short, long }: { readonly short: Measured; readonly long: Measured },
+  spec: Pick<ObjectiveSpec, "ratio" | "burnRate">,
+): ObjectiveState {
+  if (long.total < MIN_REQUESTS) return before === "burning" && short.total > 0 ? before : "no-data";
+  const shortBurns = burn(short, spec.ratio) >= spec.burnRate;
+  const longBurns = burn(long, spec.ratio) >= spec.burnRate;
+  if (before === "burning") return shortBurns ? "burning" : "ok";
+  return shortBurns && longBurns ? "burning" : "ok";
+}

@@ -1,0 +1,75 @@
+import { create, toBinary } from "@bufbuild/protobuf";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { ObjectiveChangedSchema } from "@patchbay/proto/mesh/event/v1/event_pb";
+import { cloudEventHeaders, type EventBus, errorMessage, type Log, sloSubject } from "@patchbay/wire";
+import { budgetLeft, burn, type Measured, type ObjectiveSpec, type ObjectiveState } from "../core/objective.ts";
+
+export interface ObjectiveEventsOptions {
+  events(): Promise<EventBus>;
+  /** Unique per process. */
+  readonly instance: string;
+  readonly log: Log;
+}
+
+/** A change of state as it is told. */
+export interface ObjectiveChange {
+  readonly spec: ObjectiveSpec;
+  readonly state: ObjectiveState;
+  readonly short: Measured;
+  readonly long: Measured;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+}
+
+/** Events of class "slo". */
+export const OBJECTIVE_CHANGED = "dev.patchbay.slo.burn.v1";
+
+/** Stores a change as an event; nothing waits for it, and a failure is logged. */
+export function createObjectiveEvents(options: ObjectiveEventsOptions): (change: ObjectiveChange) => void {
+  return (change) => {
+    const { namespace, name } = change.spec;
+    void publish(options, change).catch((error: unknown) =>
+      options.log.warn(
+        { objective: `${namespace}/${name}`, error: errorMessage(error) },
+        "an slo event was not stored",
+      ),
+    );
+  };
+}
+
+async function publish({ events, instance }: ObjectiveEventsOptions, change: ObjectiveChange): Promise<void> {
+  const { namespace, name } = change.spec;
+  const id = `${instance}-${namespace}-${name}-${change.at}`;
+  const headers = cloudEventHeaders({
+    id,
+    source: "/mesh/policy",
+    type: OBJECTIVE_CHANGED,
+    time: new Date(change.at),
+    subject: `${namespace}/${name}`,
+  });
+  const bus = await events();
+  await bus.publish({ subject: sloSubject(namespace, name), id, headers, data: encode(change) });
+}
+
+function encode({ spec, state, short, long, at }: ObjectiveChange): Uint8Array {
+  const { namespace, name, source, target, ratio, latencyBoundMs, burnRate } = spec;
+  return toBinary(
+    ObjectiveChangedSchema,
+    create(ObjectiveChangedSchema, {
+      namespace,
+      name,
+      source,
+      target,
+      targetRatio: ratio,
+      latencyBoundMs,
+      state,
+      shortBurn: burn(short, ratio),
+      longBurn: burn(long, ratio),
+      shortWindowSeconds: spec.shortMs / 1_000,
+      longWindowSeconds: spec.longMs / 1_000,
+      threshold: burnRate,
+      budgetLeft: budgetLeft(long, ratio),
+      at: timestampFromMs(at),
+    }),
+  );
+}

@@ -1,0 +1,90 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { createRouterTransport } from "@connectrpc/connect";
+import { Telemetry } from "@patchbay/proto/mesh/telemetry/v1/telemetry_pb";
+import { noLog } from "@patchbay/wire";
+import type { ObjectiveSpec } from "../src/core/objective.ts";
+import { createObjectives } from "../src/objectives.ts";
+import type { ObjectiveChange } from "../src/sources/objective-events.ts";
+
+const spec: ObjectiveSpec = {
+  namespace: "default",
+  name: "users-works",
+  source: "web",
+  target: "users",
+  ratio: 0.99,
+  latencyBoundMs: 0,
+  shortMs: 60_000,
+  longMs: 600_000,
+  burnRate: 10,
+  file: "slo.yaml",
+};
+
+/** Telemetry that counts what the test says. */
+function start(counted: { failures: number; up: boolean }) {
+  const asked: string[] = [];
+  const changes: ObjectiveChange[] = [];
+  const telemetry = createRouterTransport(({ service }) =>
+    service(Telemetry, {
+      stat({ window, source, target }) {
+        asked.push(`${source} ${target} ${window}`);
+        if (!counted.up) throw new Error("away");
+        return { window, rows: [{ source, target, requests: 100n, failures: BigInt(counted.failures) }] };
+      },
+    }),
+  );
+  const objectives = createObjectives({
+    telemetry,
+    onChange: (change) => changes.push(change),
+    log: noLog,
+    now: () => 1_000,
+    intervalMs: 3_600_000,
+  });
+  objectives.update([spec]);
+  return { objectives, asked, changes, [Symbol.dispose]: () => objectives.stop() };
+}
+
+describe("objectives", () => {
+  it("are measured in two windows of the pair that they are about", async () => {
+    const counted = { failures: 1, up: true };
+    using started = start(counted);
+    await started.objectives.look();
+    assert.deepEqual(started.asked.sort(), ["web users 60", "web users 600"]);
+    const [objective] = started.objectives.list();
+    assert.equal(objective?.state, "ok");
+    assert.deepEqual(
+      objective?.windows.map(({ good, total }) => [good, total]),
+      [
+        [99n, 100n],
+        [99n, 100n],
+      ],
+    );
+    assert.deepEqual(started.changes, []);
+  });
+
+  it("tell once that burning begins, and once that it ends", async () => {
+    const counted = { failures: 50, up: true };
+    using started = start(counted);
+    await started.objectives.look();
+    await started.objectives.look();
+    counted.failures = 0;
+    await started.objectives.look();
+    await started.objectives.look();
+    assert.deepEqual(
+      started.changes.map(({ state }) => state),
+      ["burning", "ok"],
+    );
+  });
+
+  it("keep their state while telemetry is away, and when their file is written again", async () => {
+    const counted = { failures: 50, up: true };
+    using started = start(counted);
+    await started.objectives.look();
+    counted.up = false;
+    await started.objectives.look();
+    started.objectives.update([{ ...spec, burnRate: 11 }]);
+    assert.equal(started.objectives.list()[0]?.state, "burning");
+    started.objectives.update([]);
+    assert.deepEqual(started.objectives.list(), []);
+  });
+});
