@@ -16,11 +16,16 @@ interface Rule {
   readonly annotations?: Readonly<Record<string, string>>;
 }
 
-/** Multiwindow, multi-burn-rate alerts of the SRE workbook, chapter 5: burn, long and short window, what to do. */
+/** Multiwindow, multi-burn-rate alerts of the SRE workbook, chapter 5: any of the pairs of windows raises one. */
 const alerts = [
-  { burn: 14.4, long: "1h", short: "5m", severity: "page" },
-  { burn: 6, long: "6h", short: "30m", severity: "page" },
-  { burn: 1, long: "3d", short: "6h", severity: "ticket" },
+  {
+    severity: "page",
+    pairs: [
+      { burn: 14.4, long: "1h", short: "5m" },
+      { burn: 6, long: "6h", short: "30m" },
+    ],
+  },
+  { severity: "ticket", pairs: [{ burn: 1, long: "3d", short: "6h" }] },
 ] as const;
 const windows = ["5m", "30m", "1h", "6h", "3d"] as const;
 const RECORD = "slo:error_ratio:rate";
@@ -31,7 +36,7 @@ export function prometheusRules(objectives: readonly Objective[]): RulesFile {
 
 /** The rules as YAML, with a line that says what they are. */
 export function rulesYaml(rules: RulesFile): string {
-  return `# Made by: mesh slo rules\n${stringify(rules, { lineWidth: 0 })}`;
+  return `# Made by: mesh slo rules\n${stringify(rules, { lineWidth: 0, aliasDuplicateObjects: false })}`;
 }
 
 function idOf({ namespace, name }: Objective): string {
@@ -50,20 +55,20 @@ function rulesOf(objective: Objective): Rule[] {
 
 function alertOf(
   objective: Objective,
-  { burn, long, short, severity }: (typeof alerts)[number],
+  { severity, pairs }: (typeof alerts)[number],
   labels: Readonly<Record<string, string>>,
 ): Rule {
   const matcher = `{objective=${quote(labels["objective"] ?? "")}}`;
-  const bound = `(${burn} * ${Number((1 - objective.targetRatio).toFixed(9))})`;
-  const at = (window: string): string => `${RECORD}${window}${matcher} > ${bound}`;
+  const allowed = Number((1 - objective.targetRatio).toFixed(9));
+  const at = (window: string, burn: number): string => `${RECORD}${window}${matcher} > (${burn} * ${allowed})`;
   const who = objective.source ? ` from ${objective.source}` : "";
   return {
     alert: "ErrorBudgetBurn",
-    expr: `${at(long)} and ${at(short)}`,
+    expr: pairs.map(({ burn, long, short }) => `(${at(long, burn)} and ${at(short, burn)})`).join(" or "),
     labels: { ...labels, severity, target: objective.target },
     annotations: {
-      summary: `requests to ${objective.target}${who} use up their error budget ${burn} times too fast`,
-      description: `Measured over ${long} and ${short}. See which routes fail: mesh stat --routes --to ${objective.target}`,
+      summary: `requests to ${objective.target}${who} use up their error budget too fast`,
+      description: `See which routes fail: mesh stat --routes --to ${objective.target}`,
     },
   };
 }
