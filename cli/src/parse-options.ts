@@ -1,4 +1,5 @@
-import { InvalidArgumentError } from "commander";
+import type { DefaultAuthorization } from "@patchbay/wire";
+import { InvalidArgumentError, Option } from "commander";
 import { parseSeconds } from "./output/units.ts";
 
 /** An option's time in seconds. */
@@ -6,6 +7,20 @@ export function parseTime(text: string): number {
   const seconds = parseSeconds(text);
   if (seconds !== undefined && seconds > 0) return seconds;
   throw new InvalidArgumentError("Give a time such as 30s, 5m or 1h.");
+}
+
+/** What happens to requests that no policy is about. */
+export interface AuthorizationOption {
+  readonly defaultAuthorization?: DefaultAuthorization;
+}
+
+export function authorizationOption(): Option {
+  return new Option(
+    "--default-authorization <which>",
+    "what happens to requests that no policy is about (default: allow)",
+  )
+    .choices(["allow", "deny"])
+    .env("MESH_DEFAULT_AUTHORIZATION");
 }
 
 /** An authority; of an address that somebody copied, what names the server. */

@@ -1,7 +1,7 @@
 import type { IncomingMessage, OutgoingHttpHeaders } from "node:http";
 import type { Http2ServerRequest } from "node:http2";
 import type { ConnectRouter, Transport } from "@connectrpc/connect";
-import type { EventBus, Log } from "@patchbay/wire";
+import type { DefaultAuthorization, EventBus, Log } from "@patchbay/wire";
 import type { Registry } from "prom-client";
 import type { RawStreamHandler } from "./server/raw-stream.ts";
 import type { Settings } from "./settings.ts";
@@ -59,6 +59,8 @@ export interface AppContext {
   readonly stateDir: string;
   /** Folder of YAML resources. */
   readonly resourcesDir: string;
+  /** What happens to requests that no policy is about. */
+  readonly defaultAuthorization: DefaultAuthorization;
   /** Ports of the control plane itself, which no plugin may send traffic to. Live: call it each time. */
   controlPlanePorts(): ReadonlySet<number>;
   /** A fresh token that proves `self`. */

@@ -46,6 +46,7 @@ export function createContext(options: ContextOptions): RunningContext {
     key,
     stateDir: environment.stateDir,
     resourcesDir: environment.resourcesDir,
+    defaultAuthorization: environment.defaultAuthorization,
     controlPlanePorts: () => new Set([...corePorts(view), ...natsPort(environment)]),
     token,
     registry: options.registry,

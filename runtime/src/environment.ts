@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { stateDir } from "@patchbay/wire";
+import { type DefaultAuthorization, stateDir } from "@patchbay/wire";
 
 /** What a process learns from its environment. Each variable has a default that works on a laptop. */
 export interface Environment {
@@ -15,6 +15,10 @@ export interface Environment {
   readonly natsSeedFile: string;
   readonly operatorToken: string | undefined;
   readonly logLevel: string;
+  /** What happens to requests that no policy is about. */
+  readonly defaultAuthorization: DefaultAuthorization;
+  /** All of them, for those that others define, such as OpenTelemetry's. Default: none. */
+  readonly variables?: Readonly<Record<string, string | undefined>>;
 }
 
 /** Reads the environment; throws with the variable's name when a value cannot be meant. */
@@ -30,6 +34,8 @@ export function readEnvironment(env: NodeJS.ProcessEnv = process.env): Environme
     natsSeedFile: env.MESH_NATS_SEED_FILE ?? join(dir, "nats", "core.seed"),
     operatorToken: env.MESH_OPERATOR_TOKEN,
     logLevel: env.MESH_LOG_LEVEL ?? "info",
+    defaultAuthorization: allowOrDeny("MESH_DEFAULT_AUTHORIZATION", env.MESH_DEFAULT_AUTHORIZATION),
+    variables: env,
   };
 }
 
@@ -44,4 +50,10 @@ function url(name: string, text: string | undefined): string | undefined {
   if (!text) return undefined;
   if (URL.canParse(text) && text.startsWith("http://")) return text.replace(/\/$/, "");
   throw new Error(`${name} must look like http://127.0.0.1:4140, not "${text}"`);
+}
+
+function allowOrDeny(name: string, text: string | undefined): DefaultAuthorization {
+  if (text === undefined || text === "") return "allow";
+  if (text === "allow" || text === "deny") return text;
+  throw new Error(`${name} must be allow or deny, not "${text}"`);
 }

@@ -8,9 +8,9 @@ export { createInProcessTransport } from "./in-process.ts";
 export { createLocator, type Locator } from "./locate.ts";
 export { createLog } from "./log.ts";
 export { createMetrics, createProcessMetrics } from "./metrics.ts";
+export { API_VERSION, apiVersionOf, apiVersions } from "./resources/kinds.ts";
 export { nearest } from "./resources/nearest.ts";
 export {
-  API_VERSION,
   type Checks,
   createParser,
   type Kinds,
@@ -20,6 +20,7 @@ export {
 export { type Problem, problemText, type Resource } from "./resources/resource.ts";
 export { type ResourceWatch, watchResources } from "./resources/watch.ts";
 export { runService, untilTold } from "./run-service.ts";
+export { createOutgoing, type Outgoing, type OutgoingEnd, type OutgoingOptions } from "./server/outgoing.ts";
 export {
   beginStream,
   type EnvelopeReader,
@@ -32,4 +33,20 @@ export {
 } from "./server/raw-stream.ts";
 export { type RunningServer, type ServeOptions, serve } from "./server/serve.ts";
 export { clusterSettings, developmentSettings, type Settings } from "./settings.ts";
+export {
+  type Attributes,
+  createTracing,
+  type ExporterLimits,
+  type ExporterStats,
+  formatTraceparent,
+  parseTraceparent,
+  type Span,
+  type SpanEvent,
+  type SpanSource,
+  TRACEPARENT,
+  TRACESTATE,
+  type TraceContext,
+  type Tracer,
+  type Tracing,
+} from "./trace/index.ts";
 export { createView, createViewTable, type RegistryView, type RunningView, type ViewChange } from "./view.ts";

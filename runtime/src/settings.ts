@@ -24,6 +24,8 @@ export interface Settings {
   readonly certificateLifeMs: number;
   /** Time that a stopping process gives to what it holds. */
   readonly drainMs: number;
+  /** Refusals name the policy that decided. It tells outsiders how the mesh is guarded, so only where there are none. */
+  readonly nameRefusals: boolean;
 }
 
 /** A laptop: things come and go often and people wait for them. */
@@ -40,6 +42,7 @@ export const developmentSettings: Settings = {
   reportIntervalMs: 1_000,
   certificateLifeMs: 3_600_000,
   drainMs: 1_000,
+  nameRefusals: true,
 };
 
 /** A cluster: fewer messages, and more patience with what is away for a moment. */
@@ -51,4 +54,5 @@ export const clusterSettings: Settings = {
   reportIntervalMs: 10_000,
   certificateLifeMs: 24 * 3_600_000,
   drainMs: 30_000,
+  nameRefusals: false,
 };

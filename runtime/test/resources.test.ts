@@ -14,7 +14,7 @@ const kinds = {
     additionalProperties: false,
   },
 };
-const parse = createParser({ kinds, otherKinds: ["MeshPlugin"] });
+const parse = createParser({ kinds });
 
 function color(name: string, spec: string): string {
   return `apiVersion: patchbay.dev/v1alpha1\nkind: Color\nmetadata:\n  name: ${name}\nspec:\n${spec}`;
@@ -49,6 +49,16 @@ describe("a resource file", () => {
   it("may hold kinds that another reader uses", () => {
     const { resources, problems } = parse("a.yaml", color("one", "  anything: 1\n").replace("Color", "MeshPlugin"));
     assert.deepEqual({ resources, problems }, { resources: [], problems: [] });
+  });
+
+  it("of another API version is refused with the right one", () => {
+    const routes = createParser({ kinds: { HTTPRoute: kinds.Color } });
+    const text = (version: string): string =>
+      `apiVersion: ${version}\nkind: HTTPRoute\nmetadata: { name: x }\nspec: { red: 1 }`;
+    assert.deepEqual(routes("a.yaml", text("gateway.networking.k8s.io/v1")).problems, []);
+    assert.deepEqual(routes("a.yaml", text("gateway.networking.k8s.io/v1beta1")).problems.map(problemText), [
+      'a.yaml:1: a HTTPRoute is not of apiVersion "gateway.networking.k8s.io/v1beta1" (apiVersion: gateway.networking.k8s.io/v1)',
+    ]);
   });
 
   it("with broken YAML says where", () => {
@@ -106,12 +116,14 @@ describe("a watched folder", () => {
     const file = join(dir, "a.yaml");
     await writeFile(file, color("one", "  red: 1\n"));
     let inForce: readonly Resource[] = [];
+    let outdated: readonly string[] = [];
     let problems: readonly Problem[] = [];
     const watch = await watchResources({
       dir,
       kinds,
-      onChange: (resources) => {
+      onChange: (resources, files) => {
         inForce = resources;
+        outdated = [...files];
       },
       onProblems: (all) => {
         problems = all;
@@ -132,13 +144,14 @@ describe("a watched folder", () => {
         problems.map((problem) => problem.message),
         ["spec.red must be <= 255"],
       );
+      assert.deepEqual(outdated, [file]);
       await writeFile(file, color("one", "  red: 20\n"));
       await watch.refresh();
       assert.deepEqual(
         inForce.map((resource) => resource.spec),
         [{ red: 20 }],
       );
-      assert.deepEqual(problems, []);
+      assert.deepEqual([problems, outdated], [[], []]);
     } finally {
       watch.stop();
       await rm(dir, { recursive: true });

@@ -55,6 +55,7 @@ function spawnService(service: CoreService, { options, address, file }: Spawning
       MESH_NATS_SEED_FILE: environment.natsSeedFile,
       MESH_OPERATOR_TOKEN: environment.operatorToken,
       MESH_LOG_LEVEL: environment.logLevel,
+      MESH_DEFAULT_AUTHORIZATION: environment.defaultAuthorization,
     },
     stdio: ["ignore", "pipe", "pipe"],
     // Ctrl-C in the terminal is for the supervisor alone, which stops services in their order.

@@ -2,7 +2,16 @@ import { randomBytes } from "node:crypto";
 import { rmSync } from "node:fs";
 import { rm, writeFile } from "node:fs/promises";
 import { developmentSettings, type Environment, readEnvironment, type Settings } from "@patchbay/runtime";
-import { isErrno, pause, readDevelopmentKey, removeRunFile, runFilePath, stateDir, writeRunFile } from "@patchbay/wire";
+import {
+  type DefaultAuthorization,
+  isErrno,
+  pause,
+  readDevelopmentKey,
+  removeRunFile,
+  runFilePath,
+  stateDir,
+  writeRunFile,
+} from "@patchbay/wire";
 import { freePort, tryPort } from "./free-port.ts";
 import { holdState } from "./hold-state.ts";
 import { writeLaunchers } from "./launchers.ts";
@@ -26,6 +35,8 @@ export interface StartMeshOptions {
   readonly orFreePort?: boolean;
   /** Folder of YAML resources. Default: resources/ in the state folder. */
   readonly resourcesDir?: string;
+  /** What happens to requests that no policy is about. Default: MESH_DEFAULT_AUTHORIZATION, else "allow". */
+  readonly defaultAuthorization?: DefaultAuthorization;
   readonly settings?: Settings;
   /** Default: this process's. */
   readonly env?: NodeJS.ProcessEnv;
@@ -116,6 +127,7 @@ async function start(paths: Layout, options: StartMeshOptions, stack: AsyncDispo
     startedAt,
     mode,
     development: true,
+    defaultAuthorization: environment.defaultAuthorization,
   });
   const { address, services } = running;
   const stop = once(() => stack.disposeAsync());
@@ -144,6 +156,7 @@ async function environmentOf({ paths, options, nats, token }: EnvironmentOptions
     ...fromEnv,
     stateDir: paths.dir,
     resourcesDir: options.resourcesDir ?? fromEnv.resourcesDir,
+    defaultAuthorization: options.defaultAuthorization ?? fromEnv.defaultAuthorization,
     registry: undefined,
     port: await choosePort(fromEnv.host, options),
     natsUrl: nats.url,

@@ -48,6 +48,7 @@ export {
 } from "./nats-jwt.ts";
 export { createSeed, isPublicKey, type Nkey, type NkeyKind, readSeed } from "./nkeys.ts";
 export {
+  type DefaultAuthorization,
   processAlive,
   type RunFile,
   readRunFile,

@@ -4,6 +4,9 @@ import { join } from "node:path";
 import { ensureStateDir, StateError } from "./state-dir.ts";
 import { isErrno, replacePrivateFile } from "./write-private-file.ts";
 
+/** What happens to requests that no policy is about. */
+export type DefaultAuthorization = "allow" | "deny";
+
 /** Tells every command of this user where the running mesh is. */
 export interface RunFile {
   /** Of this format. */
@@ -17,6 +20,8 @@ export interface RunFile {
   /** All services in one process, or a process each. */
   mode: "single" | "processes";
   development: boolean;
+  /** What sidecars apply until they have policies. */
+  defaultAuthorization: DefaultAuthorization;
 }
 
 const VERSION = 1;
@@ -84,7 +89,7 @@ function parseRunFile(path: string, text: string): RunFile {
       `${path} was written by a newer version (format ${version}; this one reads ${VERSION}): use that version, or run its \`mesh down\` first`,
     );
   }
-  const { pid, address, startedAt, mode, development } = value ?? {};
+  const { pid, address, startedAt, mode, development, defaultAuthorization } = value ?? {};
   if (
     version !== VERSION ||
     typeof pid !== "number" ||
@@ -96,7 +101,15 @@ function parseRunFile(path: string, text: string): RunFile {
   ) {
     throw new StateError(`${path} cannot be understood: remove it, then start the mesh again`);
   }
-  return { version, pid, address, startedAt, mode, development: development === true };
+  return {
+    version,
+    pid,
+    address,
+    startedAt,
+    mode,
+    development: development === true,
+    defaultAuthorization: defaultAuthorization === "deny" ? "deny" : "allow",
+  };
 }
 
 function parseJson(text: string): Record<string, unknown> | undefined {

@@ -16,6 +16,7 @@ const run: RunFile = {
   startedAt: new Date().toISOString(),
   mode: "single",
   development: true,
+  defaultAuthorization: "allow",
 };
 
 function says(...words: string[]) {

@@ -8,12 +8,12 @@ import { startDemoFleet, untilDemoReady } from "../demo/demo-fleet.ts";
 import { showLive, summary } from "../demo/live.ts";
 import { lineWidth, paint, print } from "../output/output.ts";
 import { wrap } from "../output/table.ts";
-import { parseTime } from "../parse-options.ts";
+import { type AuthorizationOption, authorizationOption, parseTime } from "../parse-options.ts";
 import { createSteps, type Steps } from "../steps.ts";
 import { type Told, untilTold } from "../until-told.ts";
 import { addressWithToken, defaultPort, natsText, otherPort } from "./up.ts";
 
-interface DemoOptions {
+interface DemoOptions extends AuthorizationOption {
   readonly for?: number;
 }
 
@@ -22,6 +22,7 @@ export function demoCommand(): Command {
   return new Command("demo")
     .description("the control plane with the demo application and load (npm start)")
     .option("--for <time>", "stop by itself after this time, with a summary, such as 30s", parseTime)
+    .addOption(authorizationOption())
     .addHelpText("after", "\nExamples:\n  npm start\n  npm start -- --for 30s")
     .action(demo);
 }
@@ -33,6 +34,7 @@ async function demo(options: DemoOptions): Promise<void> {
   const mesh = await startMesh({
     port: defaultPort,
     orFreePort: true,
+    ...(options.defaultAuthorization === undefined ? {} : { defaultAuthorization: options.defaultAuthorization }),
     progress: steps.show,
     signal: told.signal,
   }).finally(steps.clear);

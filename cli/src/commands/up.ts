@@ -4,14 +4,14 @@ import { type Mesh, pathLine, startMesh } from "@patchbay/up";
 import { pause } from "@patchbay/wire";
 import { Command } from "commander";
 import { type OutputOption, outputOption, paint, print, printJsonLine } from "../output/output.ts";
-import { parsePort, parseTime } from "../parse-options.ts";
+import { type AuthorizationOption, authorizationOption, parsePort, parseTime } from "../parse-options.ts";
 import { createSteps } from "../steps.ts";
 import { untilTold } from "../until-told.ts";
 
 /** Where `mesh up` listens unless somebody else does. */
 export const defaultPort = 4140;
 
-interface UpOptions extends OutputOption {
+interface UpOptions extends OutputOption, AuthorizationOption {
   readonly processes?: true;
   readonly port?: number;
   readonly for?: number;
@@ -25,6 +25,7 @@ export function upCommand(): Command {
       parsePort(text, 0),
     )
     .option("--for <time>", "stop by itself after this time, such as 30s", parseTime)
+    .addOption(authorizationOption())
     .addOption(outputOption())
     .addHelpText(
       "after",
@@ -48,6 +49,7 @@ async function up(options: UpOptions): Promise<void> {
     mode: options.processes ? "processes" : "single",
     port: options.port ?? defaultPort,
     orFreePort: options.port === undefined,
+    ...(options.defaultAuthorization === undefined ? {} : { defaultAuthorization: options.defaultAuthorization }),
     progress: steps.show,
     signal,
   }).finally(steps.clear);

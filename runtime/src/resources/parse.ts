@@ -1,5 +1,6 @@
 import { Ajv, type ErrorObject, type ValidateFunction } from "ajv";
 import { type Document, isNode, LineCounter, parseAllDocuments } from "yaml";
+import { apiVersionOf, apiVersions } from "./kinds.ts";
 import { nearest } from "./nearest.ts";
 import type { Problem, Resource } from "./resource.ts";
 
@@ -14,8 +15,6 @@ export interface ParsedFile {
 /** Turns one file's text into resources, or says what is wrong and where. */
 export type ParseFile = (file: string, text: string) => ParsedFile;
 
-export const API_VERSION = "patchbay.dev/v1alpha1";
-
 /** Files larger than this are refused: nobody writes them by hand. */
 export const MAX_FILE_BYTES = 1024 * 1024;
 
@@ -29,19 +28,20 @@ export interface SpecProblem {
 }
 
 /** Rules that no schema can express, by kind; called with specs that fit the schema. */
-export type Checks = Readonly<Record<string, (spec: unknown) => readonly SpecProblem[]>>;
+export type Checks = Readonly<
+  Record<string, (spec: unknown, metadata: Resource["metadata"]) => readonly SpecProblem[]>
+>;
 
 export interface ParserOptions {
   readonly kinds: Kinds;
   readonly checks?: Checks;
-  /** Kinds of other readers of the same folder: known, and left alone. */
-  readonly otherKinds?: readonly string[];
 }
 
-export function createParser({ kinds, checks = {}, otherKinds = [] }: ParserOptions): ParseFile {
+/** Kinds of other readers of the same folder are known, and left alone. */
+export function createParser({ kinds, checks = {} }: ParserOptions): ParseFile {
   const ajv = new Ajv({ allErrors: true, strict: false, verbose: true });
   const validators = new Map(Object.entries(kinds).map(([kind, spec]) => [kind, ajv.compile(resourceSchema(spec))]));
-  const names = [...Object.keys(kinds), ...otherKinds];
+  const names = [...new Set([...Object.keys(kinds), ...apiVersions.keys()])];
   return (file, text) => {
     if (text.length > MAX_FILE_BYTES) {
       return { resources: [], problems: [{ file, line: 1, message: "file is larger than 1 MiB", hint: "split it" }] };
@@ -73,7 +73,7 @@ function readDocument(reading: Reading): ParsedFile {
   if (value instanceof Error) {
     return onlyProblems([problemAt(reading, [], value.message, "write the value out, without an alias")]);
   }
-  const kind = isRecord(value) ? value.kind : undefined;
+  const { kind, apiVersion } = isRecord(value) ? value : {};
   if (typeof kind !== "string") {
     return onlyProblems([problemAt(reading, [], "a resource needs a kind", `one of ${names.join(", ")}`)]);
   }
@@ -82,11 +82,20 @@ function readDocument(reading: Reading): ParsedFile {
     if (names.includes(kind)) return { resources: [], problems: [] };
     return onlyProblems([problemAt(reading, ["kind"], `unknown kind "${kind}"`, nearest(kind, names))]);
   }
+  const version = apiVersionOf(kind);
+  if (apiVersion !== version)
+    return onlyProblems([problemAt(reading, ["apiVersion"], ...wrongVersion(kind, apiVersion))]);
   if (!validate(value)) return onlyProblems((validate.errors ?? []).map((error) => schemaProblem(reading, error)));
   const resource = toResource(file, value);
-  const wrong = reading.checks[kind]?.(resource.spec) ?? [];
+  const wrong = reading.checks[kind]?.(resource.spec, resource.metadata) ?? [];
   if (wrong.length === 0) return { resources: [resource], problems: [] };
   return onlyProblems(wrong.map(({ path, message, hint }) => problemAt(reading, ["spec", ...path], message, hint)));
+}
+
+function wrongVersion(kind: string, given: unknown): [message: string, hint: string] {
+  const hint = `apiVersion: ${apiVersionOf(kind)}`;
+  if (given === undefined) return [`a ${kind} needs an apiVersion`, hint];
+  return [`a ${kind} is not of apiVersion ${JSON.stringify(given)}`, hint];
 }
 
 /** An alias without its anchor, or aliases of aliases beyond measure, show only now. */
@@ -160,16 +169,17 @@ interface WrittenResource extends Omit<Resource, "file" | "metadata"> {
     readonly name: string;
     readonly namespace?: string;
     readonly labels?: Readonly<Record<string, string>>;
+    readonly creationTimestamp?: string;
   };
 }
 
 function toResource(file: string, value: unknown): Resource {
   const resource = value as WrittenResource; // validated by the schema
-  const { name, namespace = "default", labels = {} } = resource.metadata;
+  const { name, namespace = "default", labels = {}, creationTimestamp } = resource.metadata;
   return {
     apiVersion: resource.apiVersion,
     kind: resource.kind,
-    metadata: { name, namespace, labels },
+    metadata: { name, namespace, labels, ...(creationTimestamp === undefined ? {} : { creationTimestamp }) },
     spec: resource.spec,
     file,
   };
@@ -184,6 +194,7 @@ function resourceSchema(spec: object): object {
       name: dnsLabel,
       namespace: dnsLabel,
       labels: { type: "object", additionalProperties: { type: "string" } },
+      creationTimestamp: { type: "string", pattern: "^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}(\\.\\d+)?Z$" },
       annotations: { type: "object", additionalProperties: { type: "string" } },
     },
     required: ["name"],
@@ -191,7 +202,7 @@ function resourceSchema(spec: object): object {
   };
   return {
     type: "object",
-    properties: { apiVersion: { const: API_VERSION }, kind: { type: "string" }, metadata, spec },
+    properties: { apiVersion: { type: "string" }, kind: { type: "string" }, metadata, spec },
     required: ["apiVersion", "kind", "metadata", "spec"],
     additionalProperties: false,
   };

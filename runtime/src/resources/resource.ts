@@ -6,6 +6,8 @@ export interface Resource<Spec = unknown> {
     readonly name: string;
     readonly namespace: string;
     readonly labels: Readonly<Record<string, string>>;
+    /** RFC 3339 in UTC; where Gateway API prefers the oldest. */
+    readonly creationTimestamp?: string;
   };
   readonly spec: Spec;
   readonly file: string;

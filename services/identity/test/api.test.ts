@@ -43,6 +43,7 @@ describe("the identity API", () => {
         natsSeedFile: "",
         operatorToken: undefined,
         logLevel: "silent",
+        defaultAuthorization: "allow",
       },
       key,
       registry: createRouterTransport(() => undefined),

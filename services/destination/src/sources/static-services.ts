@@ -28,9 +28,6 @@ export interface StaticServices extends Link {
   stop(): void;
 }
 
-/** Kinds in the same folder that others read. */
-const otherKinds = ["MeshPlugin"];
-
 /** Services that people wrote down in files. Settles after the first look at the folder. */
 export async function watchStaticServices(options: StaticServicesOptions): Promise<StaticServices> {
   let services: ReadonlyMap<string, Entry> = new Map();
@@ -40,7 +37,6 @@ export async function watchStaticServices(options: StaticServicesOptions): Promi
     dir: options.dir,
     kinds: { [STATIC_SERVICE]: staticServiceSchema },
     checks: { [STATIC_SERVICE]: checkStaticService },
-    otherKinds,
     ...(options.pollMs === undefined ? {} : { pollMs: options.pollMs }),
     onChange(resources) {
       services = new Map(resources.map(toEntry));

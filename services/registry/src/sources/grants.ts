@@ -5,17 +5,6 @@ import { developmentGrant, type GrantSource } from "../core/grant.ts";
 import { checkConfig } from "./config-check.ts";
 import { boundsOf, checkMeshPlugin, MESH_PLUGIN, type MeshPluginSpec } from "./mesh-plugin.ts";
 
-/** Resources of other services in the same folder. */
-const otherKinds: readonly string[] = [
-  "StaticService",
-  "AuthorizationPolicy",
-  "RateLimitPolicy",
-  "ServiceLevelObjective",
-  "HTTPRoute",
-  "GRPCRoute",
-  "XBackendTrafficPolicy",
-];
-
 export interface GrantsOptions {
   readonly resourcesDir: string;
   /** Deadline of hooks that do not say. */
@@ -48,7 +37,6 @@ export function createDevelopmentGrants({ resourcesDir, resolveDeadlineMs, log }
         dir: resourcesDir,
         kinds: { MeshPlugin: MESH_PLUGIN },
         checks: { MeshPlugin: checkMeshPlugin },
-        otherKinds,
         onChange: follow,
         onProblems,
       });

@@ -58,6 +58,7 @@ export async function startRegistry(wanted: TestRegistryOptions = {}): Promise<T
       natsSeedFile: join(stateDir, "nats", "core.seed"),
       operatorToken: undefined,
       logLevel: "silent",
+      defaultAuthorization: "allow",
     },
     key,
     settings: { ...developmentSettings, leaseMs: 600, heartbeatMs: 200, ...settings },
