@@ -39,7 +39,7 @@ const rooms: ReadonlyMap<string, string> = new Map([
 
 /** Tables and pure functions of wire that core/ may use; everything else in wire does I/O or belongs to it. */
 const coreMayImport =
-  /^(@patchbay\/(proto\/|rules$)|@bufbuild\/(protobuf|cel)(\/|$)|@patchbay\/wire\/(latency-buckets|pure)$)/;
+  /^(@patchbay\/(proto\/|rules$)|@bufbuild\/(protobuf|cel)(\/|$)|@patchbay\/wire\/(breaker|latency-buckets|rendezvous)$)/;
 
 /** Breaks of the rule, one sentence each. Tests and benches may start whatever they need. */
 export function dependencyBreaks(files: readonly SyntaxFacts[]): readonly string[] {

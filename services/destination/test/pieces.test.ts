@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { createBreaker } from "../src/core/breaker.ts";
-import { rendezvousOrder } from "../src/core/rendezvous.ts";
+import { createBreaker } from "@patchbay/wire/breaker";
+import { rendezvousOrder } from "@patchbay/wire/rendezvous";
 
 describe("rendezvous hashing", () => {
   const order = (key: string, nodes: readonly string[]) => rendezvousOrder(key, nodes, (node) => node);

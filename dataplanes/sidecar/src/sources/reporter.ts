@@ -1,7 +1,7 @@
 import { createClient, type Transport } from "@connectrpc/connect";
 import { Telemetry } from "@patchbay/proto/mesh/telemetry/v1/telemetry_pb";
 import { createBackoff, errorMessage, type Log, pause } from "@patchbay/wire";
-import { rendezvousOrder } from "../core/rendezvous.ts";
+import { rendezvousOrder } from "@patchbay/wire/rendezvous";
 import type { ReportTable } from "../core/report-table.ts";
 import { createUnacknowledged, type Unacknowledged } from "../core/unacknowledged.ts";
 
@@ -133,7 +133,7 @@ function sendForEver(options: SenderOptions): Sender {
   let early = new AbortController();
 
   async function send(): Promise<void> {
-    const order = rendezvousOrder(options.bootId, options.addresses());
+    const order = rendezvousOrder(options.bootId, options.addresses(), (address) => address);
     const address = order[attempt % Math.max(1, order.length)];
     if (address === undefined) throw new Error("no telemetry service is registered");
     const stream = new AbortController();

@@ -1,0 +1,73 @@
+import type { AuthorizeRequest, AuthorizeResponse } from "@patchbay/proto/mesh/plugin/v1/authorizer_pb";
+import type { LeaseResponse } from "@patchbay/proto/mesh/plugin/v1/rate_limiter_pb";
+
+/** A plugin's answer that breaks the contract. */
+export class AnswerError extends Error {
+  override readonly name = "AnswerError";
+}
+
+/** Everything that a question of an authorizer says, as one key: equal questions are one call. */
+export function questionKey(question: AuthorizeRequest): string {
+  const { policy, sourceIdentity, target, method, path, headers } = question;
+  const sorted = Object.entries(headers).sort(([a], [b]) => (a < b ? -1 : 1));
+  return JSON.stringify([policy, sourceIdentity, target, method, path, sorted]);
+}
+
+/** What an answer always depends on. */
+export function subjectKey({ policy, sourceIdentity, target }: AuthorizeRequest): string {
+  return JSON.stringify([policy, sourceIdentity, target]);
+}
+
+/** The question's values of what an answer depends on; a header that is not there is not the same as an empty one. */
+export function varyKey(question: AuthorizeRequest, vary: readonly string[]): string {
+  return JSON.stringify(vary.map((name) => attributeOf(question, name)));
+}
+
+const HEADER = "header:";
+
+function attributeOf(question: AuthorizeRequest, name: string): string | null {
+  if (name === "method") return question.method;
+  if (name === "path") return question.path;
+  return question.headers[name.slice(HEADER.length)] ?? null;
+}
+
+/** `vary` in a fixed order, each name once. Throws AnswerError for a name that the question cannot have told. */
+export function checkVary(vary: readonly string[], headers: readonly string[]): readonly string[] {
+  for (const name of vary) {
+    const known =
+      name === "method" || name === "path" || (name.startsWith(HEADER) && headers.includes(name.slice(HEADER.length)));
+    if (!known)
+      throw new AnswerError(
+        `its answer varies by "${name.slice(0, 100)}", which it was not told; it may vary by ${["method", "path", ...headers.map((header) => HEADER + header)].join(", ")}`,
+      );
+  }
+  return [...new Set(vary)].sort();
+}
+
+const REASON_MAX = 512;
+
+/** Throws AnswerError. */
+export function checkDecision({ decision }: AuthorizeResponse): {
+  readonly allowed: boolean;
+  readonly reason: string;
+  readonly status: number;
+} {
+  if (decision.case === "allow") return { allowed: true, reason: "", status: 0 };
+  if (decision.case !== "deny") throw new AnswerError("its answer neither allows nor denies");
+  const { reason, status } = decision.value;
+  if (status !== 0 && status !== 401 && status !== 403)
+    throw new AnswerError(`it denies with status ${status}; 401 and 403 are possible`);
+  return { allowed: false, reason: printable(reason), status: status || 403 };
+}
+
+/** Throws AnswerError. */
+export function checkGranted({ granted, validFor }: LeaseResponse, wanted: number): void {
+  if (granted > wanted) throw new AnswerError(`it granted ${granted} where ${wanted} were wanted`);
+  if (granted > 1 && validFor === undefined)
+    throw new AnswerError(`it granted ${granted} without saying for how long they are good`);
+}
+
+/** One line that can stand in a header or log. */
+function printable(text: string): string {
+  return text.slice(0, REASON_MAX).replaceAll(/[^\x20-\x7e]/g, "?");
+}

@@ -1,0 +1,106 @@
+import { durationMs } from "@bufbuild/protobuf/wkt";
+import type { Hook } from "@patchbay/proto/mesh/registry/v1/plugin_pb";
+import { Kind, type Registration, State } from "@patchbay/proto/mesh/registry/v1/registry_pb";
+import type { RegistryView } from "@patchbay/runtime";
+import { createHookInstance, type HookInstance } from "./hook-instance.ts";
+
+/** Hooks that decide about requests. */
+export type HookKind = "authorize" | "ratelimit";
+
+/** A plugin as a policy names it, with the instances that can be asked. */
+export interface HookPlugin {
+  readonly deadlineMs: number;
+  /** Calls at a time. */
+  readonly concurrency: number;
+  /** Those in use; when none is ready, those that may be. */
+  readonly instances: readonly HookInstance[];
+  calls: number;
+}
+
+export interface HookPlugins {
+  /** Undefined: no such plugin is registered, or it is not granted the hook. */
+  find(namespace: string, name: string, kind: HookKind): HookPlugin | undefined;
+  stop(): void;
+}
+
+export interface HookPluginsOptions {
+  readonly view: RegistryView;
+  /** What proves the core to an instance. */
+  hookToken(registration: Registration): string;
+}
+
+const DEFAULT_DEADLINE_MS = 200;
+const MAX_DEADLINE_MS = 5_000;
+const DEFAULT_CONCURRENCY = 64;
+const MAX_CONCURRENCY = 1_024;
+
+/** Follows the registry's plugins. Connections and breakers live as long as their instance. */
+export function watchHookPlugins({ view, hookToken }: HookPluginsOptions): HookPlugins {
+  const instances = new Map<string, HookInstance>();
+  let plugins = new Map<string, HookPlugin>();
+
+  function instanceOf(registration: Registration): HookInstance {
+    const { instance: id = "", address = "" } = registration.announce ?? {};
+    const key = `${registration.id} ${address}`;
+    const held = instances.get(key) ?? createHookInstance({ id, address, hookToken: hookToken(registration) });
+    instances.set(key, held);
+    return held;
+  }
+
+  function refresh(): void {
+    const usable = view.list(Kind.PLUGIN).filter(isUsable);
+    const before = plugins;
+    plugins = new Map();
+    for (const registration of usable) addHooks(registration);
+    for (const [key, plugin] of plugins) plugin.calls = before.get(key)?.calls ?? 0;
+    const used = new Set(usable.map(({ id, announce }) => `${id} ${announce?.address}`));
+    for (const [key, instance] of instances) if (!used.has(key) && instances.delete(key)) instance.close();
+  }
+
+  function addHooks(registration: Registration): void {
+    const { namespace = "", name = "" } = registration.announce ?? {};
+    for (const hook of registration.grant?.hooks ?? []) {
+      if (hook.kind !== "authorize" && hook.kind !== "ratelimit") continue;
+      const key = keyOf(namespace || "default", name, hook.kind);
+      const others = plugins.get(key)?.instances ?? [];
+      plugins.set(key, pluginOf(hook, ready([...others, instanceOf(registration)])));
+    }
+  }
+
+  /** Those that the registry calls ready, if there are any. */
+  function ready(all: readonly HookInstance[]): readonly HookInstance[] {
+    const states = new Map(view.list(Kind.PLUGIN).map(({ announce, state }) => [announce?.instance, state]));
+    const best = all.filter(({ id }) => states.get(id) === State.READY);
+    return best.length > 0 ? best : all;
+  }
+
+  const unsubscribe = view.subscribe(({ changed, removed }) => {
+    if (removed.length > 0 || changed.some(({ announce }) => announce?.kind === Kind.PLUGIN)) refresh();
+  });
+  refresh();
+  return {
+    find: (namespace, name, kind) => plugins.get(keyOf(namespace, name, kind)),
+    stop() {
+      unsubscribe();
+      for (const instance of instances.values()) instance.close();
+    },
+  };
+}
+
+function keyOf(namespace: string, name: string, kind: HookKind): string {
+  return `${kind} ${namespace}/${name}`;
+}
+
+function isUsable({ state, announce }: Registration): boolean {
+  return announce?.address !== "" && (state === State.READY || state === State.DEGRADED);
+}
+
+function pluginOf({ deadline, concurrency }: Hook, instances: readonly HookInstance[]): HookPlugin {
+  const ms = deadline ? durationMs(deadline) : 0;
+  return {
+    deadlineMs: ms > 0 ? Math.min(ms, MAX_DEADLINE_MS) : DEFAULT_DEADLINE_MS,
+    concurrency: Math.min(concurrency || DEFAULT_CONCURRENCY, MAX_CONCURRENCY),
+    instances,
+    calls: 0,
+  };
+}
