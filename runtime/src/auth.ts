@@ -1,4 +1,11 @@
-import { Code, ConnectError, createContextKey, type HandlerContext, type Interceptor } from "@connectrpc/connect";
+import {
+  Code,
+  ConnectError,
+  type ContextValues,
+  createContextKey,
+  type HandlerContext,
+  type Interceptor,
+} from "@connectrpc/connect";
 import { type CallerKind, type Claims, sameSecret, TokenError, verifyToken } from "@patchbay/wire";
 
 /** Turns a bearer token into proven claims, or throws UNAUTHENTICATED with a hint. */
@@ -45,6 +52,11 @@ export function authInterceptor(check: TokenCheck): Interceptor {
     request.contextValues.set(callerKey, check(bearer(request.header.get("authorization"))));
     return next(request);
   };
+}
+
+/** Who calls; undefined before `authInterceptor` has seen the call. */
+export function provenCaller(values: ContextValues): Claims | undefined {
+  return values.get(callerKey);
 }
 
 /** Who calls, proven. */

@@ -10,6 +10,7 @@ import { createLog } from "./log.ts";
 import { createProcessMetrics } from "./metrics.ts";
 import { type RunningServer, serve } from "./server/serve.ts";
 import type { Settings } from "./settings.ts";
+import { type ProcessTraces, traceProcess } from "./trace/process-traces.ts";
 import { createView, type RunningView } from "./view.ts";
 
 /** Version that core services announce. */
@@ -46,10 +47,12 @@ export async function compose(options: ComposeOptions): Promise<Composition> {
     createUnit({ name, createApp, shared: process, options }),
   );
   const processMetrics = createProcessMetrics();
+  process.traces?.count(processMetrics);
   const server = await serve({
     apps: units.map((unit) => unit.app),
     check: process.check,
     log: process.log,
+    tracerOf: process.traces?.tracerOf,
     metrics: async () =>
       (await Promise.all([processMetrics, ...units.map((u) => u.context.metrics)].map((m) => m.metrics()))).join(""),
     host: environment.host,
@@ -78,6 +81,8 @@ interface Shared {
   readonly transports: CoreTransports;
   readonly view: RunningView;
   readonly events: ReturnType<typeof lazyEvents>;
+  /** Undefined: no collector is configured. */
+  readonly traces: ProcessTraces | undefined;
 }
 
 /** What the services of one process have together. */
@@ -87,16 +92,19 @@ function createShared(options: ComposeOptions): Shared {
   const name = services.size === 1 ? first : "mesh";
   const log = logOf(name, options);
   const check = createTokenCheck({ key, operatorToken: environment.operatorToken });
+  const traces = traceProcess({ environment: environment.variables ?? {}, version: CORE_VERSION, log });
   const transports = createCoreTransports({
     names: [...services.keys()],
     check,
     registryAddress: environment.registry,
+    tracerOf: traces?.tracerOf,
   });
   const token = tokenOf(key, { kind: "core", namespace: "default", name, instance: newInstanceId() });
   return {
     log,
     check,
     transports,
+    traces,
     view: createView({ registry: transports.registry(token), log }),
     events: lazyEvents((signal) => connectCore(environment, { name, log, signal })),
   };
@@ -206,6 +214,7 @@ async function stop({ units, announced, server, shared }: Stopping): Promise<voi
   await server.stop();
   close(units, shared);
   await shared.events.close();
+  await shared.traces?.stop();
 }
 
 /** Ends what looks at others; all of it may be closed twice. */

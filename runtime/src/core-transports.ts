@@ -3,6 +3,7 @@ import { createTransport } from "@patchbay/wire";
 import type { App } from "./app.ts";
 import type { TokenCheck } from "./auth.ts";
 import { createInProcessTransport } from "./in-process.ts";
+import { type TracerOf, traceCalls } from "./trace/rpc-traces.ts";
 
 /** The registry's name among the services; who has it in the same process calls it without a socket. */
 export const REGISTRY = "registry";
@@ -13,6 +14,8 @@ export interface CoreTransportsOptions {
   readonly check: TokenCheck;
   /** "http://host:port"; needed when the registry is not one of them. */
   readonly registryAddress: string | undefined;
+  /** Makes spans of the calls that are answered here. */
+  readonly tracerOf?: TracerOf;
 }
 
 /** How a service reaches the registry and the services of its own process. Each call proves the service that makes it. */
@@ -25,7 +28,8 @@ export interface CoreTransports {
 }
 
 /** Throws when nobody says where the registry is. */
-export function createCoreTransports({ names, check, registryAddress }: CoreTransportsOptions): CoreTransports {
+export function createCoreTransports(options: CoreTransportsOptions): CoreTransports {
+  const { names, check, registryAddress, tracerOf } = options;
   const apps = new Map<string, App>();
   const remotes: { close(): void }[] = [];
   if (!names.includes(REGISTRY) && !registryAddress) {
@@ -34,13 +38,13 @@ export function createCoreTransports({ names, check, registryAddress }: CoreTran
   const inProcess = (name: string, token: () => string): Transport =>
     later(() => {
       const app = apps.get(name);
-      return app && createInProcessTransport({ app, check, token });
+      return app && createInProcessTransport({ app, check, token, tracerOf });
     }, name);
   return {
     add: (app) => void apps.set(app.name, app),
     registry(token) {
       if (names.includes(REGISTRY) || !registryAddress) return inProcess(REGISTRY, token);
-      const remote = createTransport({ address: registryAddress, token });
+      const remote = createTransport({ address: registryAddress, token, interceptors: [traceCalls] });
       remotes.push(remote);
       return remote;
     },

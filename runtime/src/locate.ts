@@ -1,6 +1,7 @@
 import { Code, ConnectError, type Transport } from "@connectrpc/connect";
 import { Kind, type Registration, State } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 import { createTransport } from "@patchbay/wire";
+import { traceCalls } from "./trace/rpc-traces.ts";
 import type { RegistryView } from "./view.ts";
 
 export interface LocatorOptions {
@@ -27,7 +28,7 @@ export function createLocator({ view, token, local = new Map() }: LocatorOptions
   const transports = new Map<string, ReturnType<typeof createTransport>>();
   let turn = 0;
   const at = (address: string): Transport => {
-    const known = transports.get(address) ?? createTransport({ address, token });
+    const known = transports.get(address) ?? createTransport({ address, token, interceptors: [traceCalls] });
     transports.set(address, known);
     return known;
   };

@@ -1,5 +1,6 @@
 import type { Log } from "@patchbay/wire";
 import { type DestinationStream, pino } from "pino";
+import { currentTrace } from "./trace/current-trace.ts";
 
 export interface LogOptions {
   /** Which component speaks. */
@@ -10,7 +11,10 @@ export interface LogOptions {
   readonly destination?: DestinationStream;
 }
 
-/** One JSON object a line: level, time, name, what happened and its fields. Never a token, a key or a payload. */
+/**
+ * One JSON object a line: level, time, name, what happened and its fields; `traceId` when it happens while a call of a trace is
+ * answered. Never a token, a key or a payload.
+ */
 export function createLog({ name, level = "info", destination = pino.destination(2) }: LogOptions): Log {
   const options = {
     name,
@@ -19,6 +23,10 @@ export function createLog({ name, level = "info", destination = pino.destination
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
     serializers: { error: pino.stdSerializers.err },
+    mixin: () => {
+      const trace = currentTrace();
+      return trace === undefined ? {} : { traceId: trace.context.traceId };
+    },
     redact: ["token", "key", "seed", "authorization", "hookToken"],
   };
   return pino(options, destination);

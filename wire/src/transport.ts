@@ -13,6 +13,8 @@ export interface TransportOptions {
   pingIntervalMs?: number;
   /** Without an answer in this time the connection and its streams end with UNAVAILABLE. Default 3 s. */
   pingTimeoutMs?: number;
+  /** Run around each call, first the first. */
+  interceptors?: readonly Interceptor[];
 }
 
 export interface ClosableTransport extends Transport {
@@ -41,7 +43,7 @@ export function createTransport(options: TransportOptions): ClosableTransport {
     sessionManager: connection,
     acceptCompression: [],
     readMaxBytes: READ_MAX_BYTES,
-    interceptors: [explain(() => connection.closed), again, bearer(options.token)],
+    interceptors: [...(options.interceptors ?? []), explain(() => connection.closed), again, bearer(options.token)],
   });
   const deadlineMs = options.deadlineMs ?? DEADLINE_MS;
   return {

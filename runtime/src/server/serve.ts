@@ -5,6 +5,7 @@ import { Code, ConnectError, type ConnectRouter } from "@connectrpc/connect";
 import { createFront, type Log } from "@patchbay/wire";
 import type { App, PageHandler, PageRequest, PageResponse } from "../app.ts";
 import { authInterceptor, bearer, type TokenCheck } from "../auth.ts";
+import { type TracerOf, traceHandlers } from "../trace/rpc-traces.ts";
 import { createGuard, loopbackHosts } from "./guard.ts";
 import { createPages, openPages, send } from "./pages.ts";
 import { endStream, rawProtocol } from "./raw-stream.ts";
@@ -24,6 +25,8 @@ export interface ServeOptions {
   readonly port?: number;
   /** Names by which this server may be called. Default: those of loopback. */
   readonly hosts?: readonly string[];
+  /** Makes spans of unary calls. Default: none are made. */
+  readonly tracerOf?: TracerOf;
   /** Time for calls in flight when stopping. */
   readonly drainMs: number;
 }
@@ -58,7 +61,8 @@ function createHandler(options: ServeOptions, shutdownSignal: AbortSignal): Requ
   const routes = (router: ConnectRouter): void => {
     for (const app of apps) app.routes(router);
   };
-  const rpcs = createRpcHandlers({ routes, interceptors: [authInterceptor(check)], shutdownSignal, log });
+  const interceptors = [authInterceptor(check), traceHandlers(options.tracerOf)];
+  const rpcs = createRpcHandlers({ routes, interceptors, shutdownSignal, log });
   const pages = createPages({ apps, metrics: options.metrics });
   return (request, response) => {
     const url = readUrl(request.url ?? "/");

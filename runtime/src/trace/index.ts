@@ -1,0 +1,13 @@
+export { type CurrentTrace, currentTrace, withinTrace } from "./current-trace.ts";
+export type { ExporterLimits, ExporterStats } from "./exporter.ts";
+export type { Attributes, Span, SpanEvent, SpanKind, SpanSource } from "./span.ts";
+export {
+  formatTraceparent,
+  newSpanId,
+  newTraceId,
+  parseTraceparent,
+  TRACEPARENT,
+  TRACESTATE,
+  type TraceContext,
+} from "./trace-context.ts";
+export { createTracing, type Tracer, type Tracing, type TracingOptions } from "./tracing.ts";
