@@ -1,0 +1,71 @@
+/** Who a certificate proves. */
+export interface Identity {
+  /** SPIFFE ID; empty: no proof. */
+  readonly identity: string;
+  /** Empty when the ID is none of a workload's. */
+  readonly namespace: string;
+  readonly service: string;
+}
+
+/** Who calls. */
+export interface SourceFacts extends Identity {
+  /** "address:port" of its socket; may be empty. */
+  readonly address: string;
+}
+
+/** What is called. */
+export interface TargetFacts {
+  readonly namespace: string;
+  readonly service: string;
+  /** Which branch of a split was taken, such as "users-next.default.svc.cluster.local:80". */
+  readonly backend?: string;
+  /** "address:port" of the endpoint that was picked. */
+  readonly address?: string;
+}
+
+/** One request as rules see it. */
+export interface RequestFacts {
+  readonly method: string;
+  /** Normalised (see `normalizePath`), without its query. */
+  readonly path: string;
+  /** Without "?", as the client wrote it. */
+  readonly query: string;
+  /** Lower case, without its port. */
+  readonly host: string;
+  /** Port that was asked for; absent: 80. */
+  readonly port?: number;
+  /** Name, value, name, value, as on the wire. The same array may not change while it is in use. */
+  readonly headers: readonly string[];
+  readonly protocol: "http/1.1" | "http/2" | "grpc";
+  readonly source: SourceFacts;
+  readonly target: TargetFacts;
+  readonly tls: boolean;
+  readonly direction: "inbound" | "outbound";
+  /** Under which it is counted, such as "GET /users/{id}". */
+  readonly route?: string;
+}
+
+/** What became of it, once it has ended. */
+export interface ResponseFacts {
+  /** HTTP status; 0: there was no response. */
+  readonly code: number;
+  readonly grpcStatus: number | undefined;
+  readonly latencyMs: number;
+  readonly requestBytes: number;
+  readonly responseBytes: number;
+  readonly headers: readonly string[];
+  /** Tries, the first included. */
+  readonly attempts: number;
+  /** Why the proxy answered itself, in one word; empty: it did not. */
+  readonly error: string;
+  /** 32 hexadecimal digits; empty: not traced. */
+  readonly traceId: string;
+}
+
+const WORKLOAD = /^spiffe:\/\/[^/]+\/ns\/([^/]+)\/sa\/([^/]+)$/;
+
+/** Namespace and service of "spiffe://TRUST_DOMAIN/ns/NAMESPACE/sa/SERVICE"; empty for every other text. */
+export function identityOf(spiffe: string): Identity {
+  const [, namespace = "", service = ""] = WORKLOAD.exec(spiffe) ?? [];
+  return { identity: spiffe, namespace, service };
+}
