@@ -10,7 +10,7 @@ const CERTIFICATE_WAIT_MS = 1_500;
 export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   const parts = createParts(options);
   try {
-    await parts.proxy.start();
+    await Promise.all([parts.proxy.start(), parts.admin.start()]);
   } catch (error) {
     parts.close();
     throw error;

@@ -53,7 +53,7 @@ export function createLife(options: SidecarOptions, parts: Parts): Pick<Sidecar,
 
 function announce(options: SidecarOptions, parts: Parts, program: () => ProgramReadiness): Lease {
   const { name, namespace = "default", app, log } = options;
-  const { identity, proxy } = parts;
+  const { identity, proxy, admin } = parts;
   const address = options.inbound?.host ?? LOOPBACK;
   return announceSidecar({
     registry: parts.controlPlane.registry,
@@ -61,6 +61,7 @@ function announce(options: SidecarOptions, parts: Parts, program: () => ProgramR
     namespace,
     instance: parts.instance,
     version: CORE_VERSION,
+    address: admin.address,
     workload: app === undefined ? undefined : { service: name, address, port: proxy.inboundPort },
     readiness() {
       // Without a certificate nobody could be sure to have reached this program.

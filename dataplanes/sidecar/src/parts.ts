@@ -1,5 +1,6 @@
 import { developmentSettings } from "@patchbay/runtime";
 import { LATENCY_BUCKETS, latencyBucket, newInstanceId } from "@patchbay/wire";
+import { type Admin, createAdmin } from "./admin/server.ts";
 import { createRecorder } from "./core/recorder.ts";
 import { createReportTable, REPORT_LIMITS } from "./core/report-table.ts";
 import { createProxy } from "./proxy/proxy.ts";
@@ -9,6 +10,7 @@ import { type ControlPlane, connectControlPlane } from "./sources/control-plane.
 import { createIdentityClient, type IdentityClient } from "./sources/identity-client.ts";
 import { createReporter, type Reporter } from "./sources/reporter.ts";
 import { createRouter, type RunningRouter } from "./sources/router.ts";
+import { createTaps } from "./sources/taps.ts";
 
 export const LOOPBACK = "127.0.0.1";
 
@@ -22,6 +24,7 @@ export interface Parts {
   readonly identity: IdentityClient;
   readonly reporter: Reporter;
   readonly proxy: SidecarProxy;
+  readonly admin: Admin;
   close(): void;
 }
 
@@ -45,6 +48,12 @@ export function createParts(options: SidecarOptions): Parts {
   controlPlane.onMove("destination", router.retryNow);
   controlPlane.onMove("identity", identity.retryNow);
   controlPlane.onMove("telemetry", reporter.retryNow);
+  const spiffeId = (): string => identity.current()?.spiffeId ?? "";
+  const taps = createTaps({
+    self: { service: name, namespace, instance, identity: spiffeId },
+    serves: app !== undefined,
+  });
+  const admin = createAdmin({ key: options.key, taps, log });
   const proxy = createProxy({
     self: { service: name, namespace },
     outbound: { host: LOOPBACK, port: options.outboundPort ?? 0 },
@@ -55,14 +64,16 @@ export function createParts(options: SidecarOptions): Parts {
     router,
     identity,
     recorder: createRecorder(table),
+    witnesses: [taps],
     log,
   });
   const close = (): void => {
     proxy.stop();
+    admin.stop();
     reporter.stop();
     router.stop();
     identity.stop();
     controlPlane.close();
   };
-  return { app, instance, controlPlane, router, identity, reporter, proxy, close };
+  return { app, instance, controlPlane, router, identity, reporter, proxy, admin, close };
 }

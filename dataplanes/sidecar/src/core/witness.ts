@@ -9,6 +9,8 @@ import type { Direction, RequestRecord, TraceRef } from "./types.ts";
 export interface BegunRequest {
   readonly direction: Direction;
   readonly head: RequestHead;
+  /** Where it leads: what the head says, unless the connection leads elsewhere (a tunnel, a local port). */
+  readonly authority: string;
   readonly version: 1 | 2;
   readonly peer: Peer;
   /** On `performance.now()`'s clock. */

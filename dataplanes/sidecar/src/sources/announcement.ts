@@ -8,6 +8,8 @@ export interface AnnouncementOptions {
   readonly namespace: string;
   readonly instance: string;
   readonly version: string;
+  /** "host:port" where the proxy answers core services. */
+  readonly address: string;
   /** Set when a program with a service name stands behind the sidecar. */
   readonly workload: { readonly service: string; readonly address: string; readonly port: number } | undefined;
   /** Whether requests may come, and if not, why. Asked whenever it is said. */
@@ -19,7 +21,7 @@ export interface AnnouncementOptions {
 
 /** Holds the sidecar's registration, and with it the endpoint of the program behind it. */
 export function announceSidecar(options: AnnouncementOptions): Lease {
-  const { name, namespace, instance, version, workload, readiness } = options;
+  const { name, namespace, instance, version, address, workload, readiness } = options;
   return holdLease({
     transport: options.registry,
     announce: () => ({
@@ -28,6 +30,7 @@ export function announceSidecar(options: AnnouncementOptions): Lease {
       namespace,
       instance,
       version,
+      address,
       contract: { min: 1, max: 1 },
       ...readiness(),
       ...(workload === undefined ? {} : { workload: workloadOf(workload, options) }),

@@ -1,0 +1,148 @@
+import { type Selector, View } from "@patchbay/proto/mesh/tap/v1/tap_pb";
+import type { Selection } from "@patchbay/rules";
+import type { ResponseHead } from "./response-head.ts";
+import { responseFacts, selectedName, type TapFacts } from "./tap-facts.ts";
+import { encodeNotices, encodeRequest, type Shown, shownOf } from "./tap-message.ts";
+import { TapWindow } from "./tap-window.ts";
+import type { RequestRecord } from "./types.ts";
+
+export interface TapOptions {
+  readonly selector: Selector;
+  /** The same, compiled. */
+  readonly selection: Selection;
+  /** Requests a second. */
+  readonly maxRps: number;
+  /** "namespace/name/instance" of the proxy. */
+  readonly proxy: string;
+  /** The service behind the proxy, as telemetry names it; empty: none. */
+  readonly serves: string;
+  /** Takes an encoded ObserveResponse; false: no room. */
+  send(message: Uint8Array): boolean;
+  /** Milliseconds that only go forward. */
+  now(): number;
+  /** 0 to 1. */
+  random(): number;
+}
+
+/** One request that a tap waits for the end of. */
+export interface Followed {
+  readonly id: string;
+  readonly facts: TapFacts;
+  /** Milliseconds since the epoch. */
+  readonly startedAt: number;
+  head: ResponseHead | undefined;
+}
+
+/** A name under which nothing is served: everything outside of the mesh. */
+const OUTSIDE = "egress";
+
+/** One selection of requests of this proxy. Knows which it wants and what it may cost; its requests leave by `send`. */
+export class Tap {
+  readonly #options: TapOptions;
+  readonly #window: TapWindow;
+  readonly #shown: Shown;
+  readonly #source: string;
+  readonly #target: string;
+  readonly #share: number;
+  readonly #inbound: boolean;
+  readonly #outbound: boolean;
+  /** Without an answer, in the order in which they began; kept only when the selector can be decided without one. */
+  readonly #open = new Set<Followed>();
+  /** Sent without an answer. */
+  readonly #announced = new WeakSet<Followed>();
+  #failure = "";
+
+  constructor(options: TapOptions) {
+    const { selector, maxRps, serves } = options;
+    this.#options = options;
+    this.#window = new TapWindow(maxRps);
+    this.#shown = shownOf(selector);
+    this.#source = selector.source === "" ? "" : selectedName(selector.source);
+    this.#target = selector.target === "" ? "" : selectedName(selector.target);
+    this.#share = selector.sample === 0 ? 1 : selector.sample;
+    const { view } = selector;
+    this.#inbound = view !== View.OUTBOUND && (this.#target === "" || this.#target === serves);
+    this.#outbound = view !== View.INBOUND;
+  }
+
+  /** Whether it wants to hear of the end of this request. */
+  wants(facts: TapFacts): boolean {
+    if (!(facts.direction === "inbound" ? this.#inbound : this.#outbound)) return false;
+    if (this.#source !== "" && facts.begun.peer.name !== this.#source) return false;
+    if (facts.direction === "outbound" && !this.#mayLeadToTarget(facts)) return false;
+    if (this.#share < 1 && this.#options.random() >= this.#share) return false;
+    return this.#look(() => this.#options.selection.begins(facts));
+  }
+
+  #mayLeadToTarget(facts: TapFacts): boolean {
+    return this.#target === "" || this.#target === OUTSIDE || facts.targetName === this.#target;
+  }
+
+  begun(request: Followed): void {
+    const { selection, selector } = this.#options;
+    if (selection.needsResponse || selection.needsEndpoint || this.#target === OUTSIDE) return;
+    // Who answers a request that leaves is not known before it is answered, and then the server's proxy may show it.
+    const each = selector.view === View.UNSPECIFIED && request.facts.direction === "outbound";
+    if (!each) this.#open.add(request);
+  }
+
+  ended(request: Followed, record: RequestRecord): void {
+    this.#open.delete(request);
+    const wanted = this.#isHere(record) && this.#look(() => this.#matches(request, record));
+    if (!wanted) return;
+    if (this.#announced.has(request) || this.#window.maySend()) this.#send(request, record);
+  }
+
+  /** Where the target was known only at the end, and each request is to be shown once. */
+  #isHere(record: RequestRecord): boolean {
+    if (record.direction === "inbound") return true;
+    if (this.#target !== "" && record.target !== this.#target && this.#target === OUTSIDE) return false;
+    const answeredThere = record.tls && (record.error ?? "") === "";
+    return this.#options.selector.view !== View.UNSPECIFIED || !answeredThere;
+  }
+
+  #matches(request: Followed, record: RequestRecord): boolean {
+    return this.#options.selection.ends(request.facts, responseFacts(record, request.head));
+  }
+
+  /** Sends requests that began before `since` (milliseconds since the epoch) and have no answer. */
+  announce(since: number): void {
+    for (const request of this.#open) {
+      if (request.startedAt > since) return;
+      this.#open.delete(request);
+      if (!this.#window.maySend()) continue;
+      this.#announced.add(request);
+      this.#send(request, undefined);
+    }
+  }
+
+  #send(request: Followed, record: RequestRecord | undefined): void {
+    const at = this.#options.now();
+    const { id, facts, startedAt, head } = request;
+    const { proxy, send, now } = this.#options;
+    if (!send(encodeRequest({ id, proxy, facts, startedAt, head, record }, this.#shown))) this.#window.missRead();
+    this.#window.spend(now() - at);
+  }
+
+  /** Within its share of the proxy's time. An expression that cannot be evaluated matches nothing, and that is told. */
+  #look(work: () => boolean): boolean {
+    if (!this.#window.mayLook()) return false;
+    const at = this.#options.now();
+    try {
+      return work();
+    } catch (error) {
+      this.#failure = error instanceof Error ? error.message : String(error);
+      this.#window.missEvaluation();
+      return false;
+    } finally {
+      this.#window.spend(this.#options.now() - at);
+    }
+  }
+
+  /** Once a second: tells what was withheld in the last one. */
+  tick(): void {
+    const withheld = this.#window.roll();
+    if (withheld === undefined) return;
+    for (const notice of encodeNotices(withheld, this.#failure)) this.#options.send(notice);
+  }
+}

@@ -1,0 +1,51 @@
+import { Code, ConnectError, createClient } from "@connectrpc/connect";
+import { Destination, Outcome } from "@patchbay/proto/mesh/destination/v1/destination_pb";
+import { type AppContext, nearest } from "@patchbay/runtime";
+import { serviceNames } from "../core/participants.ts";
+
+const DEADLINE_MS = 1_500;
+
+/**
+ * Whether somebody serves "namespace/name", or a proxy would find it: behind proxies, by a static service, by a plugin.
+ *
+ * @throws ConnectError NOT_FOUND, with the nearest name
+ */
+export async function findService(context: Pick<AppContext, "view" | "locate">, service: string): Promise<void> {
+  const names = serviceNames(context.view.list());
+  if (names.includes(service)) return;
+  const [namespace, name] = split(service);
+  const candidates = [
+    `${name}.${namespace}.svc.cluster.local`,
+    namespace === "default" ? name : `${name}.${namespace}`,
+  ];
+  const answers = await Promise.all(candidates.map((authority) => isAbsent(context, authority)));
+  // Who cannot be asked does not say that it is not there.
+  if (answers.some((absent) => !absent)) return;
+  const hint = nearest(shortName(service), names.map(shortName));
+  throw new ConnectError(
+    `no service ${shortName(service)}: nobody serves it, and no resolver knows it${hint === "" ? "" : `; ${hint}`}`,
+    Code.NotFound,
+  );
+}
+
+async function isAbsent(context: Pick<AppContext, "locate">, authority: string): Promise<boolean> {
+  try {
+    const destination = createClient(Destination, context.locate("destination"));
+    const { resolution } = await destination.explain({ authority }, { timeoutMs: DEADLINE_MS });
+    const branches = resolution?.branches ?? [];
+    return branches.length > 0 && branches.every(({ outcome }) => outcome === Outcome.ABSENT);
+  } catch {
+    return false;
+  }
+}
+
+function split(service: string): readonly [string, string] {
+  const slash = service.indexOf("/");
+  return [service.slice(0, slash), service.slice(slash + 1)];
+}
+
+/** As telemetry names it. */
+function shortName(service: string): string {
+  const [namespace, name] = split(service);
+  return namespace === "default" ? name : `${name}.${namespace}`;
+}

@@ -1,0 +1,111 @@
+import assert from "node:assert/strict";
+import { mkdtemp, rm } from "node:fs/promises";
+import { request as httpRequest } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { createClient } from "@connectrpc/connect";
+import { type Coverage, type Notice, type Request, Tap } from "@patchbay/proto/mesh/tap/v1/tap_pb";
+import type { Sidecar } from "@patchbay/sidecar";
+import { type ClosableTransport, createTransport } from "@patchbay/wire";
+import { type Mesh, startMesh } from "../src/index.ts";
+import { until } from "./support/aftermath.ts";
+import { createOperator } from "./support/operator.ts";
+import { startSidecarHere, startWeb, type Web } from "./support/workload.ts";
+
+type Asked = Parameters<ReturnType<typeof createClient<typeof Tap>>["watch"]>[0];
+
+/** What one tap has brought so far. */
+interface Watched {
+  readonly requests: Request[];
+  readonly notices: Notice[];
+  readonly coverages: Coverage[];
+  readonly ended: Promise<unknown>;
+  stop(): void;
+}
+
+describe("a tap", () => {
+  let stateDir = "";
+  let mesh: Mesh;
+  let web: Web;
+  let users: Sidecar;
+  let caller: Sidecar;
+  let transport: ClosableTransport;
+
+  before(async () => {
+    stateDir = await mkdtemp(join(tmpdir(), "patchbay-tap-"));
+    mesh = await startMesh({ stateDir });
+    web = await startWeb(1);
+    users = await startSidecarHere(mesh, "users", { port: web.port });
+    caller = await startSidecarHere(mesh, "web");
+    transport = createTransport({ address: await createOperator(mesh).addressOf("tap"), token: () => mesh.token });
+    await until("users answers", async () => (await call("/warm")) === 200);
+  });
+  after(async () => {
+    transport.close();
+    await Promise.all([users.stop(), caller.stop()]);
+    await web[Symbol.asyncDispose]();
+    await mesh.stop();
+    await rm(stateDir, { recursive: true, force: true });
+  });
+
+  const call = (path: string, headers: Record<string, string> = {}): Promise<number> =>
+    new Promise((resolve, reject) => {
+      const options = {
+        port: caller.outboundPort,
+        path: `http://users${path}`,
+        headers: { host: "users", ...headers },
+      };
+      httpRequest(options, (response) => {
+        response.resume();
+        response.once("end", () => resolve(response.statusCode ?? 0));
+      })
+        .on("error", reject)
+        .end();
+    });
+
+  function watch(asked: Asked): Watched {
+    const stopping = new AbortController();
+    const requests: Request[] = [];
+    const notices: Notice[] = [];
+    const coverages: Coverage[] = [];
+    const read = async (): Promise<unknown> => {
+      try {
+        for await (const { message } of createClient(Tap, transport).watch(asked, { signal: stopping.signal })) {
+          if (message.case === "request") requests.push(message.value);
+          if (message.case === "notice") notices.push(message.value);
+          if (message.case === "coverage") coverages.push(message.value);
+        }
+        return undefined;
+      } catch (error) {
+        return error;
+      }
+    };
+    return { requests, notices, coverages, ended: read(), stop: () => stopping.abort() };
+  }
+
+  async function listening(asked: Asked): Promise<Watched> {
+    const watched = watch(asked);
+    await until("the tap listens", () => watched.coverages.length > 0);
+    return watched;
+  }
+
+  it("shows each request once, with both ends and the answer", async () => {
+    const tap = await listening({ selector: { target: "default/users" } });
+    assert.equal(await call("/cart?token=1", { authorization: "Bearer secret" }), 200);
+    await until("it is shown", () => tap.requests.length > 0);
+    const [request] = tap.requests;
+    assert.ok(request);
+    assert.deepEqual(
+      [request.inbound, request.source?.name, request.target?.name, request.method, request.path, request.status],
+      [true, "web", "users", "GET", "/cart", 200],
+    );
+    assert.equal(request.source?.identity, "spiffe://cluster.local/ns/default/sa/web");
+    assert.ok(request.tls && request.latency !== undefined && request.responseBytes > 0n);
+    assert.deepEqual(request.requestHeaders, []);
+    await call("/again");
+    await until("the next is shown", () => tap.requests.length === 2);
+    tap.stop();
+    await tap.ended;
+  });
+});
