@@ -2,6 +2,7 @@ import type { ConnectRouter } from "@connectrpc/connect";
 import { Telemetry } from "@patchbay/proto/mesh/telemetry/v1/telemetry_pb";
 import type { App, AppContext, Readiness } from "@patchbay/runtime";
 import { pause } from "@patchbay/wire";
+import { createHealthRpc } from "./api/health-rpc.ts";
 import { createIngest } from "./api/ingest.ts";
 import { metricsText } from "./api/metrics-text.ts";
 import { createPresence } from "./api/presence.ts";
@@ -44,7 +45,8 @@ export function createTelemetryApp(context: AppContext): App {
   const { reports, problem } = store;
   const ingest = createIngest({ aggregate, shares, counts, reports, problem, now });
   const streams = createReportStreams({ ingest, presence, streamLifeMs: () => STREAM_LIFE_MS * (1 + Math.random()) });
-  const statRpc = createStatRpc({ aggregate, shares, peers, replaying: () => !replay.done(), now });
+  const answering = { aggregate, shares, peers, replaying: () => !replay.done(), now };
+  const questions = { ...createStatRpc(answering), ...createHealthRpc(answering) };
 
   const catchUp = async (): Promise<void> => {
     await Promise.race([context.view.ready(), pause(REGISTRY_WAIT_MS)]);
@@ -61,7 +63,7 @@ export function createTelemetryApp(context: AppContext): App {
   return {
     name: self.name,
     routes: (router: ConnectRouter) =>
-      router.service(Telemetry, { report: createReportRpc(ingest, presence), ...statRpc }),
+      router.service(Telemetry, { report: createReportRpc(ingest, presence), ...questions }),
     streams: new Map([[REPORT_PATH, streams.handler]]),
     async start() {
       sweeper = setInterval(sweep, SWEEP_MS);

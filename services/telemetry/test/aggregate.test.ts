@@ -9,7 +9,7 @@ import { mergeResults, type StatResult } from "../src/core/stat-row.ts";
 import { aReport, aRow, decoded, reportArbitrary, type TestReport, type TestRow } from "./support/reports.ts";
 
 const NOW = 1_700_000_200_000;
-const hour: StatQuery = { windowSeconds: 3_600, groupBy: "route", source: "", target: "", route: "" };
+const hour: StatQuery = { windowSeconds: 3_600, groupBy: "route", source: "", target: "", route: "", backend: "" };
 
 function applyAll(reports: readonly TestReport[], aggregate = new Aggregate()): Aggregate {
   for (const report of reports) aggregate.apply(decoded(report), NOW);
@@ -31,6 +31,7 @@ function said(aggregate: Aggregate): unknown {
     stat(aggregate, hour, NOW),
     stat(aggregate, { ...hour, windowSeconds: 120 }, NOW),
     stat(aggregate, { ...hour, groupBy: "target" }, NOW),
+    stat(aggregate, { ...hour, groupBy: "backend" }, NOW),
     metricLines(aggregate),
   ];
 }
@@ -165,6 +166,34 @@ test("a question names what it wants exactly", () => {
   assert.deepEqual(targets({ target: "orders" }), ["orders"]);
   assert.deepEqual(targets({ route: "GET /users" }), ["users"]);
   assert.deepEqual(targets({ source: "user" }), []);
+});
+
+test("backends of a target are rows of their own when asked for, and one row otherwise", () => {
+  const canary = { ...aRow, backend: "users-v2", count: 9 };
+  const aggregate = applyAll([{ ...aReport, rows: [aRow, canary, { ...aRow, backend: "users", count: 90 }] }]);
+  const rows = (query: Partial<StatQuery>) =>
+    stat(aggregate, { ...hour, ...query }, NOW).rows.map(({ target, backend, requests }) => [
+      target,
+      backend,
+      requests,
+    ]);
+  assert.deepEqual(rows({ groupBy: "backend" }), [
+    ["users", "users", 91],
+    ["users", "users-v2", 9],
+  ]);
+  for (const groupBy of ["target", "pair", "route"] as const)
+    assert.deepEqual(rows({ groupBy }), [["users", "", 100]], groupBy);
+  assert.deepEqual(rows({ groupBy: "pair", backend: "users-v2" }), [["users", "", 9]]);
+  assert.deepEqual(rows({ groupBy: "backend", backend: "users" }), [["users", "users", 91]]);
+});
+
+test("the callee's proxy knows no backends", () => {
+  const inbound = { ...aRow, outbound: false, source: "unknown", backend: "users-v2" };
+  const result = stat(applyAll([{ ...aReport, rows: [inbound] }]), { ...hour, groupBy: "backend" }, NOW);
+  assert.deepEqual(
+    result.rows.map(({ target, backend }) => [target, backend]),
+    [["users", "users"]],
+  );
 });
 
 test("the window ends with the last full second and holds as many full seconds as asked for", () => {

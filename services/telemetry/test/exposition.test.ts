@@ -18,10 +18,10 @@ function lines(all: string, start: string): string[] {
 test("requests carry the names and labels of Linkerd's proxy", () => {
   const all = text({ ...aReport, rows: [{ ...aRow, target: "users.demo", count: 3, latency: [0, 1, 2, 2] }] });
   const common =
-    'direction="outbound",namespace="default",deployment="web",authority="users.demo",dst_namespace="demo",dst_service="users",rt_route="GET /users"';
+    'direction="outbound",namespace="default",deployment="web",authority="users.demo",dst_namespace="demo",dst_service="users",dst_deployment="users",tls="true",rt_route="GET /users"';
   assert.deepEqual(lines(all, "request_total"), [`request_total{${common}} 3`]);
   assert.deepEqual(lines(all, "response_total"), [
-    `response_total{${common},tls="true",method="GET",status_code="200",classification="success"} 3`,
+    `response_total{${common},method="GET",status_code="200",classification="success"} 3`,
   ]);
   assert.deepEqual(lines(all, "response_latency_ms").slice(0, 4), [
     `response_latency_ms_bucket{${common},le="1"} 1`,
@@ -43,7 +43,7 @@ test("inbound rows name the client by its proven identity", () => {
     rows: [{ ...aRow, outbound: false, grpcStatus: 15, failure: true }],
   });
   assert.deepEqual(lines(all, "response_total"), [
-    'response_total{direction="inbound",namespace="default",deployment="users",authority="users",client_id="web",rt_route="GET /users",tls="true",method="GET",status_code="200",grpc_status="14",classification="failure"} 1',
+    'response_total{direction="inbound",namespace="default",deployment="users",authority="users",client_id="web",tls="true",rt_route="GET /users",method="GET",status_code="200",grpc_status="14",classification="failure"} 1',
   ]);
 });
 

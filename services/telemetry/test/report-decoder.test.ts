@@ -2,14 +2,34 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
-import { Direction, type Report, ReportSchema, RowSchema } from "@patchbay/proto/mesh/telemetry/v1/report_pb";
+import { Direction, type Report, ReportSchema, RowSchema, Verdict } from "@patchbay/proto/mesh/telemetry/v1/report_pb";
 import fc from "fast-check";
-import { MAX_REPORT_BYTES, MAX_ROWS, MAX_STRING_BYTES, MAX_STRINGS } from "../src/core/limits.ts";
+import {
+  MAX_DECISIONS,
+  MAX_EXEMPLARS,
+  MAX_HEALTH,
+  MAX_REPORT_BYTES,
+  MAX_ROWS,
+  MAX_STRING_BYTES,
+  MAX_STRINGS,
+} from "../src/core/limits.ts";
 import { createReportDecoder } from "../src/core/report-decoder.ts";
 import { ReportError } from "../src/core/report-error.ts";
+import type { ReportExtras } from "../src/core/report-extras.ts";
+import * as extra from "../src/core/report-extras.ts";
 import * as column from "../src/core/report-table.ts";
 import { FLOATS, INTS, ReportTable } from "../src/core/report-table.ts";
-import { aReport, aRow, encode, reportArbitrary, toMessage } from "./support/reports.ts";
+import {
+  aDecision,
+  anExemplar,
+  aReport,
+  aRow,
+  aTargetsHealth,
+  bytesOf,
+  encode,
+  fullReportArbitrary,
+  toMessage,
+} from "./support/reports.ts";
 
 const decode = createReportDecoder();
 
@@ -33,6 +53,7 @@ function asMessage(table: ReportTable): Report {
       direction: int(column.DIRECTION) === 1 ? Direction.OUTBOUND : Direction.INBOUND,
       source: int(column.SOURCE),
       target: int(column.TARGET),
+      backend: int(column.BACKEND),
       route: int(column.ROUTE),
       method: int(column.METHOD),
       status: int(column.STATUS),
@@ -58,7 +79,46 @@ function asMessage(table: ReportTable): Report {
     rows,
     overflowed: table.overflowed,
     reporter: strings.indexOf(table.reporter),
+    ...extrasAsMessage(table.extras),
   });
+}
+
+const verdicts = Object.values(Verdict);
+
+function extrasAsMessage({ exemplars, health, retryBudgets, decisions, ...counts }: ReportExtras) {
+  return {
+    exemplars: exemplars.map(({ traceId, spanId, atMs, ...exemplar }) => ({
+      ...exemplar,
+      traceId: bytesOf(traceId),
+      spanId: bytesOf(spanId),
+      atMs: BigInt(atMs),
+    })),
+    health: Array.from({ length: counts.healthCount }, (_, entry) => {
+      const int = (at: number): number => health[entry * extra.HEALTH_INTS + at] ?? 0;
+      return {
+        target: int(extra.HEALTH_TARGET),
+        backend: int(extra.HEALTH_BACKEND),
+        endpoints: int(extra.HEALTH_ENDPOINTS),
+        ejected: int(extra.HEALTH_EJECTED),
+        outstanding: int(extra.HEALTH_OUTSTANDING),
+        retryBudget: retryBudgets[entry] ?? 0,
+        ejections: int(extra.HEALTH_EJECTIONS),
+        refused: int(extra.HEALTH_REFUSED),
+        overloads: int(extra.HEALTH_OVERLOADS),
+        retries: int(extra.HEALTH_RETRIES),
+        retriesDenied: int(extra.HEALTH_RETRIES_DENIED),
+      };
+    }),
+    decisions: Array.from({ length: counts.decisionCount }, (_, entry) => {
+      const int = (at: number): number => decisions[entry * extra.DECISION_INTS + at] ?? 0;
+      return {
+        policy: int(extra.DECISION_POLICY),
+        source: int(extra.DECISION_SOURCE),
+        verdict: verdicts.find((verdict) => verdict === int(extra.DECISION_VERDICT)) ?? Verdict.UNSPECIFIED,
+        count: int(extra.DECISION_COUNT),
+      };
+    }),
+  };
 }
 
 function refusal(bytes: Uint8Array): string {
@@ -73,7 +133,7 @@ function refusal(bytes: Uint8Array): string {
 
 test("every report decodes as the generated code decodes it", () => {
   fc.assert(
-    fc.property(reportArbitrary, (report) => {
+    fc.property(fullReportArbitrary, (report) => {
       assert.deepEqual(asMessage(decodeBytes(encode(report))), toMessage(report));
     }),
   );
@@ -82,7 +142,7 @@ test("every report decodes as the generated code decodes it", () => {
 test("a table may be filled again and again, with larger and smaller reports", () => {
   const table = new ReportTable();
   fc.assert(
-    fc.property(reportArbitrary, (report) => {
+    fc.property(fullReportArbitrary, (report) => {
       decode(encode(report), table);
       assert.deepEqual(asMessage(table), toMessage(report));
     }),
@@ -100,7 +160,7 @@ test("bytes inside a larger buffer decode the same", () => {
 test("whatever corruption, decoding ends with a table that keeps every limit or with a ReportError", () => {
   const corruption = fc.array(fc.tuple(fc.nat(), fc.nat(255)), { minLength: 1, maxLength: 8 });
   fc.assert(
-    fc.property(reportArbitrary, corruption, fc.nat(), (report, changes, cut) => {
+    fc.property(fullReportArbitrary, corruption, fc.nat(), (report, changes, cut) => {
       const bytes = encode(report);
       for (const [at, value] of changes) bytes[at % bytes.length] = value;
       const shown = bytes.subarray(0, cut % 4 === 0 ? cut % bytes.length : bytes.length);
@@ -113,10 +173,17 @@ test("whatever corruption, decoding ends with a table that keeps every limit or 
       }
       for (const row of asMessage(table).rows) {
         assert.ok(
-          [row.source, row.target, row.route, row.method].every((index) => index < Math.max(1, table.stringCount)),
+          [row.source, row.target, row.backend, row.route, row.method].every(
+            (index) => index < Math.max(1, table.stringCount),
+          ),
         );
         assert.ok(row.latency.every((value, at) => at % 2 === 1 || value < 26));
       }
+      const { exemplars, health, decisions } = asMessage(table);
+      const strings = Math.max(1, table.stringCount);
+      assert.ok(exemplars.every(({ row, traceId }) => row < table.rowCount && traceId.length === 16));
+      assert.ok(health.every(({ target, backend }) => target < strings && backend < strings));
+      assert.ok(decisions.every(({ policy, source }) => policy < strings && source < strings));
     }),
     { numRuns: 2_000 },
   );
@@ -154,9 +221,14 @@ test("latency that is not packed decodes too", () => {
   assert.deepEqual(fromBinary(ReportSchema, whole).rows[0]?.latency, [3, 7]);
 });
 
+test("a report that says nothing beside its rows costs no room for more", () => {
+  assert.equal(decodeBytes(encode(aReport)).extras.byteLength, 0);
+});
+
+const exemplar = (change: object): Uint8Array => encode({ ...aReport, exemplars: [{ ...anExemplar, ...change }] });
 const row = (change: object) => ({ ...aReport, rows: [{ ...aRow, ...change }] });
 const message = (change: (report: Report) => void): Uint8Array => {
-  const report = toMessage(aReport);
+  const report = toMessage({ ...aReport, health: [aTargetsHealth], decisions: [aDecision] });
   change(report);
   return toBinary(ReportSchema, report);
 };
@@ -204,6 +276,51 @@ const refusals: [string, () => Uint8Array, RegExp][] = [
   ["a status that is none", () => encode(row({ status: 99 })), /status 99/],
   ["a negative sum", () => encode(row({ requestBytes: -1 })), /finite and not negative, not -1/],
   ["a sum that is not a number", () => encode(row({ latencySumUs: Number.NaN })), /not NaN/],
+  [
+    "a backend outside of the string table",
+    () => message((report) => Object.assign(report.rows[0] ?? {}, { backend: 99 })),
+    /row 0: backend is string 99/,
+  ],
+  [
+    "too many exemplars",
+    () => encode({ ...aReport, exemplars: Array(MAX_EXEMPLARS + 1).fill(anExemplar) }),
+    /more than 200 exemplars/,
+  ],
+  ["an exemplar of no row", () => exemplar({ row: 1 }), /exemplar 0: row 1, but the report has 1 rows/],
+  ["an exemplar of no time", () => exemplar({ latencyMs: -1 }), /exemplar 0: latency must be finite/],
+  ["half a trace id", () => exemplar({ traceId: "00f067aa0ba902b7" }), /exemplar 0: trace_id must have 16 bytes/],
+  ["a trace id that goes on", () => exemplar({ traceId: "00".repeat(40) }), /exemplar 0: trace_id must have 16 bytes/],
+  ["no span id", () => exemplar({ spanId: "" }), /exemplar 0: span_id must have 8 bytes/],
+  [
+    "too many targets' health",
+    () => encode({ ...aReport, health: Array(MAX_HEALTH + 1).fill(aTargetsHealth) }),
+    /more than 1000 targets' health/,
+  ],
+  [
+    "the health of a target outside of the string table",
+    () => message((report) => Object.assign(report.health[0] ?? {}, { target: 77 })),
+    /health 0: target is string 77/,
+  ],
+  [
+    "a retry budget that is not a number",
+    () => encode({ ...aReport, health: [{ ...aTargetsHealth, retryBudget: Number.NaN }] }),
+    /health 0: retry_budget must be finite and not negative, not NaN/,
+  ],
+  [
+    "too many decisions",
+    () => encode({ ...aReport, decisions: Array(MAX_DECISIONS + 1).fill(aDecision) }),
+    /more than 1000 decisions/,
+  ],
+  [
+    "a decision of a policy outside of the string table",
+    () => message((report) => Object.assign(report.decisions[0] ?? {}, { policy: 77 })),
+    /decision 0: policy is string 77/,
+  ],
+  [
+    "a decision without a verdict",
+    () => encode({ ...aReport, decisions: [{ ...aDecision, verdict: 0 }] }),
+    /decision 0: verdict is not set/,
+  ],
   ["sequence 0", () => encode({ ...aReport, sequence: 0 }), /counts from 1/],
   ["a boot id with a line break", () => encode({ ...aReport, bootId: "a\r\nb" }), /boot_id must be/],
   ["an end before its start", () => encode({ ...aReport, endMs: 1 }), /end_ms 1 is before/],

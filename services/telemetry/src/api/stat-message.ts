@@ -16,11 +16,16 @@ const DEFAULT_WINDOW_S = 60;
 const LONGEST_WINDOW_S = 3_600;
 
 /** What a request asks for. Throws INVALID_ARGUMENT. */
-export function queryOf({ window, groupBy, source, target, route }: StatRequest): StatQuery {
+export function queryOf({ window, groupBy, source, target, route, backend }: StatRequest): StatQuery {
+  return { windowSeconds: windowOf(window), groupBy: groupOf(groupBy), source, target, route, backend };
+}
+
+/** The window that a question asks for, in seconds. Throws INVALID_ARGUMENT. */
+export function windowOf(window: number): number {
   if (window > LONGEST_WINDOW_S) {
     throw invalid(`window is ${window} s; windows run from 1 to ${LONGEST_WINDOW_S} seconds`);
   }
-  return { windowSeconds: window || DEFAULT_WINDOW_S, groupBy: groupOf(groupBy), source, target, route };
+  return window || DEFAULT_WINDOW_S;
 }
 
 function groupOf(groupBy: GroupBy): StatQuery["groupBy"] {
@@ -29,11 +34,13 @@ function groupOf(groupBy: GroupBy): StatQuery["groupBy"] {
       return "target";
     case GroupBy.ROUTE:
       return "route";
+    case GroupBy.BACKEND:
+      return "backend";
     case GroupBy.PAIR:
     case GroupBy.UNSPECIFIED:
       return "pair";
     default:
-      throw invalid(`group_by ${groupBy} is not known here; use target (1), pair (2) or route (3)`);
+      throw invalid(`group_by ${groupBy} is not known here; use target (1), pair (2), route (3) or backend (4)`);
   }
 }
 
@@ -62,6 +69,7 @@ function toRow(row: StatRow): MessageInitShape<typeof StatRowSchema> {
     source: row.source,
     target: row.target,
     route: row.route,
+    backend: row.backend,
     requests: whole(row.requests),
     failures: whole(row.failures),
     rps: row.rps,
@@ -76,7 +84,8 @@ function toRow(row: StatRow): MessageInitShape<typeof StatRowSchema> {
   };
 }
 
-function whole(value: number): bigint {
+/** A count as messages have it. */
+export function whole(value: number): bigint {
   return BigInt(Math.round(value));
 }
 
@@ -86,7 +95,7 @@ export function fromResponse(response: StatResponse): StatResult {
     windowSeconds: response.window,
     asOfMs: response.asOf ? timestampMs(response.asOf) : 0,
     rows: response.rows.map((from) => {
-      const row = emptyRow(from.source, from.target, from.route);
+      const row = emptyRow(from);
       row.requests = Number(from.requests);
       row.failures = Number(from.failures);
       row.retries = Number(from.retries);

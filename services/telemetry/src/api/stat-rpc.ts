@@ -39,7 +39,9 @@ export function createStatRpc(options: StatRpcOptions) {
   };
   const answer = async (request: StatRequest): Promise<StatResponse> => {
     const own = answerAlone(request);
-    const { answers, missing } = await peers.ask(request);
+    const { window, groupBy, source, target, route, backend } = request;
+    const question = { window, groupBy, source, target, route, backend };
+    const { answers, missing } = await peers.ask((client, call) => client.stat(question, call));
     if (answers.length === 0 && missing.length === 0) return own;
     const all = [own, ...answers];
     const partial = missing.length > 0 || all.some((response) => response.partial);

@@ -1,5 +1,7 @@
 import { AppliedReports } from "./applied-reports.ts";
 import { countInPage, countInTotals } from "./count-rows.ts";
+import { Exemplars } from "./exemplars.ts";
+import { Extras } from "./extras.ts";
 import { GROUP_ROUTE, GROUP_SOURCE, GROUP_TARGET, GroupTable } from "./group-table.ts";
 import { addPage } from "./group-totals.ts";
 import { roomInInts } from "./grow.ts";
@@ -11,12 +13,13 @@ import * as column from "./report-table.ts";
 import { FLOATS, INTS, type ReportTable } from "./report-table.ts";
 import { Room } from "./room.ts";
 import { SERIES_METHOD, SeriesTable } from "./series-table.ts";
-import { LONGEST_WINDOW_MS, Windows } from "./windows.ts";
+import type { CountedAt } from "./window-counts.ts";
+import { KEY_LIFE_MS, Windows } from "./windows.ts";
 
-/** A group outlives the last page that names it: the longest window, and the coarsest slots around it. */
-const GROUP_LIFE_MS = LONGEST_WINDOW_MS + 300_000;
 /** Longest window that one report is believed to cover. */
 const LONGEST_REPORT_MS = 120_000;
+/** An exemplar that was scraped needs not be told again. */
+const EXEMPLAR_LIFE_MS = 600_000;
 
 /** Everything that telemetry knows: what proxies reported in the last hour, and totals of what is still active. */
 export class Aggregate {
@@ -24,6 +27,8 @@ export class Aggregate {
   readonly groups = new GroupTable();
   readonly series = new SeriesTable();
   readonly windows = new Windows((page) => addPage(this.groups.totals, page));
+  readonly extras: Extras;
+  readonly exemplars = new Exemplars();
   readonly #limits: AggregateLimits;
   readonly #applied: AppliedReports;
   readonly #openings = new Openings();
@@ -43,6 +48,7 @@ export class Aggregate {
       series: this.series,
       room: this.#room,
     });
+    this.extras = new Extras(this.#limits, this.labels, this.#placement.overflow);
   }
 
   /** Begin of the earliest report, in ms; infinite before the first. */
@@ -50,9 +56,9 @@ export class Aggregate {
     return this.#sinceMs;
   }
 
-  /** Rows that were folded into overflow series. */
+  /** Rows, and entries beside them, that were folded into overflow ones. */
   get overflowedRows(): number {
-    return this.#placement.overflowed;
+    return this.#placement.overflowed + this.extras.overflowed;
   }
 
   /** Whether a report was applied. */
@@ -72,6 +78,7 @@ export class Aggregate {
     const groups = this.#countSeries(table, arrivedMs);
     if (page) countInPage(page, table, groups);
     if (!page || page.inTotals) countInTotals(this.groups.totals, table, groups);
+    if (!table.extras.empty) this.#countExtras(table, { timeMs, arrivedMs });
     return true;
   }
 
@@ -90,15 +97,17 @@ export class Aggregate {
   /** Drops what is idle. Call it now and then; it costs a pass over all series. */
   sweep(now: number): void {
     this.windows.forget(now);
-    this.#applied.forget(now - GROUP_LIFE_MS);
-    this.#sinceMs = Math.max(this.#sinceMs, now - GROUP_LIFE_MS);
+    this.#applied.forget(now - KEY_LIFE_MS);
+    this.#sinceMs = Math.max(this.#sinceMs, now - KEY_LIFE_MS);
     const { series, groups } = this;
     const idle = now - this.#limits.idleSeriesMs;
     series.remove((id) => (series.usedAt[id] ?? 0) < idle && series.open[id] === 0);
     const used = new Set<number>();
     for (let id = 0; id < series.bound; id++) if (series.has(id)) used.add(series.group(id));
-    groups.remove((id) => (groups.usedAt[id] ?? 0) < now - GROUP_LIFE_MS && !used.has(id));
+    groups.remove((id) => (groups.usedAt[id] ?? 0) < now - KEY_LIFE_MS && !used.has(id));
     this.#room.recount();
+    this.extras.sweep(now);
+    this.exemplars.forget(now - EXEMPLAR_LIFE_MS, (group) => groups.has(group));
     this.labels.retain(this.#usedLabels());
     this.#placement.forget();
   }
@@ -121,18 +130,25 @@ export class Aggregate {
     return this.#groupOfRow;
   }
 
+  #countExtras(table: ReportTable, at: CountedAt): void {
+    const intervalMs = Math.min(table.endMs - table.startMs, LONGEST_REPORT_MS);
+    this.extras.apply(table, { ...at, self: this.#placement.self, intervalMs });
+    this.exemplars.apply(table, this.#groupOfRow, at.arrivedMs);
+  }
+
   #countOpen(table: ReportTable, series: number, delta: number): void {
     this.series.open[series] = (this.series.open[series] ?? 0) + delta;
     this.#openings.add(table.boot, series, delta);
   }
 
   #usedLabels(): Set<number> {
-    const used = new Set<number>([...this.#placement.reserved(), ...this.#room.owners()]);
+    const used = new Set<number>([...this.#placement.reserved(), ...this.#room.owners(), ...this.extras.usedLabels()]);
     const { series, groups } = this;
     for (let id = 0; id < series.bound; id++) if (series.has(id)) used.add(series.part(id, SERIES_METHOD));
     for (let id = 0; id < groups.bound; id++) {
       if (!groups.has(id)) continue;
       for (const part of [GROUP_SOURCE, GROUP_TARGET, GROUP_ROUTE]) used.add(groups.part(id, part));
+      used.add(groups.backend(id));
     }
     return used;
   }

@@ -2,7 +2,7 @@ import { LATENCY_BUCKETS } from "@patchbay/wire/latency-buckets";
 import { roomInFloats, roomInInts } from "./grow.ts";
 import { KeyTable } from "./key-table.ts";
 
-/** Parts of a group's key: flags, then ids of the label table. */
+/** Parts of a group's key: flags together with the backend's label id, then ids of the label table. */
 export const GROUP_FLAGS = 0;
 export const GROUP_SOURCE = 1;
 export const GROUP_TARGET = 2;
@@ -11,6 +11,9 @@ export const GROUP_ROUTE = 3;
 /** Bits of a group's flags. */
 export const OUTBOUND_FLAG = 1;
 export const OPAQUE_FLAG = 2;
+export const TLS_FLAG = 4;
+/** Above the flags stands the label id of the backend, so that a key is still four numbers. 0: the target itself. */
+export const BACKEND_SHIFT = 3;
 
 /** Columns of a group's totals, at `totals[group * TOTALS + column]`; the latency buckets follow them. */
 export const TOTAL_COUNT = 0;
@@ -22,8 +25,8 @@ export const TOTAL_BUCKETS = 5;
 export const TOTALS = TOTAL_BUCKETS + LATENCY_BUCKETS;
 
 /**
- * Groups: what windows and histograms are made of. Told apart by direction, source, target and route; not by method and
- * status, of which a window needs only how many failed.
+ * Groups: what windows and histograms are made of. Told apart by direction, source, target, backend, route and TLS; not by
+ * method and status, of which a window needs only how many failed.
  */
 export class GroupTable extends KeyTable {
   totals = new Float64Array(64 * TOTALS);
@@ -49,5 +52,14 @@ export class GroupTable extends KeyTable {
 
   opaque(group: number): boolean {
     return (this.part(group, GROUP_FLAGS) & OPAQUE_FLAG) !== 0;
+  }
+
+  tls(group: number): boolean {
+    return (this.part(group, GROUP_FLAGS) & TLS_FLAG) !== 0;
+  }
+
+  /** Label id of the service that was chosen for the target; the target's own when nothing else was. */
+  backend(group: number): number {
+    return this.part(group, GROUP_FLAGS) >> BACKEND_SHIFT || this.part(group, GROUP_TARGET);
   }
 }

@@ -1,4 +1,5 @@
 import {
+  BACKEND_SHIFT,
   GROUP_FLAGS,
   GROUP_ROUTE,
   GROUP_SOURCE,
@@ -6,6 +7,7 @@ import {
   type GroupTable,
   OPAQUE_FLAG,
   OUTBOUND_FLAG,
+  TLS_FLAG,
 } from "./group-table.ts";
 import type { LabelTable } from "./label-table.ts";
 import { OVERFLOW, shortName, UNKNOWN } from "./names.ts";
@@ -35,8 +37,8 @@ export class Placement {
   readonly #groups: GroupTable;
   readonly #series: SeriesTable;
   readonly #room: Room;
-  /** Label ids of fixed names. */
-  readonly #overflow: number;
+  /** Label id of what is folded together. */
+  readonly overflow: number;
   readonly #unknown: number;
   #table: ReportTable | undefined;
   /** Label id of each string of the report at hand. */
@@ -52,7 +54,7 @@ export class Placement {
     this.#groups = groups;
     this.#series = series;
     this.#room = room;
-    this.#overflow = labels.addText(OVERFLOW);
+    this.overflow = labels.addText(OVERFLOW);
     this.#unknown = labels.addText(UNKNOWN);
   }
 
@@ -71,12 +73,19 @@ export class Placement {
     this.#selves.set(this.#owner, this.#self);
   }
 
+  /** Label id of the short name of who made the report at hand. */
+  get self(): number {
+    return this.#self;
+  }
+
   /** The series of a row of the report at hand. */
   seriesOf(table: ReportTable, row: number): number {
     const { ints } = table;
     const from = row * INTS;
     const { key } = this.#groups;
     key[GROUP_FLAGS] = flagsOf(ints, from);
+    if (ints[from + column.BACKEND] !== 0)
+      this.#addBackend(from, this.#ids[ints[from + column.BACKEND] ?? 0] ?? ABSENT);
     key[GROUP_SOURCE] = outboundIn(ints, from) ? this.#self : (this.#ids[ints[from + column.SOURCE] ?? 0] ?? ABSENT);
     key[GROUP_TARGET] = this.#ids[ints[from + column.TARGET] ?? 0] ?? ABSENT;
     key[GROUP_ROUTE] = this.#ids[ints[from + column.ROUTE] ?? 0] ?? ABSENT;
@@ -97,7 +106,7 @@ export class Placement {
 
   /** Label ids that are in use without being in a key. */
   *reserved(): Iterable<number> {
-    yield this.#overflow;
+    yield this.overflow;
     yield this.#unknown;
   }
 
@@ -109,6 +118,14 @@ export class Placement {
     return this.#series.find();
   }
 
+  /** Puts an outbound row's backend beside the flags of the groups' key. The target itself is no backend. */
+  #addBackend(from: number, backend: number): void {
+    const ints = this.#table?.ints ?? new Uint32Array(INTS);
+    if (!outboundIn(ints, from) || backend === this.#ids[ints[from + column.TARGET] ?? 0]) return;
+    const { key } = this.#groups;
+    key[GROUP_FLAGS] = (key[GROUP_FLAGS] ?? 0) | (backend << BACKEND_SHIFT);
+  }
+
   /** Makes the row's own series. Asks for room first, because labels cost memory too. */
   #make(from: number, knownGroup: number, result: number): number {
     if (!this.#room.forSeries(this.#owner)) return ABSENT;
@@ -118,6 +135,9 @@ export class Placement {
     if (key[GROUP_SOURCE] === ABSENT) key[GROUP_SOURCE] = this.#label(from + column.SOURCE);
     key[GROUP_TARGET] = this.#label(from + column.TARGET);
     key[GROUP_ROUTE] = this.#label(from + column.ROUTE);
+    const ints = this.#table?.ints ?? new Uint32Array(INTS);
+    key[GROUP_FLAGS] = flagsOf(ints, from);
+    if (ints[from + column.BACKEND] !== 0) this.#addBackend(from, this.#label(from + column.BACKEND));
     return this.#findOrMake(method, result);
   }
 
@@ -154,7 +174,7 @@ export class Placement {
     const group = this.#groups.find();
     const known = group === ABSENT ? ABSENT : this.#findSeries(group, 0, result);
     if (known !== ABSENT) return known;
-    if (!this.#room.forOverflow()) this.#foldKey(from, this.#overflow);
+    if (!this.#room.forOverflow()) this.#foldKey(from, this.overflow);
     return this.#findOrMake(0, result);
   }
 
@@ -164,10 +184,10 @@ export class Placement {
     const { key } = this.#groups;
     const outbound = outboundIn(ints, from);
     const unknown = this.#ids[ints[from + column.SOURCE] ?? 0] === this.#unknown;
-    key[GROUP_FLAGS] = flagsOf(ints, from);
-    key[GROUP_SOURCE] = outbound ? reporter : unknown ? this.#unknown : this.#overflow;
-    key[GROUP_TARGET] = outbound ? this.#overflow : reporter;
-    key[GROUP_ROUTE] = this.#overflow;
+    key[GROUP_FLAGS] = flagsOf(ints, from) & ~TLS_FLAG;
+    key[GROUP_SOURCE] = outbound ? reporter : unknown ? this.#unknown : this.overflow;
+    key[GROUP_TARGET] = outbound ? this.overflow : reporter;
+    key[GROUP_ROUTE] = this.overflow;
   }
 }
 
@@ -176,16 +196,23 @@ function outboundIn(ints: Uint32Array, from: number): boolean {
 }
 
 function flagsOf(ints: Uint32Array, from: number): number {
-  return (outboundIn(ints, from) ? OUTBOUND_FLAG : 0) | (ints[from + column.OPAQUE] === 1 ? OPAQUE_FLAG : 0);
+  return (
+    (outboundIn(ints, from) ? OUTBOUND_FLAG : 0) |
+    (ints[from + column.OPAQUE] === 1 ? OPAQUE_FLAG : 0) |
+    (ints[from + column.TLS] === 1 ? TLS_FLAG : 0)
+  );
 }
 
 function resultOf(ints: Uint32Array, from: number): number {
-  const flags = (ints[from + column.TLS] ?? 0) | ((ints[from + column.FAILURE] ?? 0) << 1);
-  return packResult(ints[from + column.STATUS] ?? 0, ints[from + column.GRPC_STATUS] ?? 0, flags);
+  return packResult(
+    ints[from + column.STATUS] ?? 0,
+    ints[from + column.GRPC_STATUS] ?? 0,
+    ints[from + column.FAILURE] ?? 0,
+  );
 }
 
 /** Of the status its class remains. */
 function foldedResult(ints: Uint32Array, from: number): number {
   const status = ints[from + column.STATUS] ?? 0;
-  return packResult(status - (status % 100), 0, (ints[from + column.FAILURE] ?? 0) << 1);
+  return packResult(status - (status % 100), 0, ints[from + column.FAILURE] ?? 0);
 }

@@ -1,4 +1,5 @@
 import { LATENCY_BUCKETS } from "@patchbay/wire/latency-buckets";
+import { checkExtras, checkString, readDecision, readExemplar, readHealth } from "./extras-decoder.ts";
 import { MAX_REPORT_BYTES, MAX_ROWS, MAX_STRING_BYTES, MAX_STRINGS } from "./limits.ts";
 import { ReportError } from "./report-error.ts";
 import * as column from "./report-table.ts";
@@ -19,6 +20,9 @@ const REPORT = {
   rows: bytes(6),
   overflowed: varint(7),
   reporter: varint(8),
+  exemplars: bytes(9),
+  health: bytes(10),
+  decisions: bytes(11),
 } as const;
 
 const ROW_LATENCY_PACKED = bytes(11);
@@ -43,6 +47,7 @@ const columns: readonly (readonly [tag: number, column: number])[] = [
   [varint(10), column.RETRIES],
   [varint(15), column.OPAQUE],
   [varint(17), column.FAILURE],
+  [varint(18), column.BACKEND],
   [fixed(12), FLOAT + column.LATENCY_SUM_US],
   [fixed(13), FLOAT + column.REQUEST_BYTES],
   [fixed(14), FLOAT + column.RESPONSE_BYTES],
@@ -72,6 +77,7 @@ export function createReportDecoder(): (bytes: Uint8Array, table: ReportTable) =
     readReport(reader, table);
     checkReport(table);
     checkRows(table);
+    if (!table.extras.empty) checkExtras(table);
   };
 }
 
@@ -104,9 +110,17 @@ function readReport(reader: WireReader, table: ReportTable): void {
         table.reporterIndex = reader.uint32();
         break;
       default:
-        reader.skip(tag);
+        readExtra(tag, reader, table);
     }
   }
+}
+
+/** What most reports do not have. */
+function readExtra(tag: number, reader: WireReader, table: ReportTable): void {
+  if (tag === REPORT.exemplars) readExemplar(reader, table);
+  else if (tag === REPORT.health) readHealth(reader, table);
+  else if (tag === REPORT.decisions) readDecision(reader, table);
+  else reader.skip(tag);
 }
 
 function readText(reader: WireReader, table: ReportTable): string {
@@ -189,7 +203,7 @@ function checkReport(table: ReportTable): void {
     throw new ReportError("string 0 must be the empty string");
   }
   if (reporter === 0) throw new ReportError("reporter is not set; it names the proxy's own service");
-  if (reporter >= table.stringCount) throw outOfTable("reporter", reporter, table);
+  checkString(table, "reporter", reporter);
   const from = table.stringSpans[reporter * 2] ?? 0;
   const to = table.stringSpans[reporter * 2 + 1] ?? 0;
   table.reporter = decodeText(table.bytes, from, to);
@@ -224,8 +238,10 @@ function checkInts(table: ReportTable, row: number): void {
   const strings = Math.max(table.stringCount, 1);
   for (let label = column.SOURCE; label <= column.METHOD; label++) {
     const index = ints[from + label] ?? 0;
-    if (index >= strings) throw outOfTable(`row ${row}: ${labelNames[label]}`, index, table);
+    if (index >= strings) checkString(table, `row ${row}: ${labelNames[label]}`, index);
   }
+  if ((ints[from + column.BACKEND] ?? 0) >= strings)
+    checkString(table, `row ${row}: backend`, ints[from + column.BACKEND]);
   const status = ints[from + column.STATUS] ?? 0;
   if (status !== 0 && (status < 100 || status > 999))
     throw new ReportError(`row ${row}: status ${status}; it is 0 or an HTTP status`);
@@ -238,8 +254,4 @@ function checkFloats(table: ReportTable, row: number): void {
       throw new ReportError(`row ${row}: sums of latency and bytes must be finite and not negative, not ${value}`);
     }
   }
-}
-
-function outOfTable(what: string, index: number, table: ReportTable): ReportError {
-  return new ReportError(`${what} is string ${index}, but the table has ${table.stringCount} strings`);
 }

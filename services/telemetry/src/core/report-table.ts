@@ -1,4 +1,5 @@
 import { roomInFloats, roomInUints } from "./grow.ts";
+import { ReportExtras } from "./report-extras.ts";
 
 /** Columns of a row that are whole numbers, at `ints[row * INTS + column]`. */
 export const DIRECTION = 0;
@@ -13,7 +14,8 @@ export const OPAQUE = 8;
 export const FAILURE = 9;
 export const COUNT = 10;
 export const RETRIES = 11;
-export const INTS = 12;
+export const BACKEND = 12;
+export const INTS = 13;
 
 /** Columns of a row that may be large, fractional or negative, at `floats[row * FLOATS + column]`. */
 export const LATENCY_SUM_US = 0;
@@ -54,6 +56,8 @@ export class ReportTable {
   /** Pairs (bucket, count) of all rows, one after the other. */
   latency = new Uint32Array(512);
 
+  readonly extras = new ReportExtras();
+
   /** Empties the table for another report. */
   reset(bytes: Uint8Array): void {
     this.bytes = bytes;
@@ -70,6 +74,7 @@ export class ReportTable {
     this.floats.fill(0, 0, this.rowCount * FLOATS);
     this.rowCount = 0;
     this.latencyLength = 0;
+    this.extras.reset();
   }
 
   addString(from: number, to: number): void {
@@ -96,7 +101,8 @@ export class ReportTable {
 
   /** Whether the table is small enough to be kept for the next report. */
   reusable(): boolean {
-    const { stringSpans, ints, floats, latency } = this;
-    return stringSpans.byteLength + ints.byteLength + floats.byteLength + latency.byteLength <= KEPT_BYTES;
+    const { stringSpans, ints, floats, latency, extras } = this;
+    const rows = stringSpans.byteLength + ints.byteLength + floats.byteLength + latency.byteLength;
+    return rows + extras.byteLength <= KEPT_BYTES;
   }
 }

@@ -12,7 +12,6 @@ export interface Result {
   readonly status: number;
   /** gRPC status plus 1; 0: not gRPC. */
   readonly grpcStatus: number;
-  readonly tls: boolean;
   readonly failure: boolean;
 }
 
@@ -22,20 +21,19 @@ const GRPC_UNKNOWN = 3;
 const GRPC_LAST = 17;
 
 /**
- * Packs a result into one key part; of `flags`, bit 0 is TLS and bit 1 failure. A gRPC status that nobody defined
- * counts as UNKNOWN, as clients treat it.
+ * Packs a result into one key part; `failure` is 0 or 1. A gRPC status that nobody defined counts as UNKNOWN, as
+ * clients treat it.
  */
-export function packResult(status: number, grpcStatus: number, flags: number): number {
+export function packResult(status: number, grpcStatus: number, failure: number): number {
   const grpc = grpcStatus > GRPC_LAST ? GRPC_UNKNOWN : grpcStatus;
-  return status | (grpc << 10) | (flags << 15);
+  return status | (grpc << 10) | (failure << 15);
 }
 
 export function unpackResult(packed: number): Result {
   return {
     status: packed & 0x3ff,
     grpcStatus: (packed >> 10) & 0x1f,
-    tls: ((packed >> 15) & 1) === 1,
-    failure: ((packed >> 16) & 1) === 1,
+    failure: ((packed >> 15) & 1) === 1,
   };
 }
 

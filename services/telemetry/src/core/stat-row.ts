@@ -1,10 +1,15 @@
 import { LATENCY_BUCKETS } from "@patchbay/wire/latency-buckets";
 
-/** Sums of one answer row. */
-export interface StatRow {
+/** What tells rows of an answer apart; empty where the question does not ask for it. */
+export interface RowNames {
   readonly source: string;
   readonly target: string;
+  readonly backend: string;
   readonly route: string;
+}
+
+/** Sums of one answer row. */
+export interface StatRow extends RowNames {
   requests: number;
   failures: number;
   retries: number;
@@ -25,9 +30,9 @@ export interface StatResult {
   readonly rows: readonly StatRow[];
 }
 
-export function emptyRow(source: string, target: string, route: string): StatRow {
+export function emptyRow({ source, target, backend, route }: RowNames): StatRow {
   const zero = { requests: 0, failures: 0, retries: 0, requestBytes: 0, responseBytes: 0, tcpOpen: 0, rps: 0 };
-  return { source, target, route, ...zero, latency: new Float64Array(LATENCY_BUCKETS) };
+  return { source, target, backend, route, ...zero, latency: new Float64Array(LATENCY_BUCKETS) };
 }
 
 /** Merges the answers of several replicas, each of which counted reports that the others did not. */
@@ -35,7 +40,7 @@ export function mergeResults(results: readonly StatResult[]): StatResult {
   const rows = new Map<string, StatRow>();
   for (const row of results.flatMap((result) => result.rows)) {
     const key = rowKey(row);
-    const sum = rows.get(key) ?? emptyRow(row.source, row.target, row.route);
+    const sum = rows.get(key) ?? emptyRow(row);
     rows.set(key, sum);
     addRow(sum, row);
   }
@@ -46,10 +51,14 @@ export function mergeResults(results: readonly StatResult[]): StatResult {
   };
 }
 
-/** By source, target, route, so that the same question gives the same order. */
+/** By source, target, backend, route, so that the same question gives the same order. */
 export function sortRows(rows: Iterable<StatRow>): StatRow[] {
   return [...rows].sort(
-    (a, b) => compare(a.source, b.source) || compare(a.target, b.target) || compare(a.route, b.route),
+    (a, b) =>
+      compare(a.source, b.source) ||
+      compare(a.target, b.target) ||
+      compare(a.backend, b.backend) ||
+      compare(a.route, b.route),
   );
 }
 
@@ -66,11 +75,12 @@ function addRow(sum: StatRow, row: StatRow): void {
   });
 }
 
-function rowKey({ source, target, route }: StatRow): string {
-  return JSON.stringify([source, target, route]);
+function rowKey({ source, target, backend, route }: StatRow): string {
+  return JSON.stringify([source, target, backend, route]);
 }
 
-function compare(a: string, b: string): number {
+/** Order of names, by their code units. */
+export function compare(a: string, b: string): number {
   if (a === b) return 0;
   return a < b ? -1 : 1;
 }

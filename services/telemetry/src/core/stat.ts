@@ -1,7 +1,7 @@
 import type { Aggregate } from "./aggregate.ts";
 import { GROUP_ROUTE, GROUP_SOURCE, GROUP_TARGET } from "./group-table.ts";
 import { UNKNOWN } from "./names.ts";
-import { emptyRow, type StatResult, type StatRow, sortRows } from "./stat-row.ts";
+import { emptyRow, type RowNames, type StatResult, type StatRow, sortRows } from "./stat-row.ts";
 import {
   COUNTS,
   PAGE_BUCKETS,
@@ -14,8 +14,8 @@ import {
   type WindowPage,
 } from "./window-page.ts";
 
-/** Which labels make a row: the target; source and target; or source, target and route. */
-export type GroupBy = "target" | "pair" | "route";
+/** Which labels make a row: the target; source and target; or these and the route or the backend. */
+export type GroupBy = "target" | "pair" | "route" | "backend";
 
 export interface StatQuery {
   /** 1 to 3600. */
@@ -25,6 +25,7 @@ export interface StatQuery {
   readonly source: string;
   readonly target: string;
   readonly route: string;
+  readonly backend: string;
 }
 
 /**
@@ -35,13 +36,18 @@ export interface StatQuery {
  * ("unknown"), so that nothing is counted twice.
  */
 export function stat(aggregate: Aggregate, query: StatQuery, now: number): StatResult {
-  const asOfMs = Math.floor(now / 1_000) * 1_000;
-  const fromMs = windowStart(asOfMs, query.windowSeconds);
-  const windowSeconds = Math.max(0, asOfMs - Math.max(fromMs, aggregate.sinceMs)) / 1_000;
+  const { asOfMs, fromMs, windowSeconds } = windowOf(aggregate, query.windowSeconds, now);
   const rows = new RowSet(aggregate, query);
   aggregate.windows.visit(fromMs, asOfMs, (page) => rows.addPage(page));
   rows.addOpenConnections();
   return { windowSeconds, asOfMs, rows: rows.finish(windowSeconds) };
+}
+
+/** The window of so many seconds that ends with the last full one: its bounds in ms, and what of it is covered. */
+export function windowOf(aggregate: Aggregate, seconds: number, now: number) {
+  const asOfMs = Math.floor(now / 1_000) * 1_000;
+  const fromMs = windowStart(asOfMs, seconds);
+  return { asOfMs, fromMs, windowSeconds: Math.max(0, asOfMs - Math.max(fromMs, aggregate.sinceMs)) / 1_000 };
 }
 
 /** Windows of more than 1 and 10 minutes begin with a slot of theirs: see `Windows`. */
@@ -113,24 +119,33 @@ class RowSet {
   #find(group: number): StatRow | typeof NOT_ASKED {
     const { groups, labels } = this.#aggregate;
     const { groupBy } = this.#query;
-    const source = labels.text(groups.part(group, GROUP_SOURCE));
-    const target = labels.text(groups.part(group, GROUP_TARGET));
-    const route = labels.text(groups.part(group, GROUP_ROUTE));
-    if (!groups.outbound(group) && source !== UNKNOWN) return NOT_ASKED;
-    if (!this.#asked({ source, target, route })) return NOT_ASKED;
-    const names = [groupBy === "target" ? "" : source, target, groupBy === "route" ? route : ""] as const;
-    const key = JSON.stringify(names);
-    const row = this.#rows.get(key) ?? emptyRow(...names);
+    const names = {
+      source: labels.text(groups.part(group, GROUP_SOURCE)),
+      target: labels.text(groups.part(group, GROUP_TARGET)),
+      backend: labels.text(groups.backend(group)),
+      route: labels.text(groups.part(group, GROUP_ROUTE)),
+    };
+    if (!groups.outbound(group) && names.source !== UNKNOWN) return NOT_ASKED;
+    if (!this.#asked(names)) return NOT_ASKED;
+    const shown: RowNames = {
+      source: groupBy === "target" ? "" : names.source,
+      target: names.target,
+      backend: groupBy === "backend" ? names.backend : "",
+      route: groupBy === "route" ? names.route : "",
+    };
+    const key = JSON.stringify(Object.values(shown));
+    const row = this.#rows.get(key) ?? emptyRow(shown);
     this.#rows.set(key, row);
     return row;
   }
 
-  #asked(labels: { source: string; target: string; route: string }): boolean {
-    const { source, target, route } = this.#query;
+  #asked(names: RowNames): boolean {
+    const { source, target, backend, route } = this.#query;
     return (
-      (source === "" || source === labels.source) &&
-      (target === "" || target === labels.target) &&
-      (route === "" || route === labels.route)
+      (source === "" || source === names.source) &&
+      (target === "" || target === names.target) &&
+      (backend === "" || backend === names.backend) &&
+      (route === "" || route === names.route)
     );
   }
 }

@@ -1,4 +1,4 @@
-import { WindowPage } from "./window-page.ts";
+import { type PageWidth, requestWidth, WindowPage } from "./window-page.ts";
 
 /** Lengths of slots in ms, finest first; each divides the next. */
 const SLOT_MS = [1_000, 10_000, 60_000] as const;
@@ -7,8 +7,17 @@ const SLOTS = 64;
 
 /** Longest window that can be asked for. */
 export const LONGEST_WINDOW_MS = 3_600_000;
+/** A key of pages outlives the last page that names it: the longest window, and the coarsest slots around it. */
+export const KEY_LIFE_MS = LONGEST_WINDOW_MS + 300_000;
 
 type OnLeave = (page: WindowPage) => void;
+
+interface LevelOptions {
+  readonly slotMs: number;
+  readonly coarser: Level | undefined;
+  readonly onLeave: OnLeave;
+  readonly width: PageWidth;
+}
 
 class Level {
   readonly slotMs: number;
@@ -16,11 +25,11 @@ class Level {
   readonly coarser: Level | undefined;
   readonly #onLeave: OnLeave;
 
-  constructor(slotMs: number, coarser: Level | undefined, onLeave: OnLeave) {
+  constructor({ slotMs, coarser, onLeave, width }: LevelOptions) {
     this.slotMs = slotMs;
     this.coarser = coarser;
     this.#onLeave = onLeave;
-    this.pages = Array.from({ length: SLOTS }, () => new WindowPage(slotMs !== SLOT_MS[0]));
+    this.pages = Array.from({ length: SLOTS }, () => new WindowPage(slotMs !== SLOT_MS[0], width));
   }
 
   /**
@@ -56,15 +65,15 @@ export class Windows {
   departures = 0;
   readonly #levels: readonly Level[];
 
-  /** @param onLeave is told what leaves the finest level, before it is gone */
-  constructor(onLeave: OnLeave) {
-    const leave = (page: WindowPage): void => {
+  /** @param leaving is told what leaves the finest level, before it is gone */
+  constructor(leaving: OnLeave, width = requestWidth) {
+    const onLeave = (page: WindowPage): void => {
       this.departures++;
-      onLeave(page);
+      leaving(page);
     };
     let coarser: Level | undefined;
     this.#levels = SLOT_MS.toReversed().map((slotMs) => {
-      coarser = new Level(slotMs, coarser, leave);
+      coarser = new Level({ slotMs, coarser, onLeave, width });
       return coarser;
     });
   }

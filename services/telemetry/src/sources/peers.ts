@@ -1,12 +1,6 @@
-import type { MessageInitShape } from "@bufbuild/protobuf";
-import { createClient, type Transport } from "@connectrpc/connect";
+import { type CallOptions, type Client, createClient, type Transport } from "@connectrpc/connect";
 import { Kind, type Registration, State } from "@patchbay/proto/mesh/registry/v1/registry_pb";
-import {
-  type StatRequest,
-  type StatRequestSchema,
-  type StatResponse,
-  Telemetry,
-} from "@patchbay/proto/mesh/telemetry/v1/telemetry_pb";
+import { Telemetry } from "@patchbay/proto/mesh/telemetry/v1/telemetry_pb";
 import type { Shares } from "../core/shares.ts";
 
 /** Request header: answer for yourself, do not ask other replicas. */
@@ -24,20 +18,21 @@ export interface PeersOptions {
   at(address: string): Transport;
 }
 
-export interface PeerAnswers {
-  readonly answers: readonly StatResponse[];
+export interface PeerAnswers<Answer> {
+  readonly answers: readonly Answer[];
   /** Instances that did not answer within the deadline. */
   readonly missing: readonly string[];
 }
 
+/** A question to one other replica, to be asked with these options. */
+export type Question<Answer> = (client: Client<typeof Telemetry>, options: CallOptions) => Promise<Answer>;
+
 export interface Peers {
   /** Asks all other replicas for what they alone count. */
-  ask(request: StatRequest): Promise<PeerAnswers>;
+  ask<Answer>(question: Question<Answer>): Promise<PeerAnswers<Answer>>;
   /** Learns from all other replicas what they count, so that it is left to them. */
   learnShares(): Promise<void>;
 }
-
-type Question = MessageInitShape<typeof StatRequestSchema>;
 
 interface Peer {
   readonly instance: string;
@@ -46,12 +41,12 @@ interface Peer {
 
 /** The other replicas of telemetry, as the registry knows them. */
 export function createPeers(options: PeersOptions): Peers {
-  const askAll = async (request: Question): Promise<PeerAnswers> => {
+  const ask = async <Answer>(question: Question<Answer>): Promise<PeerAnswers<Answer>> => {
     const missing: string[] = [];
     const answers = await Promise.all(
       others(options).map(async (peer) => {
         try {
-          return await askOne(options, peer, request);
+          return await askOne(options, peer, question);
         } catch {
           missing.push(peer.instance);
           return undefined;
@@ -61,19 +56,22 @@ export function createPeers(options: PeersOptions): Peers {
     return { answers: answers.filter((answer) => answer !== undefined), missing };
   };
   return {
-    ask: ({ window, groupBy, source, target, route }) => askAll({ window, groupBy, source, target, route }),
+    ask,
     async learnShares() {
       // The shortest question: what counts is the answer's header.
-      await askAll({ window: 1 });
+      await ask((client, call) => client.stat({ window: 1 }, call));
     },
   };
 }
 
 /** Undefined when somebody else has taken the place of the replica that was there. */
-async function askOne(options: PeersOptions, peer: Peer, request: Question): Promise<StatResponse | undefined> {
+async function askOne<Answer>(
+  options: PeersOptions,
+  peer: Peer,
+  question: Question<Answer>,
+): Promise<Answer | undefined> {
   let counted: readonly string[] = [];
-  const client = createClient(Telemetry, options.at(`http://${peer.address}`));
-  const answer = await client.stat(request, {
+  const answer = await question(createClient(Telemetry, options.at(`http://${peer.address}`)), {
     headers: { [LOCAL_ONLY_HEADER]: "1" },
     timeoutMs: DEADLINE_MS,
     onHeader: (headers) => {

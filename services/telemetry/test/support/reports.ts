@@ -1,5 +1,5 @@
 import { create, toBinary } from "@bufbuild/protobuf";
-import { Direction, type Report, ReportSchema, RowSchema } from "@patchbay/proto/mesh/telemetry/v1/report_pb";
+import { Direction, type Report, ReportSchema, RowSchema, Verdict } from "@patchbay/proto/mesh/telemetry/v1/report_pb";
 import { LATENCY_BUCKETS } from "@patchbay/wire";
 import fc from "fast-check";
 import { createReportDecoder } from "../../src/core/report-decoder.ts";
@@ -10,6 +10,8 @@ export interface TestRow {
   readonly outbound: boolean;
   readonly source: string;
   readonly target: string;
+  /** Empty: the target itself. */
+  readonly backend: string;
   readonly route: string;
   readonly method: string;
   readonly status: number;
@@ -27,6 +29,36 @@ export interface TestRow {
   readonly openDelta: number;
 }
 
+export interface TestExemplar {
+  readonly row: number;
+  readonly latencyMs: number;
+  /** Hexadecimal digits. */
+  readonly traceId: string;
+  readonly spanId: string;
+  readonly atMs: number;
+}
+
+export interface TestHealth {
+  readonly target: string;
+  readonly backend: string;
+  readonly endpoints: number;
+  readonly ejected: number;
+  readonly outstanding: number;
+  readonly retryBudget: number;
+  readonly ejections: number;
+  readonly refused: number;
+  readonly overloads: number;
+  readonly retries: number;
+  readonly retriesDenied: number;
+}
+
+export interface TestDecision {
+  readonly policy: string;
+  readonly source: string;
+  readonly verdict: Verdict;
+  readonly count: number;
+}
+
 export interface TestReport {
   readonly bootId: string;
   readonly sequence: number;
@@ -34,12 +66,16 @@ export interface TestReport {
   readonly endMs: number;
   readonly reporter: string;
   readonly rows: readonly TestRow[];
+  readonly exemplars?: readonly TestExemplar[];
+  readonly health?: readonly TestHealth[];
+  readonly decisions?: readonly TestDecision[];
 }
 
 export const aRow: TestRow = {
   outbound: true,
   source: "web",
   target: "users",
+  backend: "",
   route: "GET /users",
   method: "GET",
   status: 200,
@@ -54,6 +90,35 @@ export const aRow: TestRow = {
   requestBytes: 10,
   responseBytes: 100,
   openDelta: 0,
+};
+
+export const anExemplar: TestExemplar = {
+  row: 0,
+  latencyMs: 1.5,
+  traceId: "4bf92f3577b34da6a3ce929d0e0e4736",
+  spanId: "00f067aa0ba902b7",
+  atMs: 1_700_000_000_500,
+};
+
+export const aTargetsHealth: TestHealth = {
+  target: "users",
+  backend: "",
+  endpoints: 3,
+  ejected: 1,
+  outstanding: 4,
+  retryBudget: 12.5,
+  ejections: 1,
+  refused: 2,
+  overloads: 3,
+  retries: 4,
+  retriesDenied: 5,
+};
+
+export const aDecision: TestDecision = {
+  policy: "AuthorizationPolicy default/no-staging",
+  source: "web",
+  verdict: Verdict.DENIED,
+  count: 1,
 };
 
 export const aReport: TestReport = {
@@ -78,6 +143,7 @@ export function toMessage(report: TestReport): Report {
       direction: outbound ? Direction.OUTBOUND : Direction.INBOUND,
       source: index(row.source),
       target: index(row.target),
+      backend: index(row.backend),
       route: index(row.route),
       method: index(row.method),
       latency: [...row.latency],
@@ -85,8 +151,28 @@ export function toMessage(report: TestReport): Report {
   );
   const { bootId, sequence, startMs, endMs } = report;
   const numbers = { sequence: BigInt(sequence), startMs: BigInt(startMs), endMs: BigInt(endMs) };
+  const exemplars = (report.exemplars ?? []).map(({ traceId, spanId, atMs, ...exemplar }) => ({
+    ...exemplar,
+    traceId: bytesOf(traceId),
+    spanId: bytesOf(spanId),
+    atMs: BigInt(atMs),
+  }));
+  const health = (report.health ?? []).map((entry) => ({
+    ...entry,
+    target: index(entry.target),
+    backend: index(entry.backend),
+  }));
+  const decisions = (report.decisions ?? []).map((decision) => ({
+    ...decision,
+    policy: index(decision.policy),
+    source: index(decision.source),
+  }));
   const reporter = index(report.reporter);
-  return create(ReportSchema, { bootId, ...numbers, rows, reporter, strings });
+  return create(ReportSchema, { bootId, ...numbers, rows, reporter, strings, exemplars, health, decisions });
+}
+
+export function bytesOf(hex: string): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(hex.match(/../g) ?? [], (digits) => Number.parseInt(digits, 16));
 }
 
 export function encode(report: TestReport): Uint8Array {
@@ -107,6 +193,7 @@ export const rowArbitrary: fc.Arbitrary<TestRow> = fc.record({
   outbound: fc.boolean(),
   source: label,
   target: label,
+  backend: label,
   route: label,
   method: label,
   status: fc.constantFrom(0, 100, 200, 404, 500, 599),
@@ -133,3 +220,53 @@ export const reportArbitrary: fc.Arbitrary<TestReport> = fc
     rows: fc.array(rowArbitrary, { maxLength: 8 }),
   })
   .map(({ lengthMs, ...report }) => ({ ...report, endMs: report.startMs + lengthMs }));
+
+const hex = (bytes: number): fc.Arbitrary<string> =>
+  fc
+    .uint8Array({ minLength: bytes, maxLength: bytes })
+    .map((value) => Array.from(value, (byte) => byte.toString(16).padStart(2, "0")).join(""));
+
+const exemplarArbitrary: fc.Arbitrary<TestExemplar> = fc.record({
+  row: fc.nat(20),
+  latencyMs: fc.double({ min: 0, max: 60_000, noNaN: true }),
+  traceId: hex(16),
+  spanId: hex(8),
+  atMs: fc.integer({ min: 1_700_000_000_000, max: 1_700_000_100_000 }),
+});
+
+const some = fc.nat(100);
+
+export const healthArbitrary: fc.Arbitrary<TestHealth> = fc.record({
+  target: label,
+  backend: label,
+  endpoints: some,
+  ejected: some,
+  outstanding: some,
+  retryBudget: fc.nat(1_000).map((tenths) => tenths / 8),
+  ejections: some,
+  refused: some,
+  overloads: some,
+  retries: some,
+  retriesDenied: some,
+});
+
+export const decisionArbitrary: fc.Arbitrary<TestDecision> = fc.record({
+  policy: fc.constantFrom("default", "AuthorizationPolicy default/a", "RateLimitPolicy demo/b"),
+  source: label,
+  verdict: fc.constantFrom(...Object.values(Verdict).filter((verdict) => verdict !== Verdict.UNSPECIFIED)),
+  count: some,
+});
+
+/** Reports that say something beside their rows. */
+export const fullReportArbitrary: fc.Arbitrary<TestReport> = fc
+  .record({
+    report: reportArbitrary,
+    exemplars: fc.array(exemplarArbitrary, { maxLength: 3 }),
+    health: fc.array(healthArbitrary, { maxLength: 4 }),
+    decisions: fc.array(decisionArbitrary, { maxLength: 4 }),
+  })
+  .map(({ report, exemplars, health, decisions }) => {
+    const rows = report.rows.length;
+    const placed = rows === 0 ? [] : exemplars.map((exemplar) => ({ ...exemplar, row: exemplar.row % rows }));
+    return { ...report, exemplars: placed, health, decisions };
+  });

@@ -78,6 +78,7 @@ export async function startTelemetry(
       natsSeedFile: "",
       operatorToken: undefined,
       logLevel: "error",
+      defaultAuthorization: "allow",
     },
     key,
     registry: transportTo("http://127.0.0.1:9", token("core")),
