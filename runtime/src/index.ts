@@ -20,6 +20,7 @@ export {
 export { type Problem, problemText, type Resource } from "./resources/resource.ts";
 export { type ResourceWatch, watchResources } from "./resources/watch.ts";
 export { runService, untilTold } from "./run-service.ts";
+export { readOneRequest } from "./server/one-request.ts";
 export { createOutgoing, type Outgoing, type OutgoingEnd, type OutgoingOptions } from "./server/outgoing.ts";
 export {
   beginStream,
@@ -38,6 +39,7 @@ export {
   createTracing,
   type ExporterLimits,
   type ExporterStats,
+  epochMs,
   formatTraceparent,
   parseTraceparent,
   type Span,
