@@ -56,6 +56,11 @@ function expand(host: string, namespace: string): string {
   return host.endsWith(".svc") ? `${host}.cluster.local` : host;
 }
 
+/** "users.default.svc.cluster.local", without its port. */
+export function fullHost({ canonical }: Authority): string {
+  return canonical.slice(0, canonical.lastIndexOf(":"));
+}
+
 /** The service as telemetry names it: its namespace is said only when it is not "default". */
 export function shortName(host: string): string {
   if (!host.endsWith(SUFFIX)) return host;

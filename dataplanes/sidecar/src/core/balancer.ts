@@ -31,6 +31,34 @@ export interface Balancer {
   size(): number;
   /** How many are ejected at this moment. */
   ejected(): number;
+  /** How it stands at this moment. */
+  gauges(): Gauges;
+  /** Since the last call. */
+  takeCounts(): BalancerCounts;
+  states(): readonly EndpointState[];
+}
+
+export interface Gauges {
+  readonly endpoints: number;
+  readonly ejected: number;
+  /** Requests in flight. */
+  readonly outstanding: number;
+}
+
+export interface BalancerCounts {
+  ejections: number;
+  /** Picks that found all endpoints at their limit. */
+  overloads: number;
+}
+
+/** What the balancer thinks of one endpoint. */
+export interface EndpointState {
+  readonly endpoint: Endpoint;
+  readonly backend: string;
+  readonly state: Health["state"];
+  readonly outstanding: number;
+  /** Moving peak. */
+  readonly latencyMs: number;
 }
 
 interface Slot {
@@ -47,7 +75,9 @@ const CLEARLY = 0.8;
 /** Random draws before the endpoints are searched one by one. */
 const DRAWS = 4;
 
-export function createBalancer(settings: BalancerSettings): Balancer {
+/** `backend`: service that the picks name as chosen for the target; empty: the target itself. */
+export function createBalancer(settings: BalancerSettings, backend = ""): Balancer {
+  const counts: BalancerCounts = { ejections: 0, overloads: 0 };
   let slots: readonly Slot[] = [];
   let byKey = new Map<string, Slot>();
   let urn: Urn = createUrn([]);
@@ -100,12 +130,36 @@ export function createBalancer(settings: BalancerSettings): Balancer {
             choose(available, now) ??
             choose((candidate) => free(candidate) && !tried.has(candidate.key), now) ??
             choose(free, now));
-      return slot === undefined ? undefined : begin(slot, settings);
+      if (slot !== undefined) return begin(slot, { settings, backend, counts });
+      if (slots.length > 0) counts.overloads += 1;
+      return undefined;
     },
     has: (key) => byKey.has(key),
     size: () => slots.length,
-    ejected: () => slots.reduce((count, slot) => (slot.health.state === "admitted" ? count : count + 1), 0),
+    ejected: () => ejectedOf(slots),
+    gauges: () => ({
+      endpoints: slots.length,
+      ejected: ejectedOf(slots),
+      outstanding: slots.reduce((sum, slot) => sum + slot.outstanding, 0),
+    }),
+    takeCounts() {
+      const taken = { ...counts };
+      Object.assign(counts, { ejections: 0, overloads: 0 });
+      return taken;
+    },
+    states: () =>
+      slots.map(({ endpoint, health, outstanding, ewma }) => ({
+        endpoint,
+        backend,
+        state: health.state,
+        outstanding,
+        latencyMs: cost(ewma, { outstanding: 0, now: settings.now(), decayMs: settings.decayMs }),
+      })),
   };
+}
+
+function ejectedOf(slots: readonly Slot[]): number {
+  return slots.reduce((count, slot) => (slot.health.state === "admitted" ? count : count + 1), 0);
 }
 
 /** A probe that is due goes before everything: it is one request, and without it the endpoint would never come back. */
@@ -114,7 +168,13 @@ function slotCost(slot: Slot, now: number, settings: BalancerSettings): number {
   return cost(slot.ewma, { outstanding: slot.outstanding, now, decayMs: settings.decayMs });
 }
 
-function begin(slot: Slot, settings: BalancerSettings): Pick {
+interface Begun {
+  readonly settings: BalancerSettings;
+  readonly backend: string;
+  readonly counts: BalancerCounts;
+}
+
+function begin(slot: Slot, { settings, backend, counts }: Begun): Pick {
   const began = settings.now();
   slot.outstanding += 1;
   slot.health = afterBegin(slot.health, began);
@@ -122,6 +182,7 @@ function begin(slot: Slot, settings: BalancerSettings): Pick {
   return {
     endpoint: slot.endpoint,
     key: slot.key,
+    backend,
     end(result) {
       if (!open) return;
       open = false;
@@ -133,7 +194,9 @@ function begin(slot: Slot, settings: BalancerSettings): Pick {
       if (!result.failed && slot.health.state === "probing" && began >= slot.health.since)
         slot.ewma.valueMs = latencyMs;
       observe(slot.ewma, { latencyMs, now, decayMs: settings.decayMs });
+      const before = slot.health.state;
       slot.health = afterEnd(slot.health, { began, failed: result.failed, now }, settings);
+      if (slot.health.state === "ejected" && before !== "ejected") counts.ejections += 1;
     },
   };
 }

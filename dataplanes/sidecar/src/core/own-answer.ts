@@ -7,6 +7,8 @@ export interface OwnAnswer {
   readonly code: string;
   /** What happened, why, what to do; for people. */
   readonly text: string;
+  /** For gRPC, when it is another one than `status` usually stands for. */
+  readonly grpcStatus?: number;
 }
 
 const STATUS_BY_KIND = {
@@ -17,6 +19,7 @@ const STATUS_BY_KIND = {
   stale: 502,
   reset: 502,
   timeout: 504,
+  status: 502,
   forbidden: 403,
   loop: 508,
 } as const satisfies Record<Failure["kind"], number>;
@@ -73,6 +76,17 @@ export const SLOW_BODY: OwnAnswer = {
   text: "the request's body did not arrive in time",
 };
 
+/** `ms`: what the rule of that name allows. */
+export function requestTimeout(ms: number, rule: string): OwnAnswer {
+  return {
+    status: 504,
+    code: "request-timeout",
+    text: `not answered within the ${ms} ms that ${rule} allows a request`,
+    // DEADLINE_EXCEEDED
+    grpcStatus: 4,
+  };
+}
+
 /** gRPC status for an HTTP status of a proxy, as gRPC's own mapping has it (doc/http-grpc-status-mapping.md), 431 added. */
 export function grpcStatusFor(status: number): number {
   switch (status) {
@@ -93,6 +107,11 @@ export function grpcStatusFor(status: number): number {
     default:
       return 2;
   }
+}
+
+/** What a client of gRPC is told. */
+export function grpcStatusOfAnswer({ status, grpcStatus }: OwnAnswer): number {
+  return grpcStatus ?? grpcStatusFor(status);
 }
 
 /** grpc-message travels percent-encoded: printable ASCII without "%" stays. */

@@ -1,3 +1,5 @@
+import type { RetryPlan } from "./retry-plan.ts";
+
 /** Why an attempt came to nothing. */
 export type FailureKind =
   /** No connection: refused, unreachable, timed out, or the peer did not prove its identity. Nothing was sent. */
@@ -10,6 +12,8 @@ export type FailureKind =
   | "reset"
   /** No response within the configured time. */
   | "timeout"
+  /** A response whose status the target's rule wants tried again. */
+  | "status"
   /** Our own limit of connections or streams to the endpoint. Nothing was sent. */
   | "overload"
   /** A request that the endpoint's protocol cannot say. Nothing was sent. */
@@ -26,20 +30,26 @@ export interface Failure {
   readonly message: string;
   /** How an HTTP/2 stream broke, to be told to the client; 0 when it was no stream. */
   readonly resetCode: number;
+  /** The endpoint did nothing wrong, whatever the kind. */
+  readonly blameless?: boolean;
 }
 
 /** Methods without a side effect that matters when done twice (RFC 9110 §9.2.1). PUT and DELETE are idempotent, but programs differ. */
 const SAFE = new Set(["GET", "HEAD", "OPTIONS"]);
 
-/**
- * Whether a request may be tried again. `replayable`: its body is empty, held, or untouched. Only before a response has begun;
- * the caller sees to the budget.
- */
-export function mayRetry(
-  failure: Failure,
-  request: { readonly method: string; readonly replayable: boolean },
-): boolean {
-  if (!request.replayable) return false;
+export interface Retried {
+  readonly method: string;
+  /** Its body is empty, held, or untouched. */
+  readonly replayable: boolean;
+  /** What the target's rule says; absent: nothing. */
+  readonly plan?: RetryPlan | undefined;
+  /** The rule limits the time of a try, and so expects that another is worth it. */
+  readonly bounded?: boolean;
+}
+
+/** Whether a request may be tried again. Only before a response has begun; the caller sees to the budget. */
+export function mayRetry(failure: Failure, { method, replayable, plan, bounded = false }: Retried): boolean {
+  if (!replayable) return false;
   switch (failure.kind) {
     case "connect":
     case "unprocessed":
@@ -47,8 +57,11 @@ export function mayRetry(
       return true;
     case "stale":
     case "reset":
-      return SAFE.has(request.method);
+      return SAFE.has(method) || plan?.anyMethod === true;
     case "timeout":
+      return bounded && (SAFE.has(method) || plan?.anyMethod === true);
+    case "status":
+      return plan !== undefined;
     case "forbidden":
     case "invalid":
     case "loop":
@@ -57,8 +70,8 @@ export function mayRetry(
 }
 
 /** Whether the endpoint is to blame, for balancing and failure accrual. */
-export function blamesEndpoint(kind: FailureKind): boolean {
-  return !BLAMELESS.has(kind);
+export function blamesEndpoint({ kind, blameless = false }: Pick<Failure, "kind" | "blameless">): boolean {
+  return !blameless && !BLAMELESS.has(kind);
 }
 
 const BLAMELESS: ReadonlySet<FailureKind> = new Set(["overload", "stale", "invalid", "forbidden", "loop"]);

@@ -1,39 +1,58 @@
-import type { Authority } from "./authority.ts";
+import { type Authority, parseAuthority } from "./authority.ts";
 import { type Balancer, type BalancerSettings, createBalancer } from "./balancer.ts";
 import { EGRESS } from "./recorder.ts";
 import { type Branch, Outcome, type Resolution } from "./resolution.ts";
-import { createRetryBudget, RETRY_BUDGET } from "./retry-budget.ts";
-import type { Pick, RetryBudget, Route } from "./types.ts";
+import { type AdjustableBudget, createRetryBudget, RETRY_BUDGET } from "./retry-budget.ts";
+import type { HealthPath } from "./target-health.ts";
+import { createTargetLedger, type TargetLedger } from "./target-ledger.ts";
+import type { Pick, Route } from "./types.ts";
 
 /** Everything that is held for one authority: balancers, one per branch, and the budget for retries. */
 export interface Target {
   update(resolution: Resolution): void;
   /** The route at this moment. The same object until the next update. */
   route(): Route;
+  readonly retries: AdjustableBudget;
+  readonly ledger: TargetLedger;
+  /** Its balancers, by the backend that they stand for. */
+  paths(): readonly HealthPath[];
 }
 
 interface Share {
   readonly branch: Branch;
+  readonly backend: string;
   readonly balancer: Balancer;
 }
 
 export function createTarget(authority: Authority, settings: BalancerSettings): Target {
   const retries = createRetryBudget({ ...RETRY_BUDGET, now: settings.now });
+  const ledger = createTargetLedger();
   let shares: readonly Share[] = [];
   let route: Route = unanswered(authority);
 
   return {
+    retries,
+    ledger,
     update(resolution) {
       const held = new Map(shares.map((share) => [share.branch.authority, share.balancer]));
       shares = resolution.branches.map((branch) => {
-        const balancer = held.get(branch.authority) ?? createBalancer(settings);
+        const backend = backendOf(branch, authority);
+        const balancer = held.get(branch.authority) ?? createBalancer(settings, backend);
         balancer.update(branch.endpoints);
-        return { branch, balancer };
+        return { branch, backend, balancer };
       });
-      route = routeOf(authority, { shares, retries, settings });
+      route = routeOf(authority, { shares, retries, ledger, settings });
     },
     route: () => route,
+    paths: () => shares.map(({ backend, balancer }) => ({ backend, balancers: [balancer] })),
   };
+}
+
+/** The service that a branch stands for; empty: the one that was asked for. */
+function backendOf(branch: Branch, authority: Authority): string {
+  if (branch.authority === "" || branch.authority === authority.canonical) return "";
+  const name = parseAuthority(branch.authority, "default")?.name ?? branch.authority;
+  return name === authority.name ? "" : name;
 }
 
 /** Before the first answer; also what a client hears when none came. */
@@ -48,7 +67,8 @@ function unanswered(authority: Authority): Route {
 
 interface Held {
   readonly shares: readonly Share[];
-  readonly retries: RetryBudget;
+  readonly retries: AdjustableBudget;
+  readonly ledger: TargetLedger;
   readonly settings: BalancerSettings;
 }
 
@@ -61,6 +81,7 @@ function routeOf(authority: Authority, held: Held): Route {
     target: authority.name,
     pick: others.length === 0 ? (tried) => only.balancer.pick(tried) : splitPick(held.shares, held.settings.random),
     retries: held.retries,
+    count: held.ledger.count,
     get reason() {
       return whyNone(authority, held.shares, held.settings.maxOutstanding);
     },

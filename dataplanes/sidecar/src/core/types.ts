@@ -1,4 +1,5 @@
 import type { RequestHead } from "./request-head.ts";
+import type { SteeringRule } from "./steering-rule.ts";
 
 /** What one side of the sidecar asks of the other: `proxy/` moves bytes, `sources/` know where to and who we are. */
 
@@ -26,6 +27,9 @@ export interface Pick {
   end(result: { readonly failed: boolean; readonly latencyMs: number } | undefined): void;
 }
 
+/** What is counted of a target beside its requests. */
+export type TargetEvent = "refused" | "overloads" | "retries" | "retriesDenied";
+
 export type Route =
   | {
       readonly kind: "mesh";
@@ -38,15 +42,34 @@ export type Route =
       readonly retries: RetryBudget;
       /** Why there may be no endpoint, for the error that a client sees. */
       readonly reason: string;
+      /** Service that a rule has chosen for the target; absent or empty: the target itself. A pick's own goes before it. */
+      readonly backend?: string;
+      /** Counts what happens to an attempt at a backend (empty: the target itself). */
+      count?(event: TargetEvent, backend: string): void;
+      /** What a rule wants beside where it goes. Absent: nothing, the usual case. */
+      readonly steering?: Steering;
     }
   /** Nobody in the mesh knows the name: forward as a plain proxy would. */
   | { readonly kind: "egress"; readonly target: string }
   | {
       readonly kind: "refused";
       readonly target: string;
-      readonly status: 400 | 403 | 502 | 503 | 504;
+      readonly status: 400 | 403 | 404 | 500 | 502 | 503 | 504;
       readonly reason: string;
+      /** In one word; absent: "refused". */
+      readonly code?: string;
+      /** For gRPC, when it is another one than `status` usually stands for. */
+      readonly grpcStatus?: number;
     };
+
+/** What a rule wants of one request beside where it goes. */
+export interface Steering {
+  readonly rule: SteeringRule;
+  /** To be sent in place of the request's own: the path in the form that the rule was chosen by, fields changed. */
+  readonly head: RequestHead;
+  /** Who gets a copy of this one. */
+  readonly mirrors: readonly (Route | Promise<Route>)[];
+}
 
 /** At most a fifth of requests may be second tries, with a small reserve for quiet targets. */
 export interface RetryBudget {

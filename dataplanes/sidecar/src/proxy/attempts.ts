@@ -3,7 +3,7 @@ import { failedAnswer, type OwnAnswer } from "../core/own-answer.ts";
 import type { RequestHead } from "../core/request-head.ts";
 import type { ResponseHead } from "../core/response-head.ts";
 import { blamesEndpoint, type Failure, mayRetry } from "../core/retry-rules.ts";
-import type { Pick, Route } from "../core/types.ts";
+import type { Pick, Route, TargetEvent } from "../core/types.ts";
 import type { Origin } from "./side.ts";
 import type { Destination } from "./upstreams.ts";
 
@@ -38,6 +38,11 @@ export class Attempts {
 
   get count(): number {
     return this.#count;
+  }
+
+  /** Those that may have reached a program. */
+  get seen(): number {
+    return this.#count - this.#unseen;
   }
 
   /** The name under which the request is recorded. */
@@ -80,7 +85,7 @@ export class Attempts {
       return this.#origin.side.upstreams.outside(this.#origin.authority || this.#head.authority);
     if (route?.kind !== "mesh") return undefined;
     this.#pick = route.pick(this.#tried ?? NOTHING_TRIED);
-    this.#backend = this.#pick?.backend ?? "";
+    this.#backend = this.#pick?.backend || (route.backend ?? "");
     return this.#pick?.endpoint;
   }
 
@@ -98,13 +103,28 @@ export class Attempts {
   mayRetry(failure: Failure, replayable: boolean): boolean {
     if (UNSEEN.has(failure.kind)) this.#unseen += 1;
     // What nobody has seen goes elsewhere for the first time, so that is not for `maxAttempts` to forbid.
-    const enough = UNSEEN.has(failure.kind)
-      ? this.#unseen >= MAX_UNSEEN
-      : this.#count - this.#unseen >= this.#origin.side.limits.maxAttempts;
+    const rule = this.#route?.kind === "mesh" ? this.#route.steering?.rule : undefined;
+    const tries = rule?.retry?.tries ?? this.#origin.side.limits.maxAttempts;
+    const enough = UNSEEN.has(failure.kind) ? this.#unseen >= MAX_UNSEEN : this.seen >= tries;
     if (enough) return false;
-    if (!mayRetry(failure, { method: this.#head.method, replayable })) return false;
+    const bounded = (rule?.tryTimeoutMs ?? 0) > 0;
+    const { method } = this.#head;
+    if (!mayRetry(failure, { method, replayable, plan: rule?.retry, bounded })) return false;
     // A kept connection that had closed meanwhile says nothing about the load of anybody.
-    return failure.kind === "stale" || (this.#route?.kind === "mesh" && this.#route.retries.withdraw());
+    if (failure.kind === "stale") return true;
+    if (this.#route?.kind !== "mesh") return false;
+    const granted = this.#route.retries.withdraw();
+    if (!granted) this.#tally("retriesDenied");
+    return granted;
+  }
+
+  #tally(event: TargetEvent): void {
+    if (this.#route?.kind === "mesh") this.#route.count?.(event, this.#backend);
+  }
+
+  #tallyFailure({ kind }: Failure): void {
+    if (kind === "connect") this.#tally("refused");
+    else if (kind === "overload") this.#tally("overloads");
   }
 
   /** The last attempt has failed, and another one follows elsewhere. */
@@ -113,13 +133,16 @@ export class Attempts {
       this.#tried ??= new Set();
       this.#tried.add(this.#pick.key);
     }
-    this.end(blamesEndpoint(failure.kind), undefined);
+    this.end(blamesEndpoint(failure), failure.kind === "status" ? performance.now() : undefined);
     this.#origin.side.counters.retries += 1;
+    this.#tally("retries");
+    this.#tallyFailure(failure);
   }
 
   /** The last attempt has failed, and none follows. */
   giveUp(failure: Failure): { readonly answer: OwnAnswer; readonly extra: HeaderList } {
-    this.end(blamesEndpoint(failure.kind), undefined);
+    this.end(blamesEndpoint(failure), undefined);
+    this.#tallyFailure(failure);
     const { direction, counters } = this.#origin.side;
     if (failure.kind === "loop") counters.looped += 1;
     const { target, endpoint } = this;

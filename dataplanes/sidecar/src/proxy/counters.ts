@@ -23,6 +23,9 @@ export interface Counters {
   flooded: number;
   /** Opaque connections at this moment. */
   opaque: number;
+  /** Copies of requests in flight at this moment, and those that were not made: too many, or the body was not held. */
+  mirroring: number;
+  mirrorsDropped: number;
 }
 
 export function createCounters(): Counters {
@@ -40,5 +43,7 @@ export function createCounters(): Counters {
     tlsFailed: 0,
     flooded: 0,
     opaque: 0,
+    mirroring: 0,
+    mirrorsDropped: 0,
   };
 }

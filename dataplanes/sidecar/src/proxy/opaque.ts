@@ -38,12 +38,14 @@ export async function carryOpaque(options: CarryOptions): Promise<void> {
   }
   const route = await side.router.route(authority);
   const server = await connectServer(route, options);
-  if (server !== undefined && !client.destroyed) return joinOpaque({ origin, client, server, target: route.target });
+  const backend = server?.pick?.backend || (route.kind === "mesh" ? (route.backend ?? "") : "");
+  if (server !== undefined && !client.destroyed)
+    return joinOpaque({ origin, client, server, target: route.target, backend });
   server?.socket.destroy();
   server?.pick?.end(undefined);
   const status = client.destroyed ? 499 : 503;
   client.destroy();
-  record({ origin, target: route.target, startedAt, status, attempts: server?.attempts ?? 1 });
+  record({ origin, target: route.target, backend, startedAt, status, attempts: server?.attempts ?? 1 });
   if (status === 503 && route.kind !== "egress")
     side.log.warn({ authority, reason: route.reason }, "no connection for an opaque client");
 }
@@ -87,17 +89,23 @@ async function connectEndpoint(
       pick?.end(undefined);
       return undefined;
     }
+    const backend = pick.backend || (route.backend ?? "");
     if (attempts > 1 && !route.retries.withdraw()) {
+      route.count?.("retriesDenied", backend);
       pick.end(undefined);
       return undefined;
     }
-    if (attempts > 1) counters.retries += 1;
+    if (attempts > 1) {
+      counters.retries += 1;
+      route.count?.("retries", backend);
+    }
     const startedAt = performance.now();
     const { socket, error } = await connect(connector, pick.endpoint);
     const connectedMs = performance.now() - startedAt;
     if (socket !== null) return { socket, tls: pick.endpoint.identity !== "", pick, attempts, connectedMs };
     log.debug({ endpoint: pick.key, reason: connectMessage(error) }, "no connection to an endpoint");
     pick.end({ failed: true, latencyMs: connectedMs });
+    route.count?.("refused", backend);
     tried.add(pick.key);
   }
   return undefined;
@@ -114,25 +122,28 @@ export interface JoinOptions {
   readonly client: Duplex;
   readonly server: OpaqueServer;
   readonly target: string;
+  /** Service that was chosen for the target; absent or empty: the target itself. */
+  readonly backend?: string;
 }
 
 /** Joins client and server, and records the connection at its end. */
-export function joinOpaque({ origin, client, server, target }: JoinOptions): void {
+export function joinOpaque({ origin, client, server, target, backend = "" }: JoinOptions): void {
   const { direction, recorder, counters } = origin.side;
   const tls = direction === "inbound" ? origin.tls : server.tls;
   const startedAt = performance.now();
   counters.opaque += 1;
-  recorder.opened({ direction, source: origin.peer.name, target, tls });
+  recorder.opened({ direction, source: origin.peer.name, target, backend, tls });
   splice(client, server.socket, (moved) => {
     counters.opaque -= 1;
     server.pick?.end({ failed: false, latencyMs: server.connectedMs });
-    record({ origin, target, startedAt, status: 0, attempts: server.attempts, tls, moved });
+    record({ origin, target, backend, startedAt, status: 0, attempts: server.attempts, tls, moved });
   });
 }
 
 export interface OpaqueRecord {
   readonly origin: Origin;
   readonly target: string;
+  readonly backend?: string;
   readonly startedAt: number;
   /** 0: it stood. Else why it did not. */
   readonly status: number;
@@ -142,11 +153,21 @@ export interface OpaqueRecord {
 }
 
 /** Writes the one record of an opaque connection. */
-export function record({ origin, target, startedAt, status, attempts, tls = false, moved }: OpaqueRecord): void {
+export function record({
+  origin,
+  target,
+  backend = "",
+  startedAt,
+  status,
+  attempts,
+  tls = false,
+  moved,
+}: OpaqueRecord): void {
   origin.side.recorder.request({
     direction: origin.side.direction,
     source: origin.peer.name,
     target,
+    backend,
     method: "",
     path: "",
     status,

@@ -1,9 +1,14 @@
 import type { Transport } from "@connectrpc/connect";
+import type { Outbound } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
 import type { Log } from "@patchbay/wire";
-import { type Authority, parseAuthority } from "../core/authority.ts";
-import type { BalancerSettings } from "../core/balancer.ts";
+import { type Authority, fullHost, parseAuthority } from "../core/authority.ts";
+import type { BalancerSettings, EndpointState } from "../core/balancer.ts";
+import type { HealthSource } from "../core/health-part.ts";
 import { BALANCER_DEFAULTS } from "../core/settings.ts";
 import type { Route, Router } from "../core/types.ts";
+import { askedHosts, createNameTable } from "./name-table.ts";
+import type { PolicyClient } from "./policy-client.ts";
+import { type SteeredName, steerName } from "./steered-name.ts";
 import { type WatchedName, watchName } from "./watched-name.ts";
 
 export interface RouterOptions {
@@ -11,95 +16,94 @@ export interface RouterOptions {
   readonly destination: Transport;
   /** In which single labels are taken. */
   readonly namespace: string;
+  /** The workload that asks; default: none, a program that only calls. */
+  readonly service?: string;
+  /** Whose rules apply. Default: there are none. */
+  readonly policy?: PolicySource;
   readonly log: Log;
   readonly limits?: Partial<RouterLimits>;
   readonly balancer?: Partial<BalancerSettings>;
 }
 
+export type PolicySource = Pick<PolicyClient, "follow" | "outbound" | "onChange">;
+
 export interface RouterLimits {
   /** From the first request for a name to its route, answered or not. Destination's first message leaves within 3 s. */
   readonly firstAnswerMs: number;
+  /** From destination's first answer, in which the rules of the name may still come; afterwards requests go on without them. */
+  readonly rulesMs: number;
   /** A name that nobody asked for in this time is dropped, unless its stream is down. */
   readonly idleMs: number;
   /** Names held at a time; beyond, the one that was used least recently goes. Below destination's own limit of 1,000. */
   readonly maxNames: number;
 }
 
-export const ROUTER_LIMITS: RouterLimits = { firstAnswerMs: 3_000, idleMs: 60_000, maxNames: 900 };
+export const ROUTER_LIMITS: RouterLimits = { firstAnswerMs: 3_000, rulesMs: 250, idleMs: 60_000, maxNames: 900 };
 
-export interface RunningRouter extends Router {
+/** As a source of health it tells how the names stand that programs ask for. */
+export interface RunningRouter extends Router, HealthSource {
   /** Destination may have moved or come back: ends the waits of all names that have no stream. */
   retryNow(): void;
   names(): number;
+  /** What balancers think of the endpoints of an authority, those of its backends included; none when it is not held. */
+  states(authority: string): readonly EndpointState[];
   stop(): void;
 }
 
 /**
  * Knows where requests go: one Resolve stream per name in use. While destination is away every name keeps its last answer,
- * however long that takes; only names that were never answered are refused.
+ * however long that takes; only names that were never answered are refused. The rules of names that programs ask for come from
+ * the policy service; their backends are names like all others, so that a changed share meets balancers that know their endpoints.
  */
 export function createRouter(options: RouterOptions): RunningRouter {
   const limits = { ...ROUTER_LIMITS, ...options.limits };
   const balancer = { ...BALANCER_DEFAULTS, random: Math.random, now: () => performance.now(), ...options.balancer };
-  const names = new Map<string, WatchedName>();
-  // Spellings of the names that are held, so that a request costs one look-up.
-  const spellings = new Map<string, WatchedName>();
-  const sweeper = setInterval(sweep, Math.max(10, limits.idleMs / 6));
-  sweeper.unref();
+  const { policy, namespace, log, destination } = options;
+  const { firstAnswerMs, rulesMs, idleMs, maxNames } = limits;
+  const source = { identity: "", namespace, service: options.service ?? "", address: "" };
+  const follow = (): void => policy?.follow(askedHosts(names.all()));
+  const names = createNameTable({ namespace, idleMs, maxNames, watch, onForgotten: follow });
+  const stopListening = policy?.onChange(({ outbound }) => enforce(outbound));
 
-  function find(text: string): WatchedName | undefined {
-    const authority = parseAuthority(text, options.namespace);
-    if (authority === undefined) return undefined;
-    const name = names.get(authority.canonical) ?? add(authority);
-    if (spellings.size >= limits.maxNames * 2) spellings.clear();
-    spellings.set(text, name);
-    return name;
+  function watch(authority: Authority): SteeredName {
+    const plain = watchName({ authority, destination, namespace, balancer, firstAnswerMs, log });
+    const lookup = (text: string): WatchedName | undefined => names.find(text)?.plain;
+    const { random } = balancer;
+    return steerName({ plain, source, random, rulesMs, learn: () => learn(authority), lookup, log });
   }
 
-  function add(authority: Authority): WatchedName {
-    if (names.size >= limits.maxNames) dropLeastRecent();
-    const name = watchName({
-      authority,
-      destination: options.destination,
-      namespace: options.namespace,
-      balancer,
-      firstAnswerMs: limits.firstAnswerMs,
-      log: options.log,
-    });
-    names.set(authority.canonical, name);
-    return name;
+  function learn(authority: Authority): ReturnType<PolicySource["outbound"]> {
+    // Only names of the mesh have rules.
+    if (policy === undefined || authority.form !== "mesh") return undefined;
+    follow();
+    return policy.outbound(fullHost(authority));
   }
 
-  function dropLeastRecent(): void {
-    const oldest = [...names].reduce((least, entry) => (entry[1].lastUsed < least[1].lastUsed ? entry : least));
-    drop(oldest[0]);
-  }
-
-  function drop(key: string): void {
-    names.get(key)?.stop();
-    names.delete(key);
-    spellings.clear();
-  }
-
-  function sweep(): void {
-    const limit = performance.now() - limits.idleMs;
-    for (const [key, name] of names) if (name.lastUsed < limit && name.expendable()) drop(key);
+  function enforce(outbound: readonly Outbound[]): void {
+    const byHost = new Map(outbound.map((each) => [each.target, each]));
+    for (const name of names.all()) {
+      const rules = name.asked ? byHost.get(fullHost(name.plain.authority)) : undefined;
+      if (rules !== undefined) name.enforce(rules);
+    }
   }
 
   return {
-    async route(text) {
-      const name = spellings.get(text) ?? find(text);
+    async route(text, head) {
+      const name = names.find(text);
       if (name === undefined) return malformed(text);
-      name.lastUsed = performance.now();
-      return name.route();
+      name.plain.lastUsed = performance.now();
+      return name.route(head);
     },
     retryNow() {
-      for (const name of names.values()) name.retryNow();
+      for (const { plain } of names.all()) plain.retryNow();
     },
-    names: () => names.size,
+    names: () => names.all().length,
+    states: (text) => names.peek(text)?.states() ?? [],
+    pending: () => names.all().some((name) => name.pending()),
+    take: () => names.all().flatMap((name) => name.take()),
     stop() {
-      clearInterval(sweeper);
-      for (const key of names.keys()) drop(key);
+      stopListening?.();
+      names.stop();
     },
   };
 }

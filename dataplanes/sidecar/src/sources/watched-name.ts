@@ -3,7 +3,7 @@ import type { Log } from "@patchbay/wire";
 import type { Authority } from "../core/authority.ts";
 import type { BalancerSettings } from "../core/balancer.ts";
 import { hasEndpoints, mergeResolution, type Resolution } from "../core/resolution.ts";
-import { createTarget } from "../core/target.ts";
+import { createTarget, type Target } from "../core/target.ts";
 import type { Route } from "../core/types.ts";
 import { type AuthorityWatch, watchAuthority } from "./watch-authority.ts";
 
@@ -19,9 +19,13 @@ export interface WatchedNameOptions {
 
 /** One authority that somebody asked for: its stream, what it said last, and the route that follows. */
 export interface WatchedName {
+  readonly authority: Authority;
+  readonly target: Target;
   lastUsed: number;
   /** The route at this moment; before the first answer, and at the latest at its deadline, a promise of it. */
   route(): Route | Promise<Route>;
+  /** Settles with the first answer, or when the time for it is over. */
+  answered(): Promise<void>;
   /** May be forgotten: asking again would give the same. A name whose stream is down is all that is left of it. */
   expendable(): boolean;
   retryNow(): void;
@@ -65,7 +69,10 @@ export function watchName(options: WatchedNameOptions): WatchedName {
   const current = (): Route => (held === undefined && refusal !== undefined ? refusal : target.route());
 
   return {
+    authority,
+    target,
     lastUsed: 0,
+    answered: () => first.promise,
     route: () => (waiting ? first.promise.then(current) : current()),
     expendable: () => !waiting && (held === undefined || watch.connected()),
     retryNow: watch.retryNow,

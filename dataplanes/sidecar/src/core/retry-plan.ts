@@ -1,0 +1,40 @@
+import type { Retry } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
+import { milliseconds } from "./route-duration.ts";
+
+/** When a rule wants requests tried again. The budget of the target is above it. */
+export interface RetryPlan {
+  /** HTTP statuses, and gRPC ones. */
+  readonly codes: ReadonlySet<number>;
+  readonly grpcCodes: ReadonlySet<number>;
+  /** Tries, the first included. */
+  readonly tries: number;
+  /** Before the first further try; 0: none. */
+  readonly backoffMs: number;
+  /**
+   * The author has named codes, so that a request of any method may be seen twice by programs (as Gateway API has it). Without
+   * codes only safe methods are, and what no program has seen.
+   */
+  readonly anyMethod: boolean;
+}
+
+/** Nobody waits longer between two tries. */
+const MAX_PAUSE_MS = 10_000;
+/** More tries than this help nobody but an attacker. */
+const MAX_TRIES = 10;
+
+export function compileRetry(retry: Retry | undefined): RetryPlan | undefined {
+  if (retry === undefined) return undefined;
+  return {
+    codes: new Set(retry.codes),
+    grpcCodes: new Set(retry.grpcCodes),
+    tries: Math.min(retry.attempts + 1, MAX_TRIES),
+    backoffMs: milliseconds(retry.backoff),
+    anyMethod: retry.codes.length > 0 || retry.grpcCodes.length > 0,
+  };
+}
+
+/** Pause before the `retry`th further try (from 1), in milliseconds: twice the one before, less up to a half at random. */
+export function pauseBefore(plan: RetryPlan, retry: number, random: number): number {
+  const whole = Math.min(plan.backoffMs * 2 ** (retry - 1), MAX_PAUSE_MS);
+  return whole * (1 - random / 2);
+}

@@ -1,0 +1,95 @@
+import type { Outbound } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
+import type { EndpointState } from "../core/balancer.ts";
+import type { HealthSource } from "../core/health-part.ts";
+import type { RequestHead } from "../core/request-head.ts";
+import { backendFor, noBackendRoute, steeredHead, steeredRoute, unmatchedRoute } from "../core/steered-route.ts";
+import type { SteeringRule } from "../core/steering-rule.ts";
+import type { TargetRules } from "../core/target-rules.ts";
+import type { Route, Steering } from "../core/types.ts";
+import { createNameHealth } from "./name-health.ts";
+import { createNameRules, type NameRulesOptions } from "./name-rules.ts";
+import type { WatchedName } from "./watched-name.ts";
+
+export interface SteeredNameOptions extends Omit<NameRulesOptions, "watch"> {
+  readonly random: () => number;
+  /** Another name, from now on watched too; undefined: it is no authority. */
+  lookup(authority: string): WatchedName | undefined;
+}
+
+/** A name that programs ask for: where it leads, and the rules that have a say in it. */
+export interface SteeredName extends HealthSource {
+  readonly plain: WatchedName;
+  /** A program has asked for it. Others are watched as somebody's backend. */
+  readonly asked: boolean;
+  /** `head` undefined: bytes that nobody looks into. */
+  route(head: RequestHead | undefined): Route | Promise<Route>;
+  /** Rules that have come into force. */
+  enforce(outbound: Outbound): void;
+  /** Sees to it that no name that it leads to is forgotten. */
+  keepWarm(now: number): void;
+  states(): readonly EndpointState[];
+}
+
+export function steerName(options: SteeredNameOptions): SteeredName {
+  const { plain, random, lookup } = options;
+  const { authority, target } = plain;
+  const self = { name: authority.name, retries: target.retries, count: target.ledger.count };
+  const health = createNameHealth(plain);
+  const rules = createNameRules({ ...options, watch: lookup });
+
+  function route(head: RequestHead | undefined): Route | Promise<Route> {
+    const { current } = rules;
+    return current === undefined ? plainly() : steer(current, head);
+  }
+
+  function plainly(): Route | Promise<Route> {
+    health.used = true;
+    return plain.route();
+  }
+
+  function steer(by: TargetRules, head: RequestHead | undefined): Route | Promise<Route> {
+    const ruling = by.rule(authority, head);
+    if (ruling === undefined) return plainly();
+    if (ruling === "unmatched") return unmatchedRoute(self.name);
+    const { rule, path } = ruling;
+    const backend = backendFor(rule, random());
+    const to = backend === "" ? plain : backend === undefined ? undefined : lookup(backend);
+    if (to === undefined) return noBackendRoute(self.name, rule);
+    const steering =
+      head === undefined ? undefined : { rule, head: steeredHead(head, rule, path), mirrors: mirrorsOf(rule) };
+    return send(to, steering);
+  }
+
+  function send(to: WatchedName, steering: Steering | undefined): Route | Promise<Route> {
+    const backend = to === plain ? "" : to.authority.name;
+    if (to === plain) health.used = true;
+    else health.usedBackend(to);
+    to.lastUsed = plain.lastUsed;
+    const at = to.route();
+    const combine = (found: Route): Route => steeredRoute(self, { to: found, backend, steering });
+    return at instanceof Promise ? at.then(combine) : combine(at);
+  }
+
+  function mirrorsOf(rule: SteeringRule): Steering["mirrors"] {
+    const drawn = rule.mirrors.filter(({ share }) => random() < share);
+    return drawn.flatMap((mirror) => lookup(mirror.authority)?.route() ?? []);
+  }
+
+  return {
+    plain,
+    get asked() {
+      return rules.asked;
+    },
+    route: (head) => rules.ready()?.then(() => route(head)) ?? route(head),
+    enforce: rules.enforce,
+    keepWarm(now) {
+      for (const each of rules.current?.authorities ?? []) {
+        const name = lookup(each);
+        if (name !== undefined) name.lastUsed = now;
+      }
+    },
+    pending: () => rules.asked && health.pending(),
+    take: () => (rules.asked ? health.take() : []),
+    states: health.states,
+  };
+}
