@@ -1,4 +1,5 @@
 export { type CurrentTrace, currentTrace, withinTrace } from "./current-trace.ts";
+export { epochMs } from "./epoch.ts";
 export type { ExporterLimits, ExporterStats } from "./exporter.ts";
 export type { Attributes, Span, SpanEvent, SpanKind, SpanSource } from "./span.ts";
 export {

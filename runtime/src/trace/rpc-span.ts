@@ -1,5 +1,6 @@
 import { Code, ConnectError, type UnaryRequest } from "@connectrpc/connect";
 import { codeToString } from "@connectrpc/connect/protocol-connect";
+import { epochMs } from "./epoch.ts";
 import type { SpanKind } from "./span.ts";
 import type { TraceContext } from "./trace-context.ts";
 import type { Tracer } from "./tracing.ts";
@@ -24,7 +25,7 @@ const SERVER_FAULTS: ReadonlySet<Code> = new Set([
 
 /** Runs a unary call and makes a span of it. */
 export async function spanOf<T>(span: RpcSpan, request: UnaryRequest, call: () => Promise<T>): Promise<T> {
-  const startedAt = now();
+  const startedAt = epochMs();
   try {
     const answer = await call();
     end(span, request, { startedAt, code: undefined });
@@ -47,7 +48,7 @@ function end(span: RpcSpan, request: UnaryRequest, how: { startedAt: number; cod
     name: `${service}/${request.method.name}`,
     kind,
     startedAt: how.startedAt,
-    endedAt: now(),
+    endedAt: epochMs(),
     attributes: {
       "rpc.system": "connect_rpc",
       "rpc.service": service,
@@ -58,8 +59,4 @@ function end(span: RpcSpan, request: UnaryRequest, how: { startedAt: number; cod
     events: [],
     error: failed ? codeToString(code) : undefined,
   });
-}
-
-function now(): number {
-  return performance.timeOrigin + performance.now();
 }
