@@ -1,14 +1,17 @@
 export { ConfigError } from "./config/read-config.ts";
 export { PluginMistake } from "./mistakes/mistake.ts";
 export { absent, empty, endpoints, rewrite, split } from "./model/answers.ts";
+export { allow, deny, grant, refuse } from "./model/decisions.ts";
 export { definePlugin } from "./model/definition.ts";
 export { PermanentError, permanent, RetryError, retry } from "./model/errors.ts";
 export type * from "./public/answer.ts";
 export type * from "./public/authority.ts";
 export type * from "./public/config.ts";
+export type * from "./public/decision.ts";
 export type * from "./public/duration.ts";
 export type * from "./public/log.ts";
 export type * from "./public/plugin.ts";
 export type * from "./public/report.ts";
 export type * from "./public/serve.ts";
+export type * from "./public/slo.ts";
 export { serve } from "./serve/serve.ts";

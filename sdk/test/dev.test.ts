@@ -16,7 +16,9 @@ import { createPrinter } from "../src/dev/printer.ts";
 import { createReloadingHost } from "../src/dev/reloading-host.ts";
 import { watchFiles } from "../src/dev/watch-files.ts";
 import type { RawEvent } from "../src/host/host.ts";
+import { LateAnswer } from "../src/host/run-decision.ts";
 import { parseAuthority } from "../src/model/authority.ts";
+import { fillAuthorize, fillRatelimit } from "../src/test/test-decisions.ts";
 import { startRegistry } from "./support/registry.ts";
 
 const sdk = join(import.meta.dirname, "..", "src", "index.ts");
@@ -109,6 +111,28 @@ test("an event waits while no code runs, and is handled by the next", async () =
   files.write(sink(""));
   await host.swap(await startChild({ entry: files.entry, nodeArguments }));
   assert.deepEqual(await result, { status: "done" });
+  await host.stop();
+});
+
+const gate = (body: string, options = "") =>
+  `export default definePlugin({ name: "gate", hooks: { async authorize({ path }) { ${body} } }, options: { ${options} } });`;
+
+test("a decision that the code before did not make is made by the code after, and mistakes keep their place", async () => {
+  await using files = await project();
+  const start = () => startChild({ entry: files.entry, nodeArguments });
+  files.write(gate("await new Promise(() => setTimeout(() => {}, 60_000));", 'authorize: { deadline: "5s" }'));
+  const host = createReloadingHost(await start());
+  const ask = (path: string) => host.decide("authorize", fillAuthorize({ path }), new AbortController().signal);
+  const waiting = ask("/");
+  files.write(
+    gate(`if (path === "/x") throw new Error("no table"); return { kind: "deny", reason: path, status: 403 };`),
+  );
+  await host.swap(await start());
+  assert.deepEqual(await waiting, { kind: "deny", reason: "/", status: 403 });
+  await assert.rejects(ask("/x"), /^PluginMistake: authorize threw Error: no table\. \(.*plugin\.ts:2:\d+\)/);
+  files.write(gate("await new Promise(() => {});", "authorize: { deadline: 5 }"));
+  await host.swap(await start());
+  await assert.rejects(ask("/"), LateAnswer);
   await host.stop();
 });
 
@@ -254,5 +278,20 @@ test("events are summed up by the second, and a repeated mistake is printed once
   printer.observer.onMistake("users", "resolve threw");
   await eventually(() => lines.some((line) => line.startsWith("report events")));
   assert.deepEqual(lines, ["resolve threw", "report events: 3 handled, 1 failed (2.0 ms each)"]);
+  printer.close();
+});
+
+test("decisions are printed one by one, and a rush of them is summed up", async () => {
+  const lines: string[] = [];
+  const printer = createPrinter((text) => lines.push(text.slice(9).trim()));
+  const question = fillRatelimit({ wanted: 5 });
+  for (let i = 0; i < 10; i += 1) {
+    const answer = { kind: "grant", requests: 5, validForMs: 1_000 } as const;
+    printer.observer.onDecision({ hook: "ratelimit", question, answer, tookMs: 1 });
+  }
+  printer.observer.onNoDecision("ratelimit", "ratelimit threw");
+  await eventually(() => lines.some((line) => line.includes("more of them")));
+  assert.equal(lines.filter((line) => line.endsWith("default/web/web-1: 5 of 5 for 1 s")).length, 8);
+  assert.deepEqual(lines.slice(8), ["ratelimit threw", "ratelimit and more of them: 2 grant"]);
   printer.close();
 });

@@ -9,6 +9,16 @@ import type {
   SplitTarget,
 } from "../src/public/answer.ts";
 import type { ConfigSchema } from "../src/public/config.ts";
+import type {
+  AllowDecision,
+  DenyDecision,
+  DenyOptions,
+  GrantOptions,
+  LeaseGrant,
+  LeaseRefusal,
+  RefuseOptions,
+  ReuseOptions,
+} from "../src/public/decision.ts";
 import type { Duration } from "../src/public/duration.ts";
 import type { Plugin, PluginDefinition } from "../src/public/plugin.ts";
 import type { Served, ServeOptions } from "../src/public/serve.ts";
@@ -16,11 +26,13 @@ import type { Served, ServeOptions } from "../src/public/serve.ts";
 export type * from "../src/public/answer.ts";
 export type * from "../src/public/authority.ts";
 export type * from "../src/public/config.ts";
+export type * from "../src/public/decision.ts";
 export type * from "../src/public/duration.ts";
 export type * from "../src/public/log.ts";
 export type * from "../src/public/plugin.ts";
 export type * from "../src/public/report.ts";
 export type * from "../src/public/serve.ts";
+export type * from "../src/public/slo.ts";
 
 /**
  * Checks a plugin's definition and returns it for `serve()`, `startTest()` and the entry file's default export.
@@ -51,6 +63,18 @@ export declare function rewrite(authority: string): RewriteAnswer;
 
 /** Divides requests: `split([{ authority: "users-v1", weight: 9 }, { authority: "users-v2", weight: 1 }])`. At most 64. */
 export declare function split(targets: readonly SplitTarget[]): SplitAnswer;
+
+/** The request may pass: `allow()` this one, `allow({ ttl: "30s", vary: ["path"] })` every one that is equal in these. */
+export declare function allow(options?: ReuseOptions): AllowDecision;
+
+/** The request is refused with 403, and the caller is told why: `deny("closed at night")`. */
+export declare function deny(reason?: string, options?: DenyOptions): DenyDecision;
+
+/** So many requests may pass until the time is over; at most as many as were wanted. `grant(1)` lets one pass now. */
+export declare function grant(requests: number, options?: GrantOptions): LeaseGrant;
+
+/** No request may pass; the proxy asks again after the time. */
+export declare function refuse(options?: RefuseOptions): LeaseRefusal;
 
 /** `throw permanent("the account is closed")`: trying again will not help. An event goes to the dead letters, a question fails. */
 export declare function permanent(why: string): PermanentError;

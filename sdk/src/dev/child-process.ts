@@ -3,8 +3,9 @@ import { join } from "node:path";
 import { pause } from "@patchbay/wire/backoff";
 import type { HandlerResult, Question, RawEvent } from "../host/host.ts";
 import type { HostAnswer } from "../model/answer-message.ts";
+import type { DecisionHook, QuestionOf } from "../model/decision-hooks.ts";
 import type { PluginManifest } from "../model/manifest.ts";
-import type { FromChild, ToChild } from "./messages.ts";
+import type { AskDecision, DecisionResult, FromChild, ToChild } from "./messages.ts";
 
 /** What runs in the child. */
 export interface ChildOptions {
@@ -27,6 +28,11 @@ export interface PluginChild {
     signal: AbortSignal,
     onAnswer: (answer: HostAnswer) => void,
   ): Promise<string | undefined | typeof lost>;
+  decide<Hook extends DecisionHook>(
+    hook: Hook,
+    question: QuestionOf<Hook>,
+    signal: AbortSignal,
+  ): Promise<DecisionResult<Hook> | typeof lost>;
   deliver(event: RawEvent, signal: AbortSignal): Promise<HandlerResult | typeof lost>;
   /** Settles when the process has ended, with how. */
   readonly ended: Promise<string>;
@@ -120,6 +126,19 @@ class Child implements PluginChild {
     this.#questions.add(id);
     this.#send({ type: "resolve", id, question });
     return this.#until(signal, id, result).finally(() => this.#questions.delete(id));
+  }
+
+  decide<Hook extends DecisionHook>(
+    hook: Hook,
+    question: QuestionOf<Hook>,
+    signal: AbortSignal,
+  ): Promise<DecisionResult<Hook> | typeof lost> {
+    const { id, result } = this.#open<DecisionResult<Hook>>((message, settle) => {
+      // The child answers the hook that it was asked for.
+      if (message.type === "decided") settle(message.result as DecisionResult<Hook>);
+    });
+    this.#send({ type: "decide", id, hook, question } as AskDecision);
+    return this.#until(signal, id, result);
   }
 
   deliver(event: RawEvent, signal: AbortSignal): Promise<HandlerResult | typeof lost> {

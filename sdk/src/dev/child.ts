@@ -1,9 +1,10 @@
 import { createLocalHost, type LocalHost } from "../host/local-host.ts";
+import { LateAnswer } from "../host/run-decision.ts";
 import { describeThrown } from "../mistakes/mistake.ts";
 import { createOncePer } from "../serve/log-observer.ts";
 import { createLog } from "../serve/logs.ts";
 import { loadPlugin } from "./load-plugin.ts";
-import type { FromChild, ToChild } from "./messages.ts";
+import type { DecisionResult, FromChild, ToChild } from "./messages.ts";
 
 // Runs the author's file for `mesh-sdk dev`, which holds the registration and passes questions and events on.
 
@@ -34,6 +35,7 @@ async function take(host: LocalHost, message: ToChild): Promise<void> {
   const stop = new AbortController();
   running.set(id, stop);
   if (message.type === "resolve") await answer(host, message, stop.signal);
+  else if (message.type === "decide") send({ type: "decided", id, result: await decide(host, message, stop.signal) });
   else send({ type: "result", id, result: await host.deliver(message.event, stop.signal) });
   running.delete(id);
 }
@@ -57,6 +59,18 @@ async function answer(
     send({ type: "ended", id });
   } catch (error) {
     send({ type: "ended", id, problem: error instanceof Error ? error.message : String(error) });
+  }
+}
+
+async function decide(
+  host: LocalHost,
+  { hook, question }: Extract<ToChild, { type: "decide" }>,
+  signal: AbortSignal,
+): Promise<DecisionResult> {
+  try {
+    return { answer: await host.decide(hook, question, signal) };
+  } catch (error) {
+    return { problem: error instanceof Error ? error.message : String(error), late: error instanceof LateAnswer };
   }
 }
 

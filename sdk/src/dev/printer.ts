@@ -3,8 +3,9 @@ import type { EventName } from "../model/events.ts";
 import type { Log } from "../public/log.ts";
 import { createOncePer } from "../serve/log-observer.ts";
 import type { ServeObserver } from "../serve/observer.ts";
+import { createDecisionLines, type DecisionLines } from "./decision-lines.ts";
 
-/** What `mesh-sdk dev` tells its author: a line per change, events summed up by the second. */
+/** What `mesh-sdk dev` tells its author: a line per change and decision, events and a rush of decisions summed up by the second. */
 export interface Printer {
   readonly observer: ServeObserver;
   readonly log: Log;
@@ -27,12 +28,16 @@ export function createPrinter(write: (text: string) => void = (text) => process.
   const once = createOncePer(10_000);
   const line = (text: string) => write(`${new Date().toTimeString().slice(0, 8)} ${text}\n`);
   const tallies = new Map<EventName, Tally>();
-  const timer = setInterval(() => printTallies(tallies, line), tallyMs);
+  const decisions = createDecisionLines(line);
+  const timer = setInterval(() => {
+    printTallies(tallies, line);
+    decisions.flush();
+  }, tallyMs);
   timer.unref();
   return {
     line,
     log: createPrinterLog(line, once),
-    observer: createObserver({ line, once, tallies }),
+    observer: createObserver({ line, once, tallies, decisions }),
     close: () => clearInterval(timer),
   };
 }
@@ -52,9 +57,10 @@ interface Parts {
   readonly line: (text: string) => void;
   readonly once: (text: string) => boolean;
   readonly tallies: Map<EventName, Tally>;
+  readonly decisions: DecisionLines;
 }
 
-function createObserver({ line, once, tallies }: Parts): ServeObserver {
+function createObserver({ line, once, tallies, decisions }: Parts): ServeObserver {
   const states = createStateLine(line);
   let registry = "";
   return {
@@ -69,6 +75,8 @@ function createObserver({ line, once, tallies }: Parts): ServeObserver {
     onProblem: (why) => why && line(`Not ready: ${why}`),
     onAnswer: (authority, answer) => line(`resolve ${authority} -> ${describeAnswer(answer)}`),
     onMistake: (_authority, why) => once(why) && line(why),
+    onDecision: (decided) => decisions.add(decided),
+    onNoDecision: (_hook, why) => once(why) && line(why),
     onEvent: (name, outcome, tookMs) => count(tallies, name, { outcome, tookMs }),
   };
 }

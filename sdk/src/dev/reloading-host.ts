@@ -2,8 +2,10 @@ import { isDeepStrictEqual } from "node:util";
 import { pause } from "@patchbay/wire/backoff";
 import { ConfigError } from "../config/read-config.ts";
 import type { HandlerResult, PluginHost, Question, RawEvent } from "../host/host.ts";
+import { LateAnswer } from "../host/run-decision.ts";
 import { PluginMistake } from "../mistakes/mistake.ts";
 import type { HostAnswer } from "../model/answer-message.ts";
+import type { AnswerOf, DecisionHook, QuestionOf } from "../model/decision-hooks.ts";
 import type { PluginManifest } from "../model/manifest.ts";
 import { lost, type PluginChild } from "./child-process.ts";
 
@@ -95,6 +97,22 @@ class Reloading implements ReloadingHost {
       yield answer;
     }
     await asking;
+  }
+
+  /** A child that goes while it is asked leaves the question to the next one, for as long as the mesh waits. */
+  async decide<Hook extends DecisionHook>(
+    hook: Hook,
+    question: QuestionOf<Hook>,
+    signal: AbortSignal,
+  ): Promise<AnswerOf<Hook>> {
+    while (!signal.aborted) {
+      const child = await this.#childOr(signal);
+      const result = child ? await child.decide(hook, question, signal) : lost;
+      if (result === lost) continue;
+      if ("answer" in result) return result.answer;
+      throw result.late ? new LateAnswer(result.problem) : new PluginMistake(result.problem);
+    }
+    throw signal.reason;
   }
 
   async deliver(event: RawEvent, signal: AbortSignal): Promise<HandlerResult> {

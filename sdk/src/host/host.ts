@@ -1,4 +1,5 @@
 import type { HostAnswer } from "../model/answer-message.ts";
+import type { AnswerOf, DecisionHook, QuestionOf } from "../model/decision-hooks.ts";
 import type { EventName } from "../model/events.ts";
 import type { PluginManifest } from "../model/manifest.ts";
 import type { Authority, ClientContext } from "../public/authority.ts";
@@ -46,6 +47,15 @@ export interface PluginHost {
    * throws or yields no answer.
    */
   resolve(question: Question, signal: AbortSignal): AsyncIterable<HostAnswer>;
+  /**
+   * One decision, within the hook's deadline. Rejects with a PluginMistake when the author's function throws, is late or returns no
+   * decision, and when `signal` aborts.
+   */
+  decide<Hook extends DecisionHook>(
+    hook: Hook,
+    question: QuestionOf<Hook>,
+    signal: AbortSignal,
+  ): Promise<AnswerOf<Hook>>;
   /** Runs the event's handler once; no promise when it has ended already. Neither throws nor rejects. */
   deliver(event: RawEvent, signal: AbortSignal): HandlerResult | Promise<HandlerResult>;
 }

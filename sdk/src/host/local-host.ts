@@ -1,6 +1,8 @@
 import { type ConfigReader, createConfigReader } from "../config/read-config.ts";
 import { PluginMistake, show } from "../mistakes/mistake.ts";
 import type { HostAnswer } from "../model/answer-message.ts";
+import { checkDecision, checkLease } from "../model/decision-check.ts";
+import type { AnswerOf, DecisionHook, QuestionOf } from "../model/decision-hooks.ts";
 import { internalsOf, type PluginInternals } from "../model/definition.ts";
 import { decodeEvent, type EventName, type EventOf } from "../model/events.ts";
 import { type PluginManifest, readManifest } from "../model/manifest.ts";
@@ -9,6 +11,7 @@ import type { ResolveInput } from "../public/plugin.ts";
 import { type EventDelivery, HandlerContext } from "./event-context.ts";
 import { createHandlerRuns, type HandlerRuns } from "./handler-runs.ts";
 import type { HandlerResult, PluginHost, Question, RawEvent } from "./host.ts";
+import { type DecisionRun, runDecision } from "./run-decision.ts";
 import { runResolve } from "./run-resolve.ts";
 
 /** A plugin that runs in this process, with the configuration that it was given last. */
@@ -39,12 +42,20 @@ export function createLocalHost(plugin: unknown, log: Log): LocalHost {
   return new Host(internals, reader, log);
 }
 
+type Deciders = {
+  readonly [Hook in DecisionHook]: (question: QuestionOf<Hook>, signal: AbortSignal) => Promise<AnswerOf<Hook>>;
+};
+
 class Host implements LocalHost {
   readonly manifest: PluginManifest;
   readonly #internals: PluginInternals;
   readonly #reader: ConfigReader;
   readonly #log: Log;
   readonly #runs: ReadonlyMap<EventName, HandlerRuns>;
+  readonly #deciders: Deciders = {
+    authorize: (question, signal) => this.#authorize(question, signal),
+    ratelimit: (question, signal) => this.#ratelimit(question, signal),
+  };
   #config: unknown;
 
   constructor(internals: PluginInternals, reader: ConfigReader, log: Log) {
@@ -75,6 +86,42 @@ class Host implements LocalHost {
       signal,
       onLate: (mistake) => this.#log.warn(mistake.message),
     });
+  }
+
+  async decide<Hook extends DecisionHook>(
+    hook: Hook,
+    question: QuestionOf<Hook>,
+    signal: AbortSignal,
+  ): Promise<AnswerOf<Hook>> {
+    return await this.#deciders[hook](question, signal);
+  }
+
+  async #authorize(request: QuestionOf<"authorize">, signal: AbortSignal): Promise<AnswerOf<"authorize">> {
+    const handler = this.#internals.definition.hooks?.authorize;
+    if (!handler) throw noHook("authorize");
+    return await runDecision({
+      ...this.#decision("authorize", handler, signal),
+      call: (over) => handler(forAuthor({ ...request, ...this.#atHand(), signal: over })),
+      check: checkDecision,
+    });
+  }
+
+  async #ratelimit(request: QuestionOf<"ratelimit">, signal: AbortSignal): Promise<AnswerOf<"ratelimit">> {
+    const handler = this.#internals.definition.hooks?.ratelimit;
+    if (!handler) throw noHook("ratelimit");
+    return await runDecision({
+      ...this.#decision("ratelimit", handler, signal),
+      call: (over) => handler(forAuthor({ ...request, ...this.#atHand(), signal: over })),
+      check: (value, source) => checkLease(value, source, request.wanted),
+    });
+  }
+
+  #decision(hook: DecisionHook, handler: object, signal: AbortSignal): Omit<DecisionRun<never>, "call" | "check"> {
+    return { handler, doing: hook, deadlineMs: this.manifest[hook]?.deadlineMs ?? 0, signal };
+  }
+
+  #atHand(): { readonly config: unknown; readonly log: Log } {
+    return { config: this.#config, log: this.#log };
   }
 
   deliver(event: RawEvent, signal: AbortSignal): HandlerResult | Promise<HandlerResult> {
@@ -108,6 +155,10 @@ function runsOf({ definition }: PluginInternals, manifest: PluginManifest): Read
     if (handler) runs.set(name, createHandlerRuns({ handler, doing: `on.${name}`, timeoutMs }));
   }
   return runs;
+}
+
+function noHook(hook: DecisionHook): PluginMistake {
+  return new PluginMistake(`the plugin has no hook "${hook}"`, { hint: `Add \`hooks: { async ${hook}() { ... } }\`` });
 }
 
 function noHandler(name: EventName): HandlerResult {

@@ -1,11 +1,10 @@
 import { PluginMistake, show } from "../mistakes/mistake.ts";
 import { suggestion } from "../mistakes/suggest.ts";
+import { decisionHooks } from "./decision-hooks.ts";
 import { eventNames } from "./events.ts";
+import { hookNames } from "./hook-names.ts";
 import { checkOptions } from "./options-check.ts";
 import { isRecord } from "./record.ts";
-
-/** Hooks of the contract that this SDK speaks. */
-const hookNames = ["resolve"];
 
 const keys = ["name", "version", "config", "hooks", "on", "options"];
 const semver = /^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$/;
@@ -41,7 +40,10 @@ function* checkHandlers(definition: Readonly<Record<string, unknown>>): Generato
   const events = definition.on ?? {};
   yield* checkGroup({ group: hooks, name: "hooks", known: hookNames, what: "hook" });
   yield* checkGroup({ group: events, name: "on", known: eventNames, what: "event" });
-  if (isRecord(hooks)) yield* checkResolve(hooks.resolve);
+  if (isRecord(hooks)) {
+    yield* checkResolve(hooks.resolve);
+    for (const name of decisionHooks) yield* checkDecision(name, hooks[name]);
+  }
   const handlers = [hooks, events].flatMap((group) => (isRecord(group) ? Object.keys(group) : ["?"]));
   if (handlers.length === 0)
     yield 'It does nothing yet: give it a hook, such as "hooks: { async *resolve() {} }", or an event, such as "on: { report() {} }".';
@@ -71,6 +73,13 @@ function* checkGroup({ group, name, known, what }: Group): Generator<string> {
 function* checkResolve(resolve: unknown): Generator<string> {
   if (typeof resolve === "function" && resolve.constructor.name === "AsyncFunction") {
     yield '"hooks.resolve" is an async function and should be an async generator: write `async *resolve(...)` and `yield` the answer.';
+  }
+}
+
+/** A generator has done nothing when it returns: its caller would wait for an answer that never comes. */
+function* checkDecision(name: string, hook: unknown): Generator<string> {
+  if (typeof hook === "function" && /^(Async)?GeneratorFunction$/.test(hook.constructor.name)) {
+    yield `"hooks.${name}" is a generator and should be an async function: write \`async ${name}(...)\` and return the answer.`;
   }
 }
 

@@ -1,7 +1,8 @@
 import type { JsonObject, MessageInitShape } from "@bufbuild/protobuf";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { FailurePolicy, type HookSchema, type ManifestSchema } from "@patchbay/proto/mesh/registry/v1/plugin_pb";
-import type { ResolveOptions } from "../public/plugin.ts";
+import type { DecisionOptions, ResolveOptions } from "../public/plugin.ts";
+import { type DecisionHook, decisionHooks } from "./decision-hooks.ts";
 import type { RunnableDefinition } from "./definition.ts";
 import { parseDuration } from "./duration.ts";
 import { type EventName, eventNames } from "./events.ts";
@@ -11,6 +12,8 @@ export interface PluginManifest {
   readonly name: string;
   readonly version: string;
   readonly resolve: ResolveManifest | undefined;
+  readonly authorize: DecisionManifest | undefined;
+  readonly ratelimit: DecisionManifest | undefined;
   readonly events: readonly EventManifest[];
   readonly configSchema: JsonObject | undefined;
 }
@@ -22,6 +25,12 @@ export interface ResolveManifest {
   readonly deadlineMs: number;
   readonly failurePolicy: "open" | "closed";
   readonly usesContext: boolean;
+}
+
+/** What a plugin asks for a hook that decides about requests. */
+export interface DecisionManifest {
+  readonly deadlineMs: number;
+  readonly concurrency: number;
 }
 
 /** What a plugin asks for one class of events. */
@@ -39,6 +48,8 @@ export function readManifest(definition: RunnableDefinition, configSchema: JsonO
     name,
     version,
     resolve: hooks?.resolve && readResolve(options.resolve ?? {}),
+    authorize: hooks?.authorize && readDecision("authorize", options.authorize),
+    ratelimit: hooks?.ratelimit && readDecision("ratelimit", options.ratelimit),
     events: eventNames.flatMap((event) => readEvent(definition, event)),
     configSchema,
   };
@@ -54,6 +65,11 @@ function readResolve(options: ResolveOptions): ResolveManifest {
   };
 }
 
+function readDecision(hook: DecisionHook, options: DecisionOptions = {}): DecisionManifest {
+  const { deadline = "200ms", concurrency = 64 } = options;
+  return { deadlineMs: parseDuration(deadline, `options.${hook}.deadline`), concurrency };
+}
+
 function readEvent({ on, options }: RunnableDefinition, name: EventName): EventManifest[] {
   if (!on?.[name]) return [];
   const { concurrency = 16, ordered = false, timeout = "5m" } = options?.[name] ?? {};
@@ -63,11 +79,24 @@ function readEvent({ on, options }: RunnableDefinition, name: EventName): EventM
 /** The manifest as the contract's message. `sdk` is such as `"mesh-sdk/0.1.0"`. */
 export function toManifestMessage(manifest: PluginManifest, sdk: string): MessageInitShape<typeof ManifestSchema> {
   return {
-    hooks: manifest.resolve ? [toHook(manifest.resolve)] : [],
+    hooks: [
+      ...(manifest.resolve ? [toHook(manifest.resolve)] : []),
+      ...decisionHooks.flatMap((hook) => toDecisionHook(manifest, hook)),
+    ],
     events: manifest.events.map(({ name, concurrency, ordered }) => ({ class: name, concurrency, ordered })),
     sdk,
     ...(manifest.configSchema && { configSchema: manifest.configSchema }),
   };
+}
+
+/** The plugin answers hooks, so the mesh must know where. */
+export function hasHooks(manifest: PluginManifest): boolean {
+  return manifest.resolve !== undefined || decisionHooks.some((hook) => manifest[hook] !== undefined);
+}
+
+function toDecisionHook(manifest: PluginManifest, kind: DecisionHook): MessageInitShape<typeof HookSchema>[] {
+  const asked = manifest[kind];
+  return asked ? [{ kind, deadline: durationFromMs(asked.deadlineMs), concurrency: asked.concurrency }] : [];
 }
 
 function toHook(resolve: ResolveManifest): MessageInitShape<typeof HookSchema> {

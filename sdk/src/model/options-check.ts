@@ -1,6 +1,7 @@
 import { show } from "../mistakes/mistake.ts";
 import { suggestion } from "../mistakes/suggest.ts";
 import { isDuration, parseDuration } from "./duration.ts";
+import { hookNames } from "./hook-names.ts";
 import { isRecord } from "./record.ts";
 
 interface Rule {
@@ -9,6 +10,7 @@ interface Rule {
 }
 
 const maxDeadlineMs = 30_000;
+const maxDecisionMs = 5_000;
 const flag: Rule = { test: (value) => typeof value === "boolean", should: "true or false" };
 
 const resolveRules: Readonly<Record<string, Rule>> = {
@@ -22,6 +24,14 @@ const resolveRules: Readonly<Record<string, Rule>> = {
   usesContext: flag,
 };
 
+const decisionRules: Readonly<Record<string, Rule>> = {
+  deadline: {
+    test: (value) => isDuration(value) && isWithin(parseDuration(value, "deadline"), maxDecisionMs),
+    should: 'a duration of at most 5 s, such as "200ms", because a request waits',
+  },
+  concurrency: { test: (value) => isWhole(value, 1, 1_024), should: "a whole number from 1 to 1024" },
+};
+
 const eventRules: Readonly<Record<string, Rule>> = {
   concurrency: { test: (value) => isWhole(value, 1, 256), should: "a whole number from 1 to 256" },
   ordered: flag,
@@ -30,9 +40,12 @@ const eventRules: Readonly<Record<string, Rule>> = {
 
 const rulesOf: Readonly<Record<string, Readonly<Record<string, Rule>>>> = {
   resolve: resolveRules,
+  authorize: decisionRules,
+  ratelimit: decisionRules,
   report: eventRules,
   endpoint: eventRules,
   plugin: eventRules,
+  slo: eventRules,
 };
 
 /** Yields a sentence for each option that is unknown, wrong, or belongs to a handler that is not there. */
@@ -64,8 +77,12 @@ function* checkValues(name: string, values: unknown, rules: Readonly<Record<stri
 }
 
 function hasHandler(definition: Readonly<Record<string, unknown>>, name: string): boolean {
-  const group = name === "resolve" ? definition.hooks : definition.on;
+  const group = hookNames.includes(name) ? definition.hooks : definition.on;
   return isRecord(group) && typeof group[name] === "function";
+}
+
+function isWithin(ms: number, most: number): boolean {
+  return ms > 0 && ms <= most;
 }
 
 function isWhole(value: unknown, min: number, max: number): boolean {

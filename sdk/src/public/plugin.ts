@@ -1,9 +1,11 @@
 import type { Answer } from "./answer.ts";
 import type { Authority, ClientContext } from "./authority.ts";
 import type { ConfigOf, ConfigSchema } from "./config.ts";
+import type { Decision, Lease } from "./decision.ts";
 import type { Duration } from "./duration.ts";
 import type { Log } from "./log.ts";
 import type { EndpointChange, PluginChange, Report } from "./report.ts";
+import type { SloChange } from "./slo.ts";
 
 /** What a plugin is: its name, what it takes, what it answers and what it listens to. */
 export interface PluginDefinition<S extends ConfigSchema = ConfigSchema> {
@@ -29,6 +31,80 @@ export interface Hooks<Config> {
    * keeps the last one for a moment, then asks again; `throw permanent("why")` fails it for good.
    */
   readonly resolve?: (input: ResolveInput<Config>) => AsyncIterable<Answer> | Iterable<Answer>;
+  /**
+   * Says whether a request may pass: asked for requests that an AuthorizationPolicy names the plugin for. The request waits, so
+   * be quick, and let the mesh use answers again: `allow({ ttl: "30s", vary: ["path"] })`. Without an answer in time, and after
+   * a throw, the failure policy that the policy's author chose decides.
+   */
+  readonly authorize?: (input: AuthorizeInput<Config>) => Decision | Promise<Decision>;
+  /**
+   * Shares a limit out among all proxies: asked by each of them for so many requests, which it then lets pass on its own, and
+   * again before they are used up. Without an answer in time, and after a throw, the failure policy decides.
+   */
+  readonly ratelimit?: (input: RatelimitInput<Config>) => Lease | Promise<Lease>;
+}
+
+/** A request that an authorizer decides about, and what it works with. */
+export interface AuthorizeInput<Config> extends AuthorizeRequest {
+  readonly config: Config;
+  /** Aborted when nobody waits for the answer any more. Give it to what you wait for. */
+  readonly signal: AbortSignal;
+  readonly log: Log;
+}
+
+/** A request, as far as its policy shows it. */
+export interface AuthorizeRequest {
+  /** Who calls, proven by mutual TLS. */
+  readonly source: Caller;
+  /** The service that is called. */
+  readonly target: ServiceName;
+  readonly method: string;
+  /** Without the query, and in the one form that is also passed on: no `..`, no `//`, nothing encoded that need not be. */
+  readonly path: string;
+  /** Those that the policy names, in lower case; several values of one are joined by `", "`. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** The policy that asks, such as `"default/office-hours"`. */
+  readonly policy: string;
+}
+
+/** A service by its name. */
+export interface ServiceName {
+  readonly namespace: string;
+  readonly service: string;
+}
+
+/** A proven caller; all of it is empty without proof. */
+export interface Caller extends ServiceName {
+  /** SPIFFE ID, such as `"spiffe://cluster.local/ns/default/sa/web"`. */
+  readonly identity: string;
+}
+
+/** A proxy's question for a share of a limit, and what the rate limiter works with. */
+export interface RatelimitInput<Config> extends RatelimitRequest {
+  readonly config: Config;
+  /** Aborted when nobody waits for the answer any more. Give it to what you wait for. */
+  readonly signal: AbortSignal;
+  readonly log: Log;
+}
+
+/** A proxy's question for a share of a limit. What (policy, limit, key) names is one bucket. */
+export interface RatelimitRequest {
+  /** The policy that asks, such as `"default/per-tenant"`. */
+  readonly policy: string;
+  /** The limit's name within the policy. */
+  readonly limit: string;
+  /** Values of the limit's `by`, in its order; empty when the limit is one for all. */
+  readonly key: readonly string[];
+  /** The limit as it is written: so many requests per so many milliseconds in the long run, and so many at once. */
+  readonly requests: number;
+  readonly perMs: number;
+  readonly burst: number;
+  /** Who asks, proven: `"namespace/name/instance"` of the proxy. */
+  readonly holder: string;
+  /** Requests that it would like to let pass until it asks again; at least 1. */
+  readonly wanted: number;
+  /** Granted to it before, not used, and given back with this question. */
+  readonly unspent: number;
 }
 
 /** What a resolver is asked, and what it works with. */
@@ -53,6 +129,8 @@ export interface EventHandlers<Config> {
   readonly endpoint?: EventHandler<EndpointChange, Config>;
   /** A plugin instance entered another state. */
   readonly plugin?: EventHandler<PluginChange, Config>;
+  /** A service level objective began to burn its error budget too fast, or stopped to. */
+  readonly slo?: EventHandler<SloChange, Config>;
 }
 
 /** What an event handler works with, beside the event. Made to be read from: a spread copies only part of it. */
@@ -74,9 +152,12 @@ export interface EventContext<Config> {
 /** Settings by hook and event. */
 export interface PluginOptions {
   readonly resolve?: ResolveOptions;
+  readonly authorize?: DecisionOptions;
+  readonly ratelimit?: DecisionOptions;
   readonly report?: EventOptions;
   readonly endpoint?: EventOptions;
   readonly plugin?: EventOptions;
+  readonly slo?: EventOptions;
 }
 
 /** Settings of the hook `resolve`. An operator may grant less. */
@@ -91,6 +172,14 @@ export interface ResolveOptions {
   readonly failurePolicy?: "open" | "closed";
   /** The answer depends on who asks: `client` is set, and each kind of client is a question of its own. Default false. */
   readonly usesContext?: boolean;
+}
+
+/** Settings of the hooks `authorize` and `ratelimit`. An operator may grant less. */
+export interface DecisionOptions {
+  /** Time to the answer, at most 5 s: a request waits. Default 200 ms. */
+  readonly deadline?: Duration;
+  /** Calls at a time from each replica of the mesh's core; those beyond count as failed. 1 to 1024, default 64. */
+  readonly concurrency?: number;
 }
 
 /** Settings of one class of events. An operator may grant less. */

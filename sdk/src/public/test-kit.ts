@@ -1,8 +1,10 @@
 import type { Answer } from "./answer.ts";
 import type { ClientContext } from "./authority.ts";
-import type { Plugin } from "./plugin.ts";
+import type { Decision, Lease } from "./decision.ts";
+import type { AuthorizeRequest, Plugin, RatelimitRequest } from "./plugin.ts";
 import type { EndpointChange, PluginChange, Report, ReportRow } from "./report.ts";
 import type { Served, ServeOptions } from "./serve.ts";
+import type { SloChange } from "./slo.ts";
 
 /** How a plugin starts in a test. */
 export interface TestOptions {
@@ -18,16 +20,29 @@ export interface TestPlugin {
   resolve(authority: string, options?: ResolveTestOptions): Promise<Answer>;
   /** Every answer, until it is stopped: `await watch.next()`, or `for await`. */
   watch(authority: string, options?: ResolveTestOptions): TestWatch;
+  /** The authorizer's answer to a request; what is left out is filled in. Rejects when it throws, errs or is late. */
+  authorize(request?: TestRequest): Promise<Decision>;
+  /** The rate limiter's answer to a proxy's question; what is left out is filled in. Rejects as authorize() does. */
+  ratelimit(request?: Partial<RatelimitRequest>): Promise<Lease>;
   /** Hands an event to the plugin's handler, fills in what is left out, and tells what became of it. */
   readonly deliver: {
     report(report?: PartialReport, options?: DeliverOptions): Promise<Outcome>;
     endpoint(change?: Partial<EndpointChange>, options?: DeliverOptions): Promise<Outcome>;
     plugin(change?: Partial<PluginChange>, options?: DeliverOptions): Promise<Outcome>;
+    slo(change?: Partial<SloChange>, options?: DeliverOptions): Promise<Outcome>;
   };
   /** What the plugin logged, oldest first. */
   readonly logs: readonly TestLogLine[];
   stop(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** The part of a request that a test of an authorizer cares about. */
+export interface TestRequest extends Partial<Omit<AuthorizeRequest, "source" | "target">> {
+  /** `"web"`, `"staging/web"` or a SPIFFE ID; `""` for a caller without proof. Default `"web"`. */
+  readonly source?: string;
+  /** `"users"` or `"staging/users"`. Default `"users"`. */
+  readonly target?: string;
 }
 
 /** How a question is put in a test. */

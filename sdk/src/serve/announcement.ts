@@ -2,7 +2,7 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import { type AnnounceSchema, Kind } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 import type { HeartbeatState } from "@patchbay/wire";
 import type { ConsumerCounts } from "../events/counts.ts";
-import { type PluginManifest, toManifestMessage } from "../model/manifest.ts";
+import { hasHooks, type PluginManifest, toManifestMessage } from "../model/manifest.ts";
 import { sdkName } from "../version.ts";
 
 /** A plugin as the registry sees it. */
@@ -28,7 +28,7 @@ export function toAnnouncement(plugin: Announced): MessageInitShape<typeof Annou
     namespace,
     instance,
     version: manifest.version,
-    address: manifest.resolve ? address : "",
+    address: hasHooks(manifest) ? address : "",
     contract,
     ready: problem === undefined,
     reason: problem ?? "",

@@ -1,9 +1,10 @@
+import type { DecisionObserver } from "../server/decision-routes.ts";
 import type { PluginMetrics } from "../server/metrics.ts";
 import type { ResolverObserver } from "../server/resolver-routes.ts";
 import type { ServeObserver } from "./observer.ts";
 
 /** Counts what happens at the hooks, and passes on what people want to know. */
-export interface HookObserver extends ResolverObserver {
+export interface HookObserver extends ResolverObserver, DecisionObserver {
   /** Questions that are open at this moment. */
   open(): number;
 }
@@ -40,6 +41,15 @@ export function createHookObserver({ metrics, observer, deadlineMs }: HookObserv
     onMistake(authority, why) {
       metrics.mistaken();
       observer.onMistake(authority, why);
+    },
+    onCall: (change) => (open += change),
+    onDecision(decided) {
+      metrics.decided(decided.hook, decided.answer.kind, decided.tookMs);
+      observer.onDecision(decided);
+    },
+    onNoDecision({ hook, why, late, tookMs }) {
+      metrics.decided(hook, late ? "late" : "failed", tookMs);
+      observer.onNoDecision(hook, why);
     },
   };
 }

@@ -1,3 +1,4 @@
+import { describeDecision } from "../model/decision-text.ts";
 import type { Log } from "../public/log.ts";
 import type { ServeObserver } from "./observer.ts";
 
@@ -13,6 +14,8 @@ export function createLogObserver(log: Log): ServeObserver {
     onProblem: (why) => (why ? log.warn(`not ready: ${why}`) : log.info("ready")),
     onAnswer: (authority, answer) => log.debug("answered", { authority, kind: answer.kind }),
     onMistake: (_authority, why) => mistakes(why) && log.error(why),
+    onDecision: (decided) => log.debug(describeDecision(decided), { hook: decided.hook }),
+    onNoDecision: (_hook, why) => mistakes(why) && log.error(why),
     onEvent: (name, outcome, tookMs) => log.debug(`event ${outcome}`, { event: name, tookMs: Math.round(tookMs) }),
   };
 }

@@ -1,4 +1,5 @@
 import type { HostAnswer } from "../model/answer-message.ts";
+import type { Decided, DecisionHook } from "../model/decision-hooks.ts";
 import type { EventName } from "../model/events.ts";
 
 /** Told what happens to a served plugin: the lines that its author reads. */
@@ -15,5 +16,8 @@ export interface ServeObserver {
   onProblem(why: string | undefined): void;
   onAnswer(authority: string, answer: HostAnswer): void;
   onMistake(authority: string, why: string): void;
+  onDecision<Hook extends DecisionHook>(decided: Decided<Hook>): void;
+  /** The author's function threw, answered too late, or gave no decision. */
+  onNoDecision(hook: DecisionHook, why: string): void;
   onEvent(name: EventName, outcome: "handled" | "failed" | "dead", tookMs: number): void;
 }

@@ -1,6 +1,5 @@
 import { ConnectError } from "@connectrpc/connect";
 import { Health } from "@patchbay/proto/grpc/health/v1/health_pb";
-import { Resolver } from "@patchbay/proto/mesh/plugin/v1/resolver_pb";
 import { type Accepted, type Notice, State, StateSchema } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 import { errorMessage, healthRoutes, holdLease, type Lease } from "@patchbay/wire";
 import { createIntake, type EventIntake } from "../events/intake.ts";
@@ -8,7 +7,9 @@ import type { PluginHost } from "../host/host.ts";
 import { isRecord } from "../model/record.ts";
 import type { Log } from "../public/log.ts";
 import type { Served } from "../public/serve.ts";
+import { decisionRoutes } from "../server/decision-routes.ts";
 import { createHookGuard } from "../server/hook-guard.ts";
+import { hookServices } from "../server/hook-services.ts";
 import { createPluginMetrics, type PluginMetrics } from "../server/metrics.ts";
 import { type PluginServer, startPluginServer } from "../server/plugin-server.ts";
 import { reflectionRoutes } from "../server/reflection.ts";
@@ -140,14 +141,11 @@ class ServedPlugin implements ServedHost {
       metrics: () => metrics.text(),
       onError: (path, error) => log.warn(`an answer of ${path} could not be written: ${error.message}`),
       routes: (router) => {
-        reflectionRoutes(router, host.manifest.resolve ? [Resolver, Health] : [Health]);
+        reflectionRoutes(router, [...hookServices(host.manifest), Health]);
         healthRoutes(router, () => this.#health());
-        resolverRoutes(router, {
-          host,
-          guard: this.#guard,
-          notReady: () => this.#configProblem,
-          observer: this.#hooks,
-        });
+        const routes = { host, guard: this.#guard, notReady: () => this.#configProblem, observer: this.#hooks };
+        resolverRoutes(router, routes);
+        decisionRoutes(router, routes);
       },
     });
     this.#told = this.#problem();
@@ -235,7 +233,7 @@ class ServedPlugin implements ServedHost {
 
   #health(): ReadonlyMap<string, boolean> {
     const serving = this.#problem() === undefined && !this.#stopping;
-    const names = this.#options.host.manifest.resolve ? ["", Resolver.typeName] : [""];
+    const names = ["", ...hookServices(this.#options.host.manifest).map(({ typeName }) => typeName)];
     return new Map(names.map((name) => [name, serving]));
   }
 

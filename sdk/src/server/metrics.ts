@@ -1,6 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
+import type { DecisionHook } from "../model/decision-hooks.ts";
 import type { EventName } from "../model/events.ts";
-import { createEventSeconds } from "./event-seconds.ts";
+import { createSeconds } from "./seconds.ts";
 
 /** What every plugin tells Prometheus about itself without its author's doing. */
 export interface PluginMetrics {
@@ -10,6 +11,8 @@ export interface PluginMetrics {
   refused(): void;
   opened(change: 1 | -1): void;
   handled(name: EventName, outcome: string, tookMs: number): void;
+  /** `outcome` is the answer's kind, "failed" or "late". */
+  decided(hook: DecisionHook, outcome: string, tookMs: number): void;
   floating(): void;
 }
 
@@ -69,14 +72,26 @@ export function createPluginMetrics(options: MetricsOptions): PluginMetrics {
     help: "Promises that were rejected and nobody awaited.",
     registers,
   });
-  const events = createEventSeconds("mesh_plugin_event_seconds", options.name);
+  const events = createSeconds({
+    name: "mesh_plugin_event_seconds",
+    help: "Time in the event's handler, by what became of the event.",
+    label: "event",
+    plugin: options.name,
+  });
+  const decisions = createSeconds({
+    name: "mesh_plugin_decision_seconds",
+    help: "Time to the hook's answer, by what it was.",
+    label: "hook",
+    plugin: options.name,
+  });
   return {
-    text: async () => `${await registry.metrics()}${events.text()}`,
+    text: async () => `${await registry.metrics()}${events.text()}${decisions.text()}`,
     answered: (kind) => answers.inc({ kind }),
     mistaken: () => mistakes.inc(),
     refused: () => refused.inc(),
     opened: (change) => open.inc(change),
     handled: (event, outcome, tookMs) => events.observe(event, outcome, tookMs / 1_000),
+    decided: (hook, outcome, tookMs) => decisions.observe(hook, outcome, tookMs / 1_000),
     floating: () => floating.inc(),
   };
 }

@@ -4,6 +4,7 @@ import type { PluginHost, Question } from "../host/host.ts";
 import { PluginMistake } from "../mistakes/mistake.ts";
 import { type HostAnswer, toResolveResponse } from "../model/answer-message.ts";
 import { parseAuthority } from "../model/authority.ts";
+import { checkCall } from "./check-call.ts";
 import type { HookGuard } from "./hook-guard.ts";
 
 /** Who answers, who may ask, and who is told. */
@@ -51,15 +52,6 @@ export function resolverRoutes(router: ConnectRouter, options: ResolverRoutesOpt
       }
     },
   });
-}
-
-function checkCall(guard: HookGuard, observer: ResolverObserver, header: Headers): void {
-  try {
-    guard.check(header.get("authorization"));
-  } catch (error) {
-    observer.onRefused(ConnectError.from(error).rawMessage);
-    throw error;
-  }
 }
 
 async function* answers({ host, observer }: ResolverRoutesOptions, question: Question, signal: AbortSignal) {

@@ -4,16 +4,19 @@ import { createLocalHost, type LocalHost } from "../host/local-host.ts";
 import { placeOfCaller } from "../mistakes/place.ts";
 import type { EventName, EventOf } from "../model/events.ts";
 import type { Answer } from "../public/answer.ts";
-import type { Plugin } from "../public/plugin.ts";
+import type { Decision, Lease } from "../public/decision.ts";
+import type { Plugin, RatelimitRequest } from "../public/plugin.ts";
 import type {
   DeliverOptions,
   Outcome,
   ResolveTestOptions,
   TestOptions,
   TestPlugin,
+  TestRequest,
   TestWatch,
 } from "../public/test-kit.ts";
-import { fillEndpointChange, fillPluginChange, fillReport } from "./test-events.ts";
+import { fillAuthorize, fillRatelimit } from "./test-decisions.ts";
+import { fillEndpointChange, fillPluginChange, fillReport, fillSloChange } from "./test-events.ts";
 import { createTestLog } from "./test-log.ts";
 import { openWatch } from "./test-watch.ts";
 
@@ -54,6 +57,7 @@ class InProcess implements TestPlugin {
       report: (report, options) => this.#deliver("report", fillReport(report), options),
       endpoint: (change, options) => this.#deliver("endpoint", fillEndpointChange(change), options),
       plugin: (change, options) => this.#deliver("plugin", fillPluginChange(change), options),
+      slo: (change, options) => this.#deliver("slo", fillSloChange(change), options),
     };
   }
 
@@ -72,6 +76,14 @@ class InProcess implements TestPlugin {
 
   watch(authority: string, options: ResolveTestOptions = {}): TestWatch {
     return openWatch({ host: this.#host, authority, options, stopped: this.#stopped.signal });
+  }
+
+  authorize(request?: TestRequest): Promise<Decision> {
+    return this.#host.decide("authorize", fillAuthorize(request), this.#stopped.signal);
+  }
+
+  ratelimit(request?: Partial<RatelimitRequest>): Promise<Lease> {
+    return this.#host.decide("ratelimit", fillRatelimit(request), this.#stopped.signal);
   }
 
   async stop(): Promise<void> {

@@ -1,4 +1,5 @@
 import type { EndpointChange, PluginChange, Report, ReportRow } from "../public/report.ts";
+import type { SloChange } from "../public/slo.ts";
 import type { PartialReport } from "../public/test-kit.ts";
 
 /** A whole report from what a test cares about. */
@@ -58,6 +59,24 @@ export function fillPluginChange(given: Partial<PluginChange> = {}): PluginChang
     state: "ready",
     previous: "starting",
     reason: "",
+    at: new Date(),
+    ...given,
+  };
+}
+
+/** A whole change from what a test cares about. */
+export function fillSloChange(given: Partial<SloChange> = {}): SloChange {
+  return {
+    namespace: "default",
+    name: "users-available",
+    source: "",
+    target: "users",
+    state: "burning",
+    objective: 0.99,
+    short: { burn: 20, windowMs: 60_000 },
+    long: { burn: 15, windowMs: 600_000 },
+    threshold: 14.4,
+    budgetLeft: -14,
     at: new Date(),
     ...given,
   };

@@ -47,7 +47,7 @@ async function run(given: string | undefined, options: NewOptions): Promise<void
 async function chosenKind(given: string | undefined): Promise<Kind> {
   const kind = given ?? (await choose("What does it do?", kinds, "mesh-sdk new NAME --kind resolver"));
   if (isKind(kind)) return kind;
-  throw new CliError(`there is no kind "${kind}"; there are ${Object.keys(kinds).join(" and ")}`, 2);
+  throw new CliError(`there is no kind "${kind}"; there are ${Object.keys(kinds).join(", ")}`, 2);
 }
 
 function isKind(kind: string): kind is Kind {

@@ -8,6 +8,8 @@ import { CliError } from "../cli-error.ts";
 export const kinds = {
   resolver: "answers who serves a name",
   sink: "receives what the mesh's proxies saw",
+  authorize: "says whether a request may pass",
+  ratelimit: "shares a limit out among all proxies",
 } as const;
 
 /** One of the kinds. */

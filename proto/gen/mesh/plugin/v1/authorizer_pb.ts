@@ -95,8 +95,9 @@ export type AuthorizeResponse = Message<"mesh.plugin.v1.AuthorizeResponse"> & {
   ttl?: Duration | undefined;
 
   /**
-   * Attributes that the answer depends on: "method", "path", "header:x-tenant". The source's identity, the target and the policy
-   * always count. Without any, the answer is not used again, whatever `ttl` says.
+   * Attributes that the answer depends on: "method", "path", "header:x-tenant", "source". The source's identity, the target and the
+   * policy always count, so "source" is for answers that depend on nothing else. Without any attribute, or with one that the mesh
+   * does not know, the answer is not used again, whatever `ttl` says.
    *
    * @generated from field: repeated string vary = 4;
    */
