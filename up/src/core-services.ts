@@ -38,6 +38,11 @@ export const coreServices: readonly CoreService[] = [
     main: main("destination"),
   },
   {
+    name: "tap",
+    load: async () => (await import("@patchbay/tap")).createTapApp,
+    main: main("tap"),
+  },
+  {
     name: "telemetry",
     load: async () => (await import("@patchbay/telemetry")).createTelemetryApp,
     main: main("telemetry"),
