@@ -29,13 +29,22 @@ type Own = ReturnType<typeof readSidecarEnvironment>;
 
 async function start(own: Own): Promise<Sidecar> {
   const environment = readEnvironment();
-  const registry = environment.registry ?? (await readRunFile(environment.stateDir))?.address;
+  const run = await readRunFile(environment.stateDir).catch((error: unknown) => {
+    if (environment.registry === undefined) throw error;
+    return undefined;
+  });
+  const registry = environment.registry ?? run?.address;
   if (registry === undefined) throw new Error("No mesh is running. Start one: npm start");
   const options: SidecarOptions = {
     registry,
     key: await readDevelopmentKey(environment.stateDir),
     log: createLog({ name: `sidecar/${own.name}`, level: environment.logLevel }),
     environment: process.env,
+    stateDir: environment.stateDir,
+    // What the mesh was started with, unless this sidecar is told otherwise.
+    defaultAuthorization: process.env["MESH_DEFAULT_AUTHORIZATION"]
+      ? environment.defaultAuthorization
+      : (run?.defaultAuthorization ?? "allow"),
     ...own.sidecar,
   };
   return await startSidecar(options);

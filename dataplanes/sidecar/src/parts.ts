@@ -1,6 +1,8 @@
 import { developmentSettings } from "@patchbay/runtime";
 import { LATENCY_BUCKETS, latencyBucket, newInstanceId } from "@patchbay/wire";
+import { createInspect } from "./admin/inspect.ts";
 import { type Admin, createAdmin } from "./admin/server.ts";
+import { createHealthPart } from "./core/health-part.ts";
 import { createRecorder } from "./core/recorder.ts";
 import { createReportTable, REPORT_LIMITS } from "./core/report-table.ts";
 import { createProxy } from "./proxy/proxy.ts";
@@ -8,9 +10,11 @@ import type { SidecarProxy } from "./proxy/proxy-options.ts";
 import type { SidecarOptions } from "./sidecar.ts";
 import { type ControlPlane, connectControlPlane } from "./sources/control-plane.ts";
 import { createIdentityClient, type IdentityClient } from "./sources/identity-client.ts";
+import { createPolicing } from "./sources/policing.ts";
 import { createReporter, type Reporter } from "./sources/reporter.ts";
 import { createRouter, type RunningRouter } from "./sources/router.ts";
 import { createTaps } from "./sources/taps.ts";
+import { createTraces, type Traces } from "./sources/trace-source.ts";
 
 export const LOOPBACK = "127.0.0.1";
 
@@ -25,6 +29,7 @@ export interface Parts {
   readonly reporter: Reporter;
   readonly proxy: SidecarProxy;
   readonly admin: Admin;
+  readonly traces: Traces;
   close(): void;
 }
 
@@ -33,9 +38,22 @@ export function createParts(options: SidecarOptions): Parts {
   const app = options.app === undefined ? undefined : { ...options.app };
   const instance = newInstanceId();
   const controlPlane = connectControlPlane({ ...options, self: { namespace, name, instance } });
-  const router = createRouter({ destination: controlPlane.locate("destination"), namespace, log });
+  const policing = createPolicing({ ...options, namespace, controlPlane });
+  const router = createRouter({
+    destination: controlPlane.locate("destination"),
+    namespace,
+    service: name,
+    policy: policing.client,
+    log,
+  });
+  const traces = createTraces({ ...options, self: { name, namespace, instance } });
   const identity = createIdentityClient({ identity: controlPlane.locate("identity"), name, log });
-  const table = createReportTable({ ...REPORT_LIMITS, buckets: LATENCY_BUCKETS, bucketOf: latencyBucket });
+  const table = createReportTable({
+    ...REPORT_LIMITS,
+    buckets: LATENCY_BUCKETS,
+    bucketOf: latencyBucket,
+    parts: [policing.counts, createHealthPart(router), traces.exemplars],
+  });
   const reporter = createReporter({
     table,
     bootId: instance,
@@ -53,7 +71,10 @@ export function createParts(options: SidecarOptions): Parts {
     self: { service: name, namespace, instance, identity: spiffeId },
     serves: app !== undefined,
   });
-  const admin = createAdmin({ key: options.key, taps, log });
+  const target = { namespace, service: name };
+  const { client, limiter, guard } = policing;
+  const inspect = createInspect({ rules: client.rules, limiter, states: router.states, target, instance });
+  const admin = createAdmin({ key: options.key, taps, routes: { inspect }, log });
   const proxy = createProxy({
     self: { service: name, namespace },
     outbound: { host: LOOPBACK, port: options.outboundPort ?? 0 },
@@ -64,16 +85,19 @@ export function createParts(options: SidecarOptions): Parts {
     router,
     identity,
     recorder: createRecorder(table),
-    witnesses: [taps],
+    guard,
+    witnesses: [traces.witness, taps],
     log,
   });
   const close = (): void => {
     proxy.stop();
     admin.stop();
     reporter.stop();
+    traces.stop();
     router.stop();
+    client.stop();
     identity.stop();
     controlPlane.close();
   };
-  return { app, instance, controlPlane, router, identity, reporter, proxy, admin, close };
+  return { app, instance, controlPlane, router, identity, reporter, proxy, traces, admin, close };
 }

@@ -1,6 +1,7 @@
-import type { Settings } from "@patchbay/runtime";
+import type { ExporterStats, Settings } from "@patchbay/runtime";
 import type { Log } from "@patchbay/wire";
 import type { Environment } from "./core/capture-environment.ts";
+import type { DefaultAuthorization } from "./core/policy-rules.ts";
 import type { Counters } from "./proxy/counters.ts";
 import type { Limits } from "./proxy/limits.ts";
 import type { HostPort, LocalPort } from "./proxy/proxy-options.ts";
@@ -24,6 +25,10 @@ export interface SidecarOptions {
   readonly listens?: readonly LocalPort[];
   /** Variables of the program's environment before it was captured: a forward proxy named there leads out of the mesh. */
   readonly environment?: Environment;
+  /** The folder where the rules in force are kept for a start without the policy service. Default: they are not kept. */
+  readonly stateDir?: string;
+  /** What is decided before any rules are known. Default "allow". */
+  readonly defaultAuthorization?: DefaultAuthorization;
   readonly settings?: Settings;
   readonly limits?: Partial<Limits>;
   /** From "deregistered" until clients know, before the drain begins. */
@@ -61,6 +66,8 @@ export interface ProgramReadiness {
 export interface SidecarStats {
   readonly proxy: Readonly<Counters>;
   readonly reports: ReporterStats;
+  /** Spans by what became of them. */
+  readonly traces: ExporterStats;
   /** Names held at destination. */
   readonly names: number;
 }

@@ -1,5 +1,5 @@
 import { captureEnvironment, probeProgram, type Sidecar, startSidecar } from "@patchbay/sidecar";
-import { type Log, spawnTied } from "@patchbay/wire";
+import { type DefaultAuthorization, type Log, spawnTied } from "@patchbay/wire";
 import { freePort } from "../free-port.ts";
 import { type Supervised, supervise } from "../supervise.ts";
 import type { FleetOptions, FleetProgram } from "./fleet-program.ts";
@@ -8,6 +8,8 @@ export interface MemberOptions {
   readonly program: FleetProgram;
   readonly options: FleetOptions;
   readonly key: Uint8Array;
+  /** What its sidecar decides before it knows any rules. */
+  readonly defaultAuthorization: DefaultAuthorization;
   readonly log: Log;
   /** Takes what the program prints. */
   readonly output: (text: string) => void;
@@ -26,7 +28,7 @@ const host = "127.0.0.1";
 const tie = new URL("./tie.ts", import.meta.url).href;
 
 export async function startMember(member: MemberOptions): Promise<Member> {
-  const { program, options, key, log } = member;
+  const { program, options, key, defaultAuthorization, log } = member;
   const port = program.serves ? await freePort(host) : undefined;
   const sidecar = await startSidecar({
     registry: options.registry,
@@ -34,6 +36,8 @@ export async function startMember(member: MemberOptions): Promise<Member> {
     name: program.name,
     ...(port === undefined ? {} : { app: { host, port } }),
     environment: options.env,
+    stateDir: options.stateDir,
+    defaultAuthorization,
     log,
   });
   const supervised = superviseProgram(member, sidecar, port);

@@ -1,5 +1,5 @@
 import { createLog } from "@patchbay/runtime";
-import { type Log, pause, readDevelopmentKey } from "@patchbay/wire";
+import { type Log, pause, readDevelopmentKey, readRunFile } from "@patchbay/wire";
 import { layout } from "../layout.ts";
 import { type LogFile, openLogFile } from "../log-file.ts";
 import type { FleetOptions, FleetProgram } from "./fleet-program.ts";
@@ -22,12 +22,13 @@ const programsEndMs = 400;
 export async function runFleet(options: FleetOptions): Promise<Fleet> {
   const paths = layout(options.stateDir);
   const key = await readDevelopmentKey(paths.dir);
+  const defaultAuthorization = (await readRunFile(paths.dir))?.defaultAuthorization ?? "allow";
   const file = openLogFile({ dir: paths.logs, name: "demo" });
   const start = (programs: readonly FleetProgram[]): Promise<Member[]> =>
     Promise.all(
       programs.map((program) => {
         const log = createLog({ name: `sidecar/${program.name}`, destination: file });
-        return startMember({ program, options, key, log, output: outputOf(program.name, file) });
+        return startMember({ program, options, key, defaultAuthorization, log, output: outputOf(program.name, file) });
       }),
     );
   const servers = await start(options.programs.filter(({ serves }) => serves));

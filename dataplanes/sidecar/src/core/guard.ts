@@ -26,7 +26,7 @@ export type Verdict = Refusal | undefined | Promise<Refusal | undefined>;
 
 /** Decides what may come in to the program. */
 export interface Guard {
-  request(head: RequestHead, peer: Peer): Verdict;
+  request(head: RequestHead, peer: Peer, version: 1 | 2): Verdict;
   /** Bytes that nobody looks into. */
   connection(peer: Peer): Verdict;
 }

@@ -33,6 +33,9 @@ export const UNPROCESSED_HEADER = "mesh-unprocessed";
 /** On answers that a sidecar gives itself: why, in one word. */
 export const ERROR_HEADER = "mesh-error";
 
+/** On refusals, only in development: the policy that decided. */
+export const POLICY_HEADER = "mesh-policy";
+
 /** RFC 9110 §7.6.1 and what older proxies used in its place. */
 const HOP_BY_HOP = ["keep-alive", "proxy-connection", "proxy-authorization", "proxy-authenticate", "http2-settings"];
 

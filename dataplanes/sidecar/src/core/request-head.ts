@@ -1,3 +1,4 @@
+import { isClaim } from "./claims.ts";
 import { connectionOptions, HeaderKind, type HeaderList, headerKind, without } from "./header-kinds.ts";
 
 /** One request as the proxy passes it on, whatever protocol it came by. */
@@ -64,8 +65,8 @@ export function readRequestFields(raw: readonly string[], version: "1.0" | "1.1"
   for (let i = 0; i + 1 < raw.length; i += 2) {
     const name = raw[i] ?? "";
     const kind = headerKind(name);
-    if (kind === HeaderKind.END_TO_END) fields.headers.push(name, raw[i + 1] ?? "");
-    else takeField(fields, kind, { name, value: raw[i + 1] ?? "" });
+    if (kind !== HeaderKind.END_TO_END) takeField(fields, kind, { name, value: raw[i + 1] ?? "" });
+    else if (!isClaim(name)) fields.headers.push(name, raw[i + 1] ?? "");
   }
   if (fields.dropped.length > 0) fields.headers = without(fields.headers, fields.dropped);
   fields.fault ??= framingFault(fields, version);

@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerOptions } f
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { ReadRequest } from "../core/http2-fields.ts";
+import { normalizeHead } from "../core/normal-head.ts";
 import { type RequestFault, type RequestHead, readRequestFields } from "../core/request-head.ts";
 import { parseRequestTarget } from "../core/request-target.ts";
 import type { Direction } from "../core/types.ts";
@@ -145,7 +146,8 @@ function readHead(request: IncomingMessage, origin: Origin, { limits, upgrading 
   // Without "Connection: upgrade" the field is only a word.
   const upgrade = upgrading ? fields.upgrade : "";
   const head = { ...fields, method: request.method ?? "", path: target?.path ?? "", authority, upgrade };
-  return { head, fault: headFault(request, head, limits) ?? fields.fault };
+  const fault = headFault(request, head, limits) ?? fields.fault;
+  return { head: normalizeHead(head, origin.side.direction), fault };
 }
 
 function headFault(

@@ -2,7 +2,7 @@ import { constants, type ServerHttp2Stream } from "node:http2";
 import type { Duplex, Readable } from "node:stream";
 import { ERROR_HEADER, type HeaderList } from "../core/header-kinds.ts";
 import { http2ResponseFields } from "../core/http2-fields.ts";
-import { encodeGrpcMessage, grpcStatusFor, type OwnAnswer } from "../core/own-answer.ts";
+import { encodeGrpcMessage, grpcStatusOfAnswer, type OwnAnswer } from "../core/own-answer.ts";
 import type { RequestHead } from "../core/request-head.ts";
 import { type ResponseHead, readTrailers } from "../core/response-head.ts";
 import type { Downstream, DownstreamEvents } from "./parties.ts";
@@ -77,12 +77,13 @@ export class Http2Downstream implements Downstream {
     this.#letGo();
   }
 
-  answer({ status, code, text }: OwnAnswer, extra: HeaderList): void {
+  answer(answer: OwnAnswer, extra: HeaderList): void {
     if (!this.#open()) return;
+    const { status, code, text } = answer;
     const own = [ERROR_HEADER, code, ...extra];
     if (this.head.grpc) {
       // Clients of gRPC show the message of a response with trailers only, but no body.
-      const fields = ["content-type", "application/grpc", "grpc-status", String(grpcStatusFor(status))];
+      const fields = ["content-type", "application/grpc", "grpc-status", String(grpcStatusOfAnswer(answer))];
       fields.push("grpc-message", encodeGrpcMessage(text), ...own);
       this.#stream.respond(http2ResponseFields(200, fields), { endStream: true });
     } else {

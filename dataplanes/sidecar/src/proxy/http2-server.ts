@@ -1,6 +1,7 @@
 import { constants, performServerHandshake, type ServerHttp2Session, type ServerHttp2Stream } from "node:http2";
 import type { Socket } from "node:net";
 import { readHttp2Request } from "../core/http2-fields.ts";
+import { normalizeHead } from "../core/normal-head.ts";
 import type { Counters } from "./counters.ts";
 import { Exchange } from "./exchange.ts";
 import { Http2Downstream } from "./http2-downstream.ts";
@@ -106,7 +107,9 @@ function serveStream(peer: Peer, { stream, flags, raw }: Opened, counters: Count
     peer.streams -= 1;
     peer.idleSince = performance.now();
   });
-  const { head, fault } = readHttp2Request(raw, { ended: (flags & END_STREAM) !== 0, authority: origin.authority });
+  const read = readHttp2Request(raw, { ended: (flags & END_STREAM) !== 0, authority: origin.authority });
+  const { fault } = read;
+  const head = normalizeHead(read.head, origin.side.direction);
   const passed = (bytes: number): void => {
     peer.data += bytes;
   };

@@ -1,7 +1,7 @@
 import type { Transport } from "@connectrpc/connect";
 import type { Outbound, Snapshot } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
 import { errorMessage, type Log, pause } from "@patchbay/wire";
-import { compileSnapshot, type PolicyRules } from "../core/policy-rules.ts";
+import { compileSnapshot, type DefaultAuthorization, type PolicyRules } from "../core/policy-rules.ts";
 import type { PolicyFile } from "./policy-file.ts";
 import { openPolicyStream } from "./policy-stream.ts";
 
@@ -35,6 +35,8 @@ export interface PolicyClientOptions {
   readonly policy: Transport;
   /** Undefined: nothing is kept on disk. */
   readonly file: PolicyFile | undefined;
+  /** Where a snapshot says nothing about it. Default "allow". */
+  readonly defaultAuthorization?: DefaultAuthorization;
   /** Milliseconds for the first snapshot after the start. */
   readonly firstMs?: number;
   /** Milliseconds for the rules of a host that was not followed before. */
@@ -66,7 +68,7 @@ export function createPolicyClient(options: PolicyClientOptions): PolicyClient {
   function enforce(snapshot: Snapshot): string {
     if (snapshot.version === rules?.snapshot.version) return "";
     try {
-      rules = compileSnapshot(snapshot);
+      rules = compileSnapshot(snapshot, options.defaultAuthorization ?? "allow");
     } catch (error) {
       return errorMessage(error);
     }

@@ -1,0 +1,97 @@
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import type { HandlerContext } from "@connectrpc/connect";
+import {
+  type ExplainRequest,
+  type LimitState,
+  LimitStateSchema,
+  type ProxyLimit,
+  ProxyLimitSchema,
+} from "@patchbay/proto/mesh/policy/v1/policy_pb";
+import type { InspectRequest, InspectResponseSchema } from "@patchbay/proto/mesh/proxy/v1/proxy_pb";
+import { identityOf, type MatchedLimit, normalizePath, type RequestFacts, type TargetFacts } from "@patchbay/rules";
+import { requireKind } from "@patchbay/runtime";
+import type { EndpointState } from "../core/balancer.ts";
+import { hostAndPort } from "../core/inbound-facts.ts";
+import type { Limiter } from "../core/limiter.ts";
+import type { PolicyRules } from "../core/policy-rules.ts";
+import { routeOf } from "../core/routes.ts";
+
+export interface InspectOptions {
+  readonly rules: () => PolicyRules | undefined;
+  readonly limiter: Pick<Limiter, "state">;
+  /** What the balancer thinks of an authority's endpoints. */
+  readonly states: (authority: string) => readonly EndpointState[];
+  readonly target: TargetFacts;
+  readonly instance: string;
+}
+
+type Inspect = (request: InspectRequest, context: HandlerContext) => MessageInitShape<typeof InspectResponseSchema>;
+
+/** mesh.proxy.v1.Proxy/Inspect: how limits and endpoints stand for one request, without spending or sending anything. */
+export function createInspect({ rules, limiter, states, target, instance }: InspectOptions): Inspect {
+  function limitsFor(facts: RequestFacts): LimitState[] {
+    const inbound = rules()?.inbound;
+    if (inbound === undefined) return [];
+    const matched = new Map(inbound.limits.matching(facts).map((each) => [nameOf(each), each]));
+    return inbound.limits.explain(facts).map((explained) => {
+      const state = create(LimitStateSchema, explained);
+      const each = matched.get(`${state.ref?.namespace}/${state.ref?.name}/${state.limit}`);
+      if (each !== undefined) state.proxies = [stateOf(each)];
+      return state;
+    });
+  }
+
+  function stateOf(each: MatchedLimit): ProxyLimit {
+    const { left, size, expiresInMs } = limiter.state(each);
+    const state = create(ProxyLimitSchema, { instance, left, size });
+    if (expiresInMs !== undefined) state.expires = timestampFromMs(Date.now() + expiresInMs);
+    return state;
+  }
+
+  return ({ request }, context) => {
+    requireKind(context, "core");
+    return {
+      policyVersion: rules()?.snapshot.version ?? "",
+      limits: request === undefined ? [] : limitsFor(factsOf(request, target)),
+      endpoints: request === undefined ? [] : states(request.authority).map(endpointState),
+    };
+  };
+}
+
+function endpointState({ endpoint: { address, port }, ...rest }: EndpointState) {
+  return { address, port, ...rest };
+}
+
+function nameOf({ policy: { ref }, limit }: MatchedLimit): string {
+  return `${ref?.namespace}/${ref?.name}/${limit.name}`;
+}
+
+/** As a request with a proof of this name would be seen. */
+function factsOf({ method, authority, path, headers, source }: ExplainRequest, target: TargetFacts): RequestFacts {
+  const { bare, query } = normalizePath(path);
+  const { host } = hostAndPort(authority.toLowerCase());
+  const identity = spiffeOf(source);
+  const fields = Object.entries(headers).flat();
+  const grpc = (headers["content-type"] ?? "").startsWith("application/grpc");
+  return {
+    method,
+    path: bare,
+    query,
+    host,
+    headers: fields,
+    protocol: grpc ? "grpc" : "http/1.1",
+    source: { ...identityOf(identity), address: "" },
+    target,
+    tls: identity !== "",
+    direction: "inbound",
+    route: routeOf({ method, path: bare, grpc }),
+  };
+}
+
+/** "web", "web.staging" or a SPIFFE ID. */
+function spiffeOf(source: string): string {
+  if (source === "" || source.startsWith("spiffe://")) return source;
+  const [service = "", namespace = "default"] = source.split(".");
+  return `spiffe://cluster.local/ns/${namespace}/sa/${service}`;
+}

@@ -1,0 +1,84 @@
+import { type AuthorizationPolicy, PluginFailurePolicy } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
+import { headerMap, policyName, type RequestFacts } from "@patchbay/rules";
+import { type Attributes, createPluginAsks, type PluginAnswer } from "./plugin-asks.ts";
+
+/** What a plugin's policy came to for one request that may not pass. */
+export type Objection =
+  | { readonly kind: "refused"; readonly policy: string; readonly answer: PluginAnswer }
+  | { readonly kind: "undecided"; readonly policy: string };
+
+export interface ConsentsOptions {
+  /** Rejects when the plugin cannot be asked in time. */
+  call(policy: AuthorizationPolicy, attributes: Attributes): Promise<PluginAnswer>;
+  /** The plugin could not be asked, and its policy fails open. */
+  onOpen(policy: string): void;
+  /** Milliseconds, monotonic. */
+  now(): number;
+}
+
+export interface Consents {
+  /** Undefined: all of them consent. At once when all have been asked before; never rejects. */
+  all(
+    policies: readonly AuthorizationPolicy[],
+    facts: RequestFacts,
+  ): Objection | undefined | Promise<Objection | undefined>;
+  /** The policies are others now. */
+  forget(): void;
+}
+
+/** Asks the plugins of all policies at a time; each has to consent. */
+export function createConsents({ call, onOpen, now }: ConsentsOptions): Consents {
+  const asks = createPluginAsks<AuthorizationPolicy>({ call, now });
+
+  function objectionTo(policy: AuthorizationPolicy, answer: PluginAnswer | undefined): Objection | undefined {
+    const name = policyName(policy.ref);
+    if (answer !== undefined) return answer.allowed ? undefined : { kind: "refused", policy: name, answer };
+    if (policy.plugin?.failurePolicy !== PluginFailurePolicy.OPEN) return { kind: "undecided", policy: name };
+    onOpen(name);
+    return undefined;
+  }
+
+  async function wait(
+    policies: readonly AuthorizationPolicy[],
+    answers: readonly (PluginAnswer | Promise<PluginAnswer | undefined>)[],
+  ): Promise<Objection | undefined> {
+    const objections: (Objection | undefined)[] = [];
+    // They are on their way all at once; none of them rejects.
+    for (const [index, policy] of policies.entries()) objections.push(objectionTo(policy, await answers[index]));
+    // A decision says more than the lack of one.
+    return objections.find((objection) => objection?.kind === "refused") ?? objections.find(Boolean);
+  }
+
+  return {
+    all(policies, facts) {
+      const answers: (PluginAnswer | Promise<PluginAnswer | undefined>)[] = [];
+      let waiting = false;
+      for (const policy of policies) {
+        const answer = asks.ask(policy, policyName(policy.ref), attributesOf(policy, facts));
+        if (answer instanceof Promise) waiting = true;
+        else if (!answer.allowed) return objectionTo(policy, answer);
+        answers.push(answer);
+      }
+      return waiting ? wait(policies, answers) : undefined;
+    },
+    forget: asks.forget,
+  };
+}
+
+function attributesOf({ plugin }: AuthorizationPolicy, facts: RequestFacts): Attributes {
+  const shown = plugin?.headers ?? [];
+  const values = shown.length === 0 ? undefined : headerMap(facts.headers);
+  const headers: [string, string][] = [];
+  for (const name of shown) {
+    const value = values?.get(name);
+    if (value !== undefined) headers.push([name, value]);
+  }
+  return {
+    sourceIdentity: facts.source.identity,
+    target: `${facts.target.namespace}/${facts.target.service}`,
+    method: facts.method,
+    path: facts.path,
+    headers: Object.fromEntries(headers),
+    shown,
+  };
+}

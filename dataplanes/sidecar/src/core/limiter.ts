@@ -1,0 +1,115 @@
+import { durationMs } from "@bufbuild/protobuf/wkt";
+import { PluginFailurePolicy, type RateLimit } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
+import { createTokenBucket, type MatchedLimit, policyName, type TokenBucket } from "@patchbay/rules";
+import type { Grant } from "./lease.ts";
+import { createLeaseSpender, type LeaseQuestion, type LeaseState, type Spent } from "./lease-spender.ts";
+import { createRecent } from "./recent.ts";
+
+/** Why a request may not pass. */
+export type Excess =
+  | { readonly kind: "limited"; readonly policy: string; readonly retryAfterMs: number }
+  | { readonly kind: "undecided"; readonly policy: string };
+
+/** Question about a share of a limit, for the plugin of its policy. */
+export interface ShareQuestion extends LeaseQuestion {
+  readonly matched: MatchedLimit;
+}
+
+export interface LimiterOptions {
+  /** Asks the plugin. Rejects when it cannot be asked in time. */
+  ask(question: ShareQuestion, amount: { readonly wanted: number; readonly unspent: number }): Promise<Grant>;
+  /** A plugin could not be asked and its policy fails open: the request passes uncounted. */
+  onOpen(policy: string): void;
+  /** Milliseconds, monotonic. */
+  now(): number;
+}
+
+export interface Limiter {
+  /** Takes one from each. At once unless a plugin has to be asked; never rejects. */
+  take(matched: readonly MatchedLimit[]): Excess | undefined | Promise<Excess | undefined>;
+  /** How a limit stands, without spending. */
+  state(matched: MatchedLimit): LeaseState;
+  /** Buckets that were pushed out by others. */
+  evicted(): number;
+}
+
+/**
+ * Combinations of values beyond that push out the bucket that was used least recently: most likely it is full again, and then
+ * nothing is lost with it.
+ */
+const MAX_BUCKETS = 10_000;
+
+export function createLimiter({ ask, onOpen, now }: LimiterOptions): Limiter {
+  const buckets = createRecent<TokenBucket>(MAX_BUCKETS);
+  const leases = createLeaseSpender<ShareQuestion>({ ask, now });
+
+  function bucketOf(matched: MatchedLimit): TokenBucket {
+    return buckets.getOrAdd(keyOf(matched), () =>
+      createTokenBucket({ ...matched.limit, perMs: perMsOf(matched.limit), now }),
+    );
+  }
+
+  /** From all or from none: a request that one limit refuses is not counted by another. */
+  function takeLocally(matched: readonly MatchedLimit[]): Excess | undefined {
+    const held = matched.map((each) => ({ each, bucket: bucketOf(each) }));
+    for (const { each, bucket } of held) {
+      const retryAfterMs = bucket.retryAfterMs();
+      if (retryAfterMs > 0) return { kind: "limited", policy: policyName(each.policy.ref), retryAfterMs };
+    }
+    for (const { bucket } of held) bucket.take();
+    return undefined;
+  }
+
+  async function takeShares(matched: readonly MatchedLimit[]): Promise<Excess | undefined> {
+    for (const each of matched) {
+      const spent = leases.spend(questionOf(each));
+      const excess = excessOf(each, spent instanceof Promise ? await spent : spent);
+      if (excess !== undefined) return excess;
+    }
+    return undefined;
+  }
+
+  function excessOf({ policy }: MatchedLimit, spent: Spent): Excess | undefined {
+    const name = policyName(policy.ref);
+    if (spent.kind === "passed") return undefined;
+    if (spent.kind === "limited") return { kind: "limited", policy: name, retryAfterMs: spent.retryAfterMs };
+    if (policy.plugin?.failurePolicy !== PluginFailurePolicy.OPEN) return { kind: "undecided", policy: name };
+    onOpen(name);
+    return undefined;
+  }
+
+  return {
+    take(matched) {
+      const shared = matched.filter(isShared);
+      if (shared.length === 0) return takeLocally(matched);
+      return takeLocally(matched.filter((each) => !isShared(each))) ?? takeShares(shared);
+    },
+    state(matched) {
+      if (isShared(matched)) return leases.state(questionOf(matched)) ?? { left: 0, size: 0, expiresInMs: undefined };
+      const size = sizeOf(matched.limit);
+      return { left: buckets.peek(keyOf(matched))?.left(now()) ?? size, size, expiresInMs: undefined };
+    },
+    evicted: buckets.evicted,
+  };
+}
+
+function isShared({ policy }: MatchedLimit): boolean {
+  return policy.plugin !== undefined;
+}
+
+function questionOf(matched: MatchedLimit): ShareQuestion {
+  return { id: keyOf(matched), size: sizeOf(matched.limit), matched };
+}
+
+/** A limit that was changed begins anew; one that was not keeps its count from one snapshot to the next. */
+function keyOf({ id, limit }: MatchedLimit): string {
+  return `${limit.requests}/${perMsOf(limit)}/${limit.burst} ${id}`;
+}
+
+function perMsOf({ per }: RateLimit): number {
+  return per === undefined ? 1_000 : durationMs(per);
+}
+
+function sizeOf({ burst, requests }: RateLimit): number {
+  return burst > 0 ? burst : requests;
+}

@@ -1,0 +1,59 @@
+import type { Log } from "@patchbay/wire";
+import { createAudit } from "../core/audit.ts";
+import { createConsents } from "../core/consents.ts";
+import { createDecisionCounts, type DecisionCounts, Verdict } from "../core/decision-counts.ts";
+import type { Guard } from "../core/guard.ts";
+import { createLimiter, type Limiter } from "../core/limiter.ts";
+import { createPolicyGuard } from "../core/policy-guard.ts";
+import type { DefaultAuthorization } from "../core/policy-rules.ts";
+import type { ControlPlane } from "./control-plane.ts";
+import { createPolicyClient, type PolicyClient } from "./policy-client.ts";
+import { createPolicyFile } from "./policy-file.ts";
+import { createPolicyPlugins } from "./policy-plugins.ts";
+
+export interface PolicingOptions {
+  readonly controlPlane: Pick<ControlPlane, "locate" | "onMove">;
+  readonly name: string;
+  readonly namespace: string;
+  /** Undefined: nothing is kept on disk. */
+  readonly stateDir?: string;
+  /** Default "allow". */
+  readonly defaultAuthorization?: DefaultAuthorization;
+  readonly log: Log;
+}
+
+/** Everything that policies need in one sidecar. */
+export interface Policing {
+  readonly client: PolicyClient;
+  readonly guard: Guard;
+  readonly limiter: Limiter;
+  /** For the report. */
+  readonly counts: DecisionCounts;
+}
+
+export function createPolicing(options: PolicingOptions): Policing {
+  const { controlPlane, name, namespace, stateDir, log, defaultAuthorization = "allow" } = options;
+  const now = (): number => performance.now();
+  const policy = controlPlane.locate("policy");
+  const file = stateDir === undefined ? undefined : createPolicyFile({ stateDir, namespace, name, log });
+  const client = createPolicyClient({ policy, file, defaultAuthorization, log });
+  controlPlane.onMove("policy", client.retryNow);
+  const plugins = createPolicyPlugins(policy);
+  const counts = createDecisionCounts();
+  // Whose request it was is not known any more: the question may have been asked for several.
+  const onOpen = (failing: string): void => counts.add(failing, "", Verdict.FAILED_OPEN);
+  const consents = createConsents({ call: plugins.authorize, onOpen, now });
+  client.onChange(consents.forget);
+  const limiter = createLimiter({ ask: plugins.lease, onOpen, now });
+  const audit = createAudit({ now, write: (line) => log.info(line, "a request matched an audit policy") });
+  const guard = createPolicyGuard({
+    source: client,
+    target: { namespace, service: name },
+    defaultAuthorization,
+    consents,
+    limiter,
+    counts,
+    audit,
+  });
+  return { client, guard, limiter, counts };
+}
