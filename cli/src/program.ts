@@ -10,6 +10,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   down: async () => (await import("./commands/down.ts")).downCommand(),
   run: async () => (await import("./commands/run.ts")).runCommand(),
   stat: async () => (await import("./commands/stat.ts")).statCommand(),
+  tap: async () => (await import("./commands/tap.ts")).tapCommand(),
   endpoints: async () => (await import("./commands/endpoints.ts")).endpointsCommand(),
   explain: async () => (await import("./commands/explain.ts")).explainCommand(),
   policy: async () => (await import("./commands/policy.ts")).policyCommand(),
