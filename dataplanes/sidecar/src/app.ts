@@ -23,7 +23,12 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     inboundPort: proxy.inboundPort,
     listenPorts: proxy.listenPorts,
     ...life,
-    stats: () => ({ proxy: proxy.stats(), reports: parts.reporter.stats(), names: parts.router.names() }),
+    stats: () => ({
+      proxy: proxy.stats(),
+      reports: parts.reporter.stats(),
+      traces: parts.traces.stats(),
+      names: parts.router.names(),
+    }),
     [Symbol.asyncDispose]: () => life.stop(),
   };
 }

@@ -34,7 +34,11 @@ export function createLife(options: SidecarOptions, parts: Parts): Pick<Sidecar,
     stopListening();
     // Requests that are cut now are counted in the last report.
     parts.proxy.stop();
-    await Promise.all([parts.reporter.flush(LAST_REPORT_MS), lease.drain("the sidecar ends")]);
+    await Promise.all([
+      parts.reporter.flush(LAST_REPORT_MS),
+      parts.traces.flush(LAST_REPORT_MS),
+      lease.drain("the sidecar ends"),
+    ]);
     lease.close();
     parts.close();
   }

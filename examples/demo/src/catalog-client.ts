@@ -1,4 +1,5 @@
 import { type ClientHttp2Session, connect } from "node:http2";
+import { traceFields } from "./trace-context.ts";
 
 let session: ClientHttp2Session | undefined;
 
@@ -17,7 +18,7 @@ function proxySession(): ClientHttp2Session {
 /** Asks catalog over HTTP/2. */
 export function getProduct(path: string): Promise<unknown> {
   return new Promise((resolve, reject) => {
-    const stream = proxySession().request({ ":authority": "catalog", ":path": path });
+    const stream = proxySession().request({ ":authority": "catalog", ":path": path, ...traceFields() });
     let status = 0;
     let body = "";
     stream.setTimeout(2_000, () => stream.destroy(new Error("catalog did not answer within 2 s")));

@@ -1,5 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 
+import { withinTrace } from "./trace-context.ts";
+
 export interface Reply {
   readonly status: number;
   readonly body: unknown;
@@ -11,7 +13,7 @@ export type Handle = (request: { method: string; path: string; query: URLSearchP
 export function serveHttp(handle: Handle): void {
   const server = createServer((request, response) => {
     request.resume();
-    void answer(handle, request, response);
+    void withinTrace(request.headers, () => answer(handle, request, response));
   });
   server.listen(Number(process.env["PORT"] ?? 0), "127.0.0.1");
   process.once("SIGTERM", () => {

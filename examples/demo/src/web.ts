@@ -1,9 +1,13 @@
 import { addToCart } from "./cart-client.ts";
 import { getProduct } from "./catalog-client.ts";
 import { notFound, type Reply, serveHttp } from "./http-service.ts";
+import { traceFields } from "./trace-context.ts";
 
 async function home(user: string): Promise<Reply> {
-  const response = await fetch(`http://users/users/${user}`, { signal: AbortSignal.timeout(2_000) });
+  const response = await fetch(`http://users/users/${user}`, {
+    headers: traceFields(),
+    signal: AbortSignal.timeout(2_000),
+  });
   if (!response.ok) return { status: 502, body: { error: `users answered ${response.status}` } };
   return { status: 200, body: { shop: "patchbay demo", user: await response.json() } };
 }
@@ -11,6 +15,7 @@ async function home(user: string): Promise<Reply> {
 async function checkout(method: string): Promise<Reply> {
   const response = await fetch(`http://payments/charge/${method}`, {
     method: "POST",
+    headers: traceFields(),
     signal: AbortSignal.timeout(5_000),
   });
   await response.arrayBuffer();
