@@ -71,11 +71,9 @@ function expressionOf(text: string, names: ReadonlySet<string>, evaluate: Return
   };
 }
 
-/** The parser puts a chain of names at its last dot; people look for its beginning. */
+/** The parser puts a call of a method at its dot; people look for the name. */
 function beginOf(text: string, offset: number): number {
-  if (text[offset] !== ".") return offset;
-  const before = /[\w.]+$/.exec(text.slice(0, offset))?.[0] ?? "";
-  return offset - before.length;
+  return text[offset] === "." ? offset + 1 : offset;
 }
 
 function syntaxProblem(text: string, error: unknown): Compiled {

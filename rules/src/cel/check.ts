@@ -2,7 +2,7 @@ import { nearest } from "../nearest.ts";
 import { createBudget } from "./budget.ts";
 import { checkCall } from "./check-call.ts";
 import type { Checking } from "./checking.ts";
-import { chainOf, type Expr, type ExprOf } from "./expr.ts";
+import { chainOf, type Expr, type ExprOf, firstOf } from "./expr.ts";
 import { ExpressionProblem } from "./problem.ts";
 import { fits, iterated, nameOfType } from "./types.ts";
 import { roots, variables } from "./variables.ts";
@@ -15,7 +15,7 @@ export function checkExpression(expr: Expr, ended: boolean): ReadonlySet<string>
     throw new ExpressionProblem(
       `gives ${nameOfType(type)}, not true or false`,
       'Compare it with something, as in request.method == "GET".',
-      expr.id,
+      firstOf(expr).id,
     );
   return checking.named;
 }
@@ -96,7 +96,7 @@ function typeOfName(expr: Expr, chain: readonly string[], checking: Checking): s
     throw new ExpressionProblem(
       `${name} is not known yet when a request is decided`,
       "Use request.*, source.* and target.* in policies.",
-      expr.id,
+      firstOf(expr).id,
     );
   checking.named.add(name);
   return variable.type;
@@ -105,11 +105,11 @@ function typeOfName(expr: Expr, chain: readonly string[], checking: Checking): s
 function unknownName(expr: Expr, name: string): ExpressionProblem {
   if (roots.has(name)) {
     const fields = [...variables.keys()].filter((known) => known.startsWith(`${name}.`));
-    return new ExpressionProblem(`${name} is not a value itself`, `It has ${fields.join(", ")}.`, expr.id);
+    return new ExpressionProblem(`${name} is not a value itself`, `It has ${fields.join(", ")}.`, firstOf(expr).id);
   }
   const near = sameField(name) ?? nearest(name, variables.keys());
   const hint = near === undefined ? `There are ${[...roots].join(", ")}.` : `Did you mean ${near}?`;
-  return new ExpressionProblem(`${name} is not known`, hint, expr.id);
+  return new ExpressionProblem(`${name} is not known`, hint, firstOf(expr).id);
 }
 
 /** "response.code" for "request.code". */

@@ -15,6 +15,18 @@ export function chainOf(expr: Expr): readonly string[] | undefined {
   return before && [...before, exprKind.value.field];
 }
 
+/** Where a chain of names and calls begins. */
+export function firstOf(expr: Expr): Expr {
+  const { exprKind } = expr;
+  const before =
+    exprKind.case === "selectExpr"
+      ? exprKind.value.operand
+      : exprKind.case === "callExpr"
+        ? exprKind.value.target
+        : undefined;
+  return before === undefined ? expr : firstOf(before);
+}
+
 /** The text of a literal. */
 export function literalText(expr: Expr | undefined): string | undefined {
   const constant = expr?.exprKind.case === "constExpr" ? expr.exprKind.value.constantKind : undefined;

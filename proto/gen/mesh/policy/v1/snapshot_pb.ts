@@ -179,8 +179,8 @@ export type AuthorizationRule = Message<"mesh.policy.v1.AuthorizationRule"> & {
   to: Operation[];
 
   /**
-   * CEL over the table in docs/expressions.md; only request.*, source.* and target.*. An error at evaluation: an ALLOW rule
-   * does not match, a DENY and a PLUGIN rule does.
+   * CEL over the table in docs/expressions.md; nothing of the response. An error at evaluation: an ALLOW rule does not match,
+   * every other one does.
    *
    * @generated from field: string when = 3;
    */
@@ -195,7 +195,8 @@ export const AuthorizationRuleSchema: GenMessage<AuthorizationRule> = /*@__PURE_
   messageDesc(file_mesh_policy_v1_snapshot, 4);
 
 /**
- * Who calls, proven by mutual TLS. Matches when all that is set does.
+ * Who calls, proven by mutual TLS. Matches when all that is set does. A caller without proof is in no list; an ALLOW policy that
+ * only makes exceptions (not_*) leaves it out too.
  *
  * @generated from message mesh.policy.v1.Source
  */
@@ -252,7 +253,8 @@ export type Operation = Message<"mesh.policy.v1.Operation"> & {
 
   /**
    * On the normalised path without its query: exact, "/admin/*" (prefix) or "*\/info" (suffix). For gRPC "/demo.Users/Get".
-   * A DENY policy compares without regard to case, all others exactly: both err on the side of refusing.
+   * In doubt less passes: an ALLOW policy compares methods and paths exactly and its exceptions (not_*) without regard to case,
+   * every other policy and every limit the other way round.
    *
    * @generated from field: repeated string paths = 3;
    */
