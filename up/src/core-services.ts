@@ -43,6 +43,11 @@ export const coreServices: readonly CoreService[] = [
     main: main("tap"),
   },
   {
+    name: "policy",
+    load: async () => (await import("@patchbay/policy")).createPolicyApp,
+    main: main("policy"),
+  },
+  {
     name: "telemetry",
     load: async () => (await import("@patchbay/telemetry")).createTelemetryApp,
     main: main("telemetry"),

@@ -73,6 +73,8 @@ function readDocument(reading: Reading): ParsedFile {
   if (value instanceof Error) {
     return onlyProblems([problemAt(reading, [], value.message, "write the value out, without an alias")]);
   }
+  // Nothing after a last "---".
+  if (value === null) return { resources: [], problems: [] };
   const { kind, apiVersion } = isRecord(value) ? value : {};
   if (typeof kind !== "string") {
     return onlyProblems([problemAt(reading, [], "a resource needs a kind", `one of ${names.join(", ")}`)]);

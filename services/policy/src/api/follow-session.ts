@@ -1,0 +1,46 @@
+import { Code, ConnectError } from "@connectrpc/connect";
+import type { FollowRequest } from "@patchbay/proto/mesh/policy/v1/policy_pb";
+import type { Claims } from "@patchbay/wire";
+import type { Followers, Following, Reader } from "../followers.ts";
+
+/** What a proxy says on its stream, in its order. */
+export interface FollowSession {
+  /** @throws ConnectError */
+  receive(request: FollowRequest): void;
+  begun(): boolean;
+  leave(): void;
+}
+
+/** @throws ConnectError PERMISSION_DENIED */
+export function createFollowSession(followers: Followers, claims: Claims, reader: Reader): FollowSession {
+  if (claims.kind !== "proxy")
+    throw new ConnectError(
+      `${claims.kind} "${claims.name}" enforces nothing; only proxies follow`,
+      Code.PermissionDenied,
+    );
+  let following: Following | undefined;
+  const begin = (request: FollowRequest): Following => {
+    if (request.message.case !== "hello") throw invalid("the first message is a hello");
+    const { version, targets } = request.message.value;
+    return followers.join(claims, { version, hosts: targets?.hosts ?? [] }, reader);
+  };
+  return {
+    receive(request) {
+      if (!following) {
+        following = begin(request);
+        return;
+      }
+      const { message } = request;
+      if (message.case === "hello") throw invalid("only the first message is a hello");
+      if (message.case === "targets") following.follow(message.value.hosts);
+      else if (message.case === "ack") following.ack(message.value.version, message.value.refused);
+      else throw invalid("a message holds a hello, targets or an ack");
+    },
+    begun: () => following !== undefined,
+    leave: () => following?.leave(),
+  };
+}
+
+function invalid(message: string): ConnectError {
+  return new ConnectError(message, Code.InvalidArgument);
+}

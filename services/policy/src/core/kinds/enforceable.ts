@@ -1,0 +1,26 @@
+import { create } from "@bufbuild/protobuf";
+import {
+  type AuthorizationPolicy,
+  DefaultAction,
+  type Inbound,
+  InboundSchema,
+  type RateLimitPolicy,
+} from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
+import { RuleError } from "@patchbay/rules";
+import { type Path, problem, type SpecProblem } from "../problem.ts";
+
+/** What a proxy would say when it prepares for a rule: better told to the author than to every proxy. */
+export function enforceable(compile: () => unknown, path: Path = []): readonly SpecProblem[] {
+  try {
+    compile();
+    return [];
+  } catch (error) {
+    if (error instanceof RuleError) return [problem(path, `cannot be enforced: ${error.message}`)];
+    throw error;
+  }
+}
+
+/** A proxy's inbound rules with nothing in them but these. */
+export function inboundOf(some: { authorization?: AuthorizationPolicy[]; rateLimits?: RateLimitPolicy[] }): Inbound {
+  return create(InboundSchema, { defaultAction: DefaultAction.ALLOW, ...some });
+}

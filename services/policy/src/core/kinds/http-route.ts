@@ -1,0 +1,117 @@
+import { create } from "@bufbuild/protobuf";
+import {
+  MatchType,
+  type PolicyRef,
+  type RouteMatch,
+  RouteMatchSchema,
+} from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
+import { checkEach, type Path, problem, type SpecProblem } from "../problem.ts";
+import { object, text } from "../schema.ts";
+import { checkRetry, encodeRetry, httpRetrySchema, type RetrySpec } from "./retry.ts";
+import {
+  type CompiledRoute,
+  checkRoute,
+  encodeRule,
+  parentsOf,
+  type RouteSpec,
+  type RuleSpec,
+  routeSchema,
+} from "./route.ts";
+import {
+  checkHeaderMatches,
+  checkPattern,
+  checkQueryMatches,
+  encodeHeaderMatch,
+  encodeQueryMatch,
+  type ValueMatchSpec,
+  valueMatchesSchema,
+} from "./value-match.ts";
+
+export interface HttpMatchSpec {
+  readonly path?: PathSpec;
+  readonly headers?: readonly ValueMatchSpec[];
+  readonly queryParams?: readonly ValueMatchSpec[];
+  readonly method?: string;
+}
+
+interface PathSpec {
+  /** Default "PathPrefix". */
+  readonly type?: "Exact" | "PathPrefix" | "RegularExpression";
+  /** Default "/". */
+  readonly value?: string;
+}
+
+export interface HttpRuleSpec extends RuleSpec {
+  readonly matches?: readonly HttpMatchSpec[];
+  readonly retry?: RetrySpec;
+}
+
+export type HttpRouteSpec = RouteSpec<HttpRuleSpec>;
+
+const methods = ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"];
+
+export const httpRouteSchema = routeSchema(
+  object({
+    path: object({ type: { enum: ["Exact", "PathPrefix", "RegularExpression"] }, value: text(1_024) }),
+    headers: valueMatchesSchema,
+    queryParams: valueMatchesSchema,
+    method: { enum: methods },
+  }),
+  httpRetrySchema,
+);
+
+export function checkHttpRoute(spec: HttpRouteSpec): readonly SpecProblem[] {
+  return checkRoute(spec, ({ matches, retry }, path) => [
+    ...checkEach(matches, [...path, "matches"], checkMatch),
+    ...checkRetry(retry, [...path, "retry"]),
+  ]);
+}
+
+function checkMatch({ path: spec, headers, queryParams }: HttpMatchSpec, path: Path): readonly SpecProblem[] {
+  return [
+    ...checkPath(spec ?? {}, [...path, "path", "value"]),
+    ...checkHeaderMatches(headers, [...path, "headers"]),
+    ...checkQueryMatches(queryParams, [...path, "queryParams"]),
+  ];
+}
+
+function checkPath({ type = "PathPrefix", value = "/" }: PathSpec, path: Path): readonly SpecProblem[] {
+  if (type === "RegularExpression") return checkPattern(value, path);
+  const written = JSON.stringify(value);
+  if (!value.startsWith("/")) return [problem(path, `${written} is not a path`, `write "/${value}"`)];
+  if (/[?#]/.test(value)) return [problem(path, `${written} holds a query`, "use queryParams")];
+  if (/\/\/|\/\.{1,2}(?:\/|$)|%2f/i.test(value))
+    return [
+      problem(path, `${written} can never match`, "paths are compared without //, dot segments and encoded slashes"),
+    ];
+  return [];
+}
+
+/** A checked spec in the snapshot's form. */
+export function compileHttpRoute({ parentRefs, rules = [{}] }: HttpRouteSpec, ref: PolicyRef): CompiledRoute {
+  return {
+    parents: parentsOf(parentRefs, ref.namespace),
+    rules: rules.map((rule, index) => ({
+      rule: encodeRule(rule, { ref, index, retry: encodeRetry(rule.retry) }),
+      matches: (rule.matches?.length ? rule.matches : [{}]).map(encodeMatch),
+    })),
+  };
+}
+
+const types = {
+  Exact: MatchType.EXACT,
+  PathPrefix: MatchType.PATH_PREFIX,
+  RegularExpression: MatchType.REGULAR_EXPRESSION,
+};
+
+function encodeMatch({ path = {}, headers = [], queryParams = [], method = "" }: HttpMatchSpec): RouteMatch {
+  const { type = "PathPrefix", value = "/" } = path;
+  // By path elements, "/abc/" and "/abc" are one prefix.
+  const trimmed = type === "PathPrefix" && value.length > 1 ? value.replace(/\/$/, "") : value;
+  return create(RouteMatchSchema, {
+    path: { type: types[type], value: trimmed },
+    headers: headers.map(encodeHeaderMatch),
+    queryParams: queryParams.map(encodeQueryMatch),
+    method,
+  });
+}

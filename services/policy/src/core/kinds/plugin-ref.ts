@@ -1,0 +1,34 @@
+import { create } from "@bufbuild/protobuf";
+import { PluginFailurePolicy, type PluginRef, PluginRefSchema } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
+import { checkHeaderName } from "../header-names.ts";
+import { checkEach, type Path, type SpecProblem } from "../problem.ts";
+import { label, list, object, text } from "../schema.ts";
+
+/** A plugin that decides. */
+export interface PluginSpec {
+  readonly name: string;
+  /** Default "default". */
+  readonly namespace?: string;
+  /** What happens when it does not answer in time. Nobody can know it but the author. */
+  readonly failurePolicy: "Open" | "Closed";
+  /** Request headers that it gets to see. */
+  readonly headers?: readonly string[];
+}
+
+export const pluginSchema = object(
+  { name: label, namespace: label, failurePolicy: { enum: ["Open", "Closed"] }, headers: list(text(256), 32, 0) },
+  ["name", "failurePolicy"],
+);
+
+export function checkPlugin(plugin: PluginSpec | undefined, path: Path): readonly SpecProblem[] {
+  return checkEach(plugin?.headers, [...path, "headers"], checkHeaderName);
+}
+
+export function encodePlugin({ name, namespace = "default", failurePolicy, headers = [] }: PluginSpec): PluginRef {
+  return create(PluginRefSchema, {
+    namespace,
+    name,
+    failurePolicy: failurePolicy === "Open" ? PluginFailurePolicy.OPEN : PluginFailurePolicy.CLOSED,
+    headers: [...new Set(headers.map((header) => header.toLowerCase()))].sort(),
+  });
+}

@@ -1,0 +1,99 @@
+import { create } from "@bufbuild/protobuf";
+import {
+  type PolicyRef,
+  type RateLimitPolicy,
+  RateLimitPolicySchema,
+} from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
+import { compileLimits } from "@patchbay/rules";
+import { checkDuration, durationOf, durationSchema } from "../duration.ts";
+import { checkHeaderName } from "../header-names.ts";
+import { checkEach, checkUnique, type Path, problem, type SpecProblem } from "../problem.ts";
+import { label, list, object, text } from "../schema.ts";
+import { enforceable, inboundOf } from "./enforceable.ts";
+import { checkPlugin, encodePlugin, type PluginSpec, pluginSchema } from "./plugin-ref.ts";
+import { checkServiceRef, type ServiceRef, targetRefsSchema } from "./targets.ts";
+import { type Condition, checkCondition, conditionSchema, encodeCondition } from "./who-and-what.ts";
+
+/** How often. */
+export interface RateLimitPolicySpec {
+  /** Services of the policy's namespace; absent: all of them. */
+  readonly targetRefs?: readonly ServiceRef[];
+  readonly limits: readonly LimitSpec[];
+  /** Shares the limits out among all proxies; absent: each proxy has buckets of its own. */
+  readonly plugin?: PluginSpec;
+}
+
+export interface LimitSpec extends Condition {
+  readonly name: string;
+  /** "source", "route", "method" or "header:NAME"; absent: one bucket for all. */
+  readonly by?: readonly string[];
+  readonly requests: number;
+  readonly per: string;
+  /** Default: as many as `requests`. */
+  readonly burst?: number;
+}
+
+const count = { type: "integer", minimum: 1, maximum: 1_000_000_000 };
+
+export const rateLimitPolicySchema = object(
+  {
+    targetRefs: targetRefsSchema,
+    limits: list(
+      object(
+        { ...conditionSchema, name: label, by: list(text(300), 4), requests: count, per: durationSchema, burst: count },
+        ["name", "requests", "per"],
+      ),
+      16,
+    ),
+    plugin: pluginSchema,
+  },
+  ["limits"],
+);
+
+export function checkRateLimitPolicy(spec: RateLimitPolicySpec): readonly SpecProblem[] {
+  const found = [
+    ...checkEach(spec.targetRefs, ["targetRefs"], checkServiceRef),
+    ...checkUnique(spec.limits, ["limits"], ({ name }) => name),
+    ...checkEach(spec.limits, ["limits"], checkLimit),
+    ...checkPlugin(spec.plugin, ["plugin"]),
+  ];
+  if (found.length > 0) return found;
+  const rateLimits = [encodeRateLimitPolicy(spec)];
+  return enforceable(() => compileLimits(inboundOf({ rateLimits })));
+}
+
+function checkLimit(limit: LimitSpec, path: Path): readonly SpecProblem[] {
+  return [
+    ...checkCondition(limit, path),
+    ...checkDuration(limit.per, [...path, "per"], { leastMs: 1 }),
+    ...checkEach(limit.by, [...path, "by"], checkBy),
+    ...checkUnique(limit.by, [...path, "by"], (by) => by.toLowerCase()),
+  ];
+}
+
+const attributes = new Set(["source", "route", "method"]);
+
+function checkBy(by: string, path: Path): readonly SpecProblem[] {
+  if (attributes.has(by)) return [];
+  if (by.startsWith("header:")) return checkHeaderName(by.slice("header:".length), path);
+  return [problem(path, `${JSON.stringify(by)} is nothing to count by`, 'source, route, method or "header:x-tenant"')];
+}
+
+/** A checked spec in the snapshot's form. */
+export function encodeRateLimitPolicy({ limits, plugin }: RateLimitPolicySpec, ref?: PolicyRef): RateLimitPolicy {
+  return create(RateLimitPolicySchema, {
+    ...(ref ? { ref } : {}),
+    limits: limits.map((limit) => {
+      const per = durationOf(limit.per);
+      return {
+        ...encodeCondition(limit),
+        name: limit.name,
+        by: (limit.by ?? []).map((by) => (by.startsWith("header:") ? by.toLowerCase() : by)),
+        requests: limit.requests,
+        ...(per ? { per } : {}),
+        burst: limit.burst ?? 0,
+      };
+    }),
+    ...(plugin ? { plugin: encodePlugin(plugin) } : {}),
+  });
+}

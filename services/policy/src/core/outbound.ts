@@ -1,0 +1,66 @@
+import { create } from "@bufbuild/protobuf";
+import {
+  type Outbound,
+  OutboundSchema,
+  type RouteMatch,
+  RouteMatchSchema,
+  type RouteRule,
+} from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
+import type { Compiled } from "./compile.ts";
+import { compareMatches, compareResources } from "./precedence.ts";
+
+export interface Target {
+  /** In full, as the proxy asked for it. */
+  readonly host: string;
+  /** "namespace/name"; undefined: no service of the mesh. */
+  readonly service: string | undefined;
+}
+
+/** "users.default.svc.cluster.local" */
+export function targetOf(host: string): Target {
+  const [, name, namespace] = /^([^.]+)\.([^.]+)\.svc\.cluster\.local$/.exec(host) ?? [];
+  return { host, service: name && namespace ? `${namespace}/${name}` : undefined };
+}
+
+/**
+ * What clients of one namespace apply to requests for one target, out of all resources that are about it. Routes of the
+ * client's namespace replace those of the target's; routes of any other namespace count for nobody.
+ */
+export function mergeOutbound({ host, service = "" }: Target, clients: string, about: readonly Compiled[]): Outbound {
+  const ordered = [...about].sort((a, b) => compareResources(a.resource, b.resource));
+  const [owner = ""] = service.split("/");
+  const consumer = ordered.filter((each) => each.part.kind === "route" && each.ref.namespace === clients);
+  const producer = ordered.filter((each) => each.part.kind === "route" && each.ref.namespace === owner);
+  const outbound = create(OutboundSchema, {
+    target: host,
+    ...mergeRoutes(consumer.length > 0 ? consumer : producer, service),
+  });
+  const budget = ordered.find(({ part }) => part.kind === "budget");
+  if (budget?.part.kind === "budget") {
+    outbound.retryBudget = budget.part.budget;
+    outbound.retryBudgetRef = budget.ref;
+  }
+  return outbound;
+}
+
+/** Rules of several routes in the order of the routes, and all their matches in the order in which they are asked. */
+function mergeRoutes(routes: readonly Compiled[], service: string): { rules: RouteRule[]; matches: RouteMatch[] } {
+  const rules: RouteRule[] = [];
+  const matches: RouteMatch[] = [];
+  for (const { part } of routes) {
+    if (part.kind !== "route") continue;
+    const ports = part.route.parents.filter((parent) => parent.service === service).map(({ port }) => port);
+    for (const each of part.route.rules) {
+      const rule = rules.push(each.rule) - 1;
+      for (const port of portsToMatch(ports))
+        matches.push(...each.matches.map((match) => create(RouteMatchSchema, { ...match, rule, port })));
+    }
+  }
+  // Stable, so that equal ones keep the order of routes and rules.
+  return { rules, matches: matches.sort(compareMatches) };
+}
+
+/** Every port includes each single one. */
+function portsToMatch(ports: readonly number[]): readonly number[] {
+  return ports.includes(0) ? [0] : [...ports].sort((a, b) => a - b);
+}

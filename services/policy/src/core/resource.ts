@@ -1,0 +1,26 @@
+/** A resource of one of this service's kinds, as the file has it; the spec fits the kind's schema and checks. */
+export interface PolicyResource {
+  readonly kind: string;
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace: string;
+    readonly creationTimestamp?: string;
+  };
+  readonly spec: unknown;
+  readonly file: string;
+}
+
+/** "namespace/name" */
+export function serviceKey(namespace: string, name: string): string {
+  return `${namespace}/${name}`;
+}
+
+/** The key that stands for every service of a namespace; no service has this name. */
+export function wholeNamespace(namespace: string): string {
+  return `${namespace}/*`;
+}
+
+/** "AuthorizationPolicy production/no-staging" */
+export function resourceName({ kind, metadata: { namespace, name } }: PolicyResource): string {
+  return `${kind} ${namespace}/${name}`;
+}

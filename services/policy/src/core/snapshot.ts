@@ -1,0 +1,30 @@
+import { create } from "@bufbuild/protobuf";
+import { type Snapshot, SnapshotSchema } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
+import type { Book, Touched, Workload } from "./book.ts";
+import { targetOf } from "./outbound.ts";
+import { wholeNamespace } from "./resource.ts";
+
+export interface SnapshotOptions {
+  readonly workload: Workload;
+  /** Targets that its proxy follows: hosts in full. */
+  readonly hosts: ReadonlySet<string>;
+  readonly namePolicies: boolean;
+}
+
+/** Everything in force for a workload, without its version. Equal contents are equal messages, whatever their history. */
+export function composeSnapshot(book: Book, { workload, hosts, namePolicies }: SnapshotOptions): Snapshot {
+  return create(SnapshotSchema, {
+    workload: `${workload.namespace}/${workload.name}`,
+    inbound: book.inbound(workload),
+    outbound: [...hosts].sort().map((host) => book.outbound(workload.namespace, host)),
+    namePolicies,
+  });
+}
+
+/** Whether a change can make another snapshot for a workload that follows these hosts. */
+export function concerns({ inbound, outbound }: Touched, { workload, hosts }: SnapshotOptions): boolean {
+  const { namespace, name } = workload;
+  if (inbound.has(wholeNamespace(namespace)) || inbound.has(`${namespace}/${name}`)) return true;
+  if (outbound.size === 0) return false;
+  return [...hosts].some((host) => outbound.has(targetOf(host).service ?? ""));
+}

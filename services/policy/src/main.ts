@@ -1,0 +1,4 @@
+import { runService } from "@patchbay/runtime";
+import { createPolicyApp } from "./app.ts";
+
+await runService("policy", createPolicyApp);

@@ -1,0 +1,104 @@
+import { create } from "@bufbuild/protobuf";
+import { type Code, ConnectError, createClient, type Transport } from "@connectrpc/connect";
+import {
+  type FollowRequest,
+  FollowRequestSchema,
+  type FollowResponse,
+  Policy,
+} from "@patchbay/proto/mesh/policy/v1/policy_pb";
+import type { Snapshot } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
+import { createTransport } from "@patchbay/wire";
+import { eventually } from "@patchbay/wire/testing";
+import type { RunningPolicy } from "./policy.ts";
+
+/** A proxy that follows and remembers what it got. */
+export interface FollowingProxy extends AsyncDisposable {
+  readonly snapshots: readonly Snapshot[];
+  targets(...hosts: readonly string[]): void;
+  ack(version: string, refused?: string): void;
+  send(request: FollowRequest): void;
+  /** Waits for a snapshot that fits. */
+  until(fits: (snapshot: Snapshot) => boolean): Promise<Snapshot>;
+  /** How the stream ended; waits for it. */
+  ended(): Promise<Code | "well">;
+}
+
+export interface ProxyOptions {
+  readonly workload?: string;
+  readonly instance?: string;
+  readonly hosts?: readonly string[];
+  readonly version?: string;
+  readonly transport?: Transport;
+  /** Sends no hello. */
+  readonly silent?: true;
+}
+
+export function follow(policy: RunningPolicy, options: ProxyOptions = {}): FollowingProxy {
+  const { workload, instance, hosts = [], version = "" } = options;
+  const own = createTransport({ address: policy.address, token: () => policy.token("proxy", workload, instance) });
+  const client = createClient(Policy, options.transport ?? own);
+  const requests = createQueue();
+  const snapshots: Snapshot[] = [];
+  const leaving = new AbortController();
+  let ending: Code | "well" | undefined;
+  const reading = read(client.follow(requests.values(), { signal: leaving.signal }), snapshots).then((end) => {
+    ending = end;
+  });
+  const send = (request: FollowRequest): void => requests.put(request);
+  if (!options.silent)
+    send(
+      create(FollowRequestSchema, { message: { case: "hello", value: { version, targets: { hosts: [...hosts] } } } }),
+    );
+  return {
+    snapshots,
+    send,
+    targets: (...some) =>
+      send(create(FollowRequestSchema, { message: { case: "targets", value: { hosts: [...some] } } })),
+    ack: (acked, refused = "") =>
+      send(create(FollowRequestSchema, { message: { case: "ack", value: { version: acked, refused } } })),
+    until: (fits) => eventually(() => snapshots.find(fits)),
+    async ended() {
+      await reading;
+      return ending ?? "well";
+    },
+    async [Symbol.asyncDispose]() {
+      leaving.abort();
+      requests.end();
+      await reading;
+      own.close();
+    },
+  };
+}
+
+async function read(responses: AsyncIterable<FollowResponse>, into: Snapshot[]): Promise<Code | "well"> {
+  try {
+    for await (const { snapshot } of responses) if (snapshot) into.push(snapshot);
+    return "well";
+  } catch (error) {
+    return ConnectError.from(error).code;
+  }
+}
+
+function createQueue() {
+  const held: FollowRequest[] = [];
+  let ended = false;
+  let wake: () => void = () => undefined;
+  return {
+    put(request: FollowRequest) {
+      held.push(request);
+      wake();
+    },
+    end() {
+      ended = true;
+      wake();
+    },
+    async *values(): AsyncGenerator<FollowRequest> {
+      for (;;) {
+        const next = held.shift();
+        if (next) yield next;
+        else if (ended) return;
+        else await new Promise<void>((resolve) => (wake = resolve));
+      }
+    },
+  };
+}
