@@ -1,4 +1,5 @@
 import type { RequestFacts } from "@patchbay/rules";
+import { traceIdOf } from "./trace-fields.ts";
 
 /** One decision of an audit policy, for people who read logs. */
 export interface AuditLine {
@@ -6,6 +7,8 @@ export interface AuditLine {
   readonly source: string;
   readonly method: string;
   readonly path: string;
+  /** Undefined: it is part of no trace. */
+  readonly traceId: string | undefined;
   /** Lines that were left out since the last one. */
   readonly omitted: number;
 }
@@ -40,7 +43,8 @@ export function createAudit({ write, now }: AuditOptions): Audit {
         return;
       }
       lines += 1;
-      write({ policy, source, method: facts?.method ?? "", path: facts?.path ?? "", omitted });
+      const { method = "", path = "", headers = [] } = facts ?? {};
+      write({ policy, source, method, path, traceId: traceIdOf(headers), omitted });
       omitted = 0;
     },
   };

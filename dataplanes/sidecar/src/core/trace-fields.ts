@@ -20,6 +20,12 @@ export function readTraceFields(headers: readonly string[]): TraceFields | undef
   return parent === undefined ? undefined : { parent, state };
 }
 
+/** For logs. Undefined: the request is part of no trace, or says so in a way that nobody can use. */
+export function traceIdOf(headers: readonly string[]): string | undefined {
+  const fields = readTraceFields(headers);
+  return fields && /^[0-9a-f]{2}-([0-9a-f]{32})-/.exec(fields.parent)?.[1];
+}
+
 /** The fields with this `traceparent` in place of any other. `keepState` false: `tracestate` belonged to another trace. */
 export function withTraceparent(headers: readonly string[], parent: string, keepState: boolean): HeaderList {
   const fields: HeaderList = [];
