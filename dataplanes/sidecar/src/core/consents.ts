@@ -10,59 +10,67 @@ export type Objection =
 export interface ConsentsOptions {
   /** Rejects when the plugin cannot be asked in time. */
   call(policy: AuthorizationPolicy, attributes: Attributes): Promise<PluginAnswer>;
-  /** The plugin could not be asked, and its policy fails open. */
-  onOpen(policy: string): void;
   /** Milliseconds, monotonic. */
   now(): number;
 }
+
+/** Hears of a policy whose plugin could not be asked, and which fails open. */
+export type OnOpen = (policy: string) => void;
 
 export interface Consents {
   /** Undefined: all of them consent. At once when all have been asked before; never rejects. */
   all(
     policies: readonly AuthorizationPolicy[],
     facts: RequestFacts,
+    onOpen: OnOpen,
   ): Objection | undefined | Promise<Objection | undefined>;
   /** The policies are others now. */
   forget(): void;
 }
 
 /** Asks the plugins of all policies at a time; each has to consent. */
-export function createConsents({ call, onOpen, now }: ConsentsOptions): Consents {
+export function createConsents({ call, now }: ConsentsOptions): Consents {
   const asks = createPluginAsks<AuthorizationPolicy>({ call, now });
 
-  function objectionTo(policy: AuthorizationPolicy, answer: PluginAnswer | undefined): Objection | undefined {
-    const name = policyName(policy.ref);
-    if (answer !== undefined) return answer.allowed ? undefined : { kind: "refused", policy: name, answer };
-    if (policy.plugin?.failurePolicy !== PluginFailurePolicy.OPEN) return { kind: "undecided", policy: name };
-    onOpen(name);
-    return undefined;
-  }
-
-  async function wait(
-    policies: readonly AuthorizationPolicy[],
-    answers: readonly (PluginAnswer | Promise<PluginAnswer | undefined>)[],
-  ): Promise<Objection | undefined> {
+  async function wait(asked: readonly Asked[], onOpen: OnOpen): Promise<Objection | undefined> {
     const objections: (Objection | undefined)[] = [];
     // They are on their way all at once; none of them rejects.
-    for (const [index, policy] of policies.entries()) objections.push(objectionTo(policy, await answers[index]));
+    for (const { policy, answer } of asked) objections.push(objectionTo(policy, await answer, onOpen));
     // A decision says more than the lack of one.
     return objections.find((objection) => objection?.kind === "refused") ?? objections.find(Boolean);
   }
 
   return {
-    all(policies, facts) {
-      const answers: (PluginAnswer | Promise<PluginAnswer | undefined>)[] = [];
+    all(policies, facts, onOpen) {
+      const asked: Asked[] = [];
       let waiting = false;
       for (const policy of policies) {
         const answer = asks.ask(policy, policyName(policy.ref), attributesOf(policy, facts));
         if (answer instanceof Promise) waiting = true;
-        else if (!answer.allowed) return objectionTo(policy, answer);
-        answers.push(answer);
+        else if (!answer.allowed) return objectionTo(policy, answer, onOpen);
+        asked.push({ policy, answer });
       }
-      return waiting ? wait(policies, answers) : undefined;
+      return waiting ? wait(asked, onOpen) : undefined;
     },
     forget: asks.forget,
   };
+}
+
+interface Asked {
+  readonly policy: AuthorizationPolicy;
+  readonly answer: PluginAnswer | Promise<PluginAnswer | undefined>;
+}
+
+function objectionTo(
+  policy: AuthorizationPolicy,
+  answer: PluginAnswer | undefined,
+  onOpen: OnOpen,
+): Objection | undefined {
+  const name = policyName(policy.ref);
+  if (answer !== undefined) return answer.allowed ? undefined : { kind: "refused", policy: name, answer };
+  if (policy.plugin?.failurePolicy !== PluginFailurePolicy.OPEN) return { kind: "undecided", policy: name };
+  onOpen(name);
+  return undefined;
 }
 
 function attributesOf({ plugin }: AuthorizationPolicy, facts: RequestFacts): Attributes {

@@ -1,6 +1,7 @@
 import { durationMs } from "@bufbuild/protobuf/wkt";
 import { PluginFailurePolicy, type RateLimit } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
 import { createTokenBucket, type MatchedLimit, policyName, type TokenBucket } from "@patchbay/rules";
+import type { OnOpen } from "./consents.ts";
 import type { Grant } from "./lease.ts";
 import { createLeaseSpender, type LeaseQuestion, type LeaseState, type Spent } from "./lease-spender.ts";
 import { createRecent } from "./recent.ts";
@@ -18,15 +19,13 @@ export interface ShareQuestion extends LeaseQuestion {
 export interface LimiterOptions {
   /** Asks the plugin. Rejects when it cannot be asked in time. */
   ask(question: ShareQuestion, amount: { readonly wanted: number; readonly unspent: number }): Promise<Grant>;
-  /** A plugin could not be asked and its policy fails open: the request passes uncounted. */
-  onOpen(policy: string): void;
   /** Milliseconds, monotonic. */
   now(): number;
 }
 
 export interface Limiter {
   /** Takes one from each. At once unless a plugin has to be asked; never rejects. */
-  take(matched: readonly MatchedLimit[]): Excess | undefined | Promise<Excess | undefined>;
+  take(matched: readonly MatchedLimit[], onOpen: OnOpen): Excess | undefined | Promise<Excess | undefined>;
   /** How a limit stands, without spending. */
   state(matched: MatchedLimit): LeaseState;
   /** Buckets that were pushed out by others. */
@@ -39,7 +38,7 @@ export interface Limiter {
  */
 const MAX_BUCKETS = 10_000;
 
-export function createLimiter({ ask, onOpen, now }: LimiterOptions): Limiter {
+export function createLimiter({ ask, now }: LimiterOptions): Limiter {
   const buckets = createRecent<TokenBucket>(MAX_BUCKETS);
   const leases = createLeaseSpender<ShareQuestion>({ ask, now });
 
@@ -60,29 +59,20 @@ export function createLimiter({ ask, onOpen, now }: LimiterOptions): Limiter {
     return undefined;
   }
 
-  async function takeShares(matched: readonly MatchedLimit[]): Promise<Excess | undefined> {
+  async function takeShares(matched: readonly MatchedLimit[], onOpen: OnOpen): Promise<Excess | undefined> {
     for (const each of matched) {
       const spent = leases.spend(questionOf(each));
-      const excess = excessOf(each, spent instanceof Promise ? await spent : spent);
+      const excess = excessOf(each, spent instanceof Promise ? await spent : spent, onOpen);
       if (excess !== undefined) return excess;
     }
     return undefined;
   }
 
-  function excessOf({ policy }: MatchedLimit, spent: Spent): Excess | undefined {
-    const name = policyName(policy.ref);
-    if (spent.kind === "passed") return undefined;
-    if (spent.kind === "limited") return { kind: "limited", policy: name, retryAfterMs: spent.retryAfterMs };
-    if (policy.plugin?.failurePolicy !== PluginFailurePolicy.OPEN) return { kind: "undecided", policy: name };
-    onOpen(name);
-    return undefined;
-  }
-
   return {
-    take(matched) {
+    take(matched, onOpen) {
       const shared = matched.filter(isShared);
       if (shared.length === 0) return takeLocally(matched);
-      return takeLocally(matched.filter((each) => !isShared(each))) ?? takeShares(shared);
+      return takeLocally(matched.filter((each) => !isShared(each))) ?? takeShares(shared, onOpen);
     },
     state(matched) {
       if (isShared(matched)) return leases.state(questionOf(matched)) ?? { left: 0, size: 0, expiresInMs: undefined };
@@ -91,6 +81,15 @@ export function createLimiter({ ask, onOpen, now }: LimiterOptions): Limiter {
     },
     evicted: buckets.evicted,
   };
+}
+
+function excessOf({ policy }: MatchedLimit, spent: Spent, onOpen: OnOpen): Excess | undefined {
+  const name = policyName(policy.ref);
+  if (spent.kind === "passed") return undefined;
+  if (spent.kind === "limited") return { kind: "limited", policy: name, retryAfterMs: spent.retryAfterMs };
+  if (policy.plugin?.failurePolicy !== PluginFailurePolicy.OPEN) return { kind: "undecided", policy: name };
+  onOpen(name);
+  return undefined;
 }
 
 function isShared({ policy }: MatchedLimit): boolean {

@@ -59,7 +59,10 @@ export function createPolicyGuard(options: PolicyGuardOptions): Guard {
     if (rules === undefined) return withoutRules(peer, () => request(head, peer, version));
     const { inbound } = rules;
     if (inbound === undefined) return undefined;
-    if (inbound.usesPaths && normalizePath(head.path).ambiguous) return ambiguousPath(name);
+    if (inbound.usesPaths && normalizePath(head.path).ambiguous) {
+      counts.add(DEFAULT_POLICY, peer.name, Verdict.DENIED);
+      return ambiguousPath(name);
+    }
     const facts = inboundFacts(head, { peer, version, target });
     const question = { inbound, facts, peer, context: contextOf(inbound) };
     return decide(inbound.authorization.decide(facts), question, () => limit(question));
@@ -100,7 +103,7 @@ export function createPolicyGuard(options: PolicyGuardOptions): Guard {
       return onPass();
     };
     if (verdict === "allow") return pass();
-    const objection = consents.all(ask, facts);
+    const objection = consents.all(ask, facts, (failing) => counts.add(failing, peer.name, Verdict.FAILED_OPEN));
     if (!(objection instanceof Promise)) return objected(objection, question) ?? pass();
     return objection.then((late) => objected(late, question) ?? pass());
   }
@@ -114,9 +117,10 @@ export function createPolicyGuard(options: PolicyGuardOptions): Guard {
 
   function limit(question: Question): GuardVerdict {
     if (!question.inbound.hasLimits) return undefined;
-    const matched = question.inbound.limits.matching(question.facts);
+    const { inbound, facts, peer } = question;
+    const matched = inbound.limits.matching(facts);
     if (matched.length === 0) return undefined;
-    const excess = limiter.take(matched);
+    const excess = limiter.take(matched, (failing) => counts.add(failing, peer.name, Verdict.FAILED_OPEN));
     return excess instanceof Promise ? excess.then((late) => exceeded(late, question)) : exceeded(excess, question);
   }
 

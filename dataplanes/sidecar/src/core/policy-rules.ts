@@ -1,4 +1,4 @@
-import { create } from "@bufbuild/protobuf";
+import { create, equals } from "@bufbuild/protobuf";
 import { DefaultAction, type Inbound, InboundSchema, type Snapshot } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
 import {
   type Authorization,
@@ -33,17 +33,33 @@ export interface InboundRules {
   readonly namesPolicies: boolean;
 }
 
+export interface CompileOptions {
+  /** Where the snapshot says nothing about it. */
+  readonly otherwise: DefaultAuthorization;
+  /** In force until now: parts that have not changed are taken over. */
+  readonly before?: PolicyRules | undefined;
+}
+
 /**
- * Makes a snapshot ready; touches nothing that is in force. `otherwise`: where the snapshot says nothing about it.
+ * Makes a snapshot ready; touches nothing that is in force.
  *
  * @throws RuleError with a sentence for people when the snapshot has a part that this proxy cannot enforce.
  */
-export function compileSnapshot(snapshot: Snapshot, otherwise: DefaultAuthorization): PolicyRules {
+export function compileSnapshot(snapshot: Snapshot, { otherwise, before }: CompileOptions): PolicyRules {
   const unknown = unknownPart(snapshot);
   if (unknown !== undefined)
     throw new RuleError(`this sidecar does not know ${unknown}; it is older than the policy service. Restart it`);
+  // Another host that is followed comes as a new snapshot, with a thousand policies that are as they were.
+  const inbound = sameInbound(snapshot, before) ? before?.inbound : compileInbound(snapshot, otherwise);
   const outbound = new Map(snapshot.outbound.map((target) => [target.target, compileRoutes(target)]));
-  return { snapshot, inbound: compileInbound(snapshot, otherwise), outbound };
+  return { snapshot, inbound, outbound };
+}
+
+function sameInbound(now: Snapshot, before: PolicyRules | undefined): boolean {
+  if (before === undefined || now.namePolicies !== before.snapshot.namePolicies) return false;
+  const old = before.snapshot.inbound;
+  if (now.inbound === undefined || old === undefined) return now.inbound === old;
+  return equals(InboundSchema, now.inbound, old);
 }
 
 function compileInbound(

@@ -1,7 +1,7 @@
 import type { Log } from "@patchbay/wire";
 import { createAudit } from "../core/audit.ts";
 import { createConsents } from "../core/consents.ts";
-import { createDecisionCounts, type DecisionCounts, Verdict } from "../core/decision-counts.ts";
+import { createDecisionCounts, type DecisionCounts } from "../core/decision-counts.ts";
 import type { Guard } from "../core/guard.ts";
 import { createLimiter, type Limiter } from "../core/limiter.ts";
 import { createPolicyGuard } from "../core/policy-guard.ts";
@@ -40,11 +40,14 @@ export function createPolicing(options: PolicingOptions): Policing {
   controlPlane.onMove("policy", client.retryNow);
   const plugins = createPolicyPlugins(policy);
   const counts = createDecisionCounts();
-  // Whose request it was is not known any more: the question may have been asked for several.
-  const onOpen = (failing: string): void => counts.add(failing, "", Verdict.FAILED_OPEN);
-  const consents = createConsents({ call: plugins.authorize, onOpen, now });
-  client.onChange(consents.forget);
-  const limiter = createLimiter({ ask: plugins.lease, onOpen, now });
+  const consents = createConsents({ call: plugins.authorize, now });
+  let inbound = client.rules()?.inbound;
+  client.onChange(() => {
+    // Another host that is followed changes nothing for answers about what comes in.
+    if (client.rules()?.inbound !== inbound) consents.forget();
+    inbound = client.rules()?.inbound;
+  });
+  const limiter = createLimiter({ ask: plugins.lease, now });
   const audit = createAudit({ now, write: (line) => log.info(line, "a request matched an audit policy") });
   const guard = createPolicyGuard({
     source: client,

@@ -57,7 +57,9 @@ export function createPolicyClient(options: PolicyClientOptions): PolicyClient {
   let rules: PolicyRules | undefined;
   let unenforceable = "";
   let settled = false;
-  let connected = false;
+  /** The service has answered, or the time for its first answer is over. */
+  let started = false;
+  let away = false;
 
   function settle(): void {
     settled = true;
@@ -66,9 +68,8 @@ export function createPolicyClient(options: PolicyClientOptions): PolicyClient {
 
   /** Returns why not; empty: it is in force. */
   function enforce(snapshot: Snapshot): string {
-    if (snapshot.version === rules?.snapshot.version) return "";
     try {
-      rules = compileSnapshot(snapshot, options.defaultAuthorization ?? "allow");
+      rules = compileSnapshot(snapshot, { otherwise: options.defaultAuthorization ?? "allow", before: rules });
     } catch (error) {
       return errorMessage(error);
     }
@@ -80,12 +81,15 @@ export function createPolicyClient(options: PolicyClientOptions): PolicyClient {
 
   function onSnapshot(snapshot: Snapshot): string {
     const { version } = snapshot;
-    const refused = enforce(snapshot);
-    if (refused === "") file?.write(snapshot);
+    const known = version === rules?.snapshot.version;
+    const refused = known ? "" : enforce(snapshot);
+    if (known) log.debug({ version }, "the rules in force are the service's");
+    else if (refused === "") file?.write(snapshot);
     else {
       if (rules === undefined) unenforceable = refused;
       log.error({ version, reason: refused }, "rules that this proxy cannot enforce are refused; those before stay");
     }
+    started = true;
     settle();
     return refused;
   }
@@ -96,12 +100,15 @@ export function createPolicyClient(options: PolicyClientOptions): PolicyClient {
     if (refused === "") settle();
     else log.warn({ reason: refused }, "kept rules that cannot be enforced are ignored");
   }
-  void pause(firstMs, stopped.signal).then(settle);
+  void pause(firstMs, stopped.signal).then(() => {
+    started = true;
+    settle();
+  });
   const stream = openPolicyStream({
     policy: options.policy,
     version: () => rules?.snapshot.version ?? "",
     onSnapshot,
-    onConnected: (now) => (connected = now),
+    onConnected: (connected) => (away = !connected),
     log,
   });
 
@@ -109,8 +116,7 @@ export function createPolicyClient(options: PolicyClientOptions): PolicyClient {
     const found = Promise.withResolvers<void>();
     const stopListening = onChange(() => hosts.has(host) && found.resolve());
     const over = new AbortController();
-    const wait = settled ? pause(hostMs, over.signal) : Promise.all([first.promise, pause(hostMs, over.signal)]);
-    await Promise.race([found.promise, wait]);
+    await Promise.race([found.promise, pause(started ? hostMs : firstMs, over.signal)]);
     over.abort();
     stopListening();
     return hosts.get(host);
@@ -131,8 +137,8 @@ export function createPolicyClient(options: PolicyClientOptions): PolicyClient {
     follow: stream.follow,
     outbound(host) {
       const known = hosts.get(host);
-      // With the stream away there is nothing to wait for.
-      if (known !== undefined || (settled && !connected)) return known;
+      // With the service away there is nothing to wait for.
+      if (known !== undefined || (started && away)) return known;
       return learn(host);
     },
     retryNow: stream.retryNow,
