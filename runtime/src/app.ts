@@ -13,6 +13,9 @@ export interface Readiness {
   readonly reason: string;
 }
 
+/** Prometheus text format 0.0.4, or OpenMetrics 1.0.0. */
+export type MetricsFormat = "prometheus" | "openmetrics";
+
 export type PageRequest = IncomingMessage | Http2ServerRequest;
 
 /** What a page may do with the response of either HTTP version. */
@@ -35,8 +38,8 @@ export interface App {
   /** Graceful, within the settings' drain time. Safe without start, and twice. */
   stop(): Promise<void>;
   readiness(): Readiness;
-  /** Prometheus text of its own, added to /metrics. */
-  metrics?(): string | Promise<string>;
+  /** Text of its own in this format, added to /metrics; without the `# EOF` of OpenMetrics. */
+  metrics?(format: MetricsFormat): string | Promise<string>;
 }
 
 /** Who a core service is. */

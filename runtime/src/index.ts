@@ -1,4 +1,14 @@
-export type { App, AppContext, CreateApp, PageHandler, PageRequest, PageResponse, Readiness, Self } from "./app.ts";
+export type {
+  App,
+  AppContext,
+  CreateApp,
+  MetricsFormat,
+  PageHandler,
+  PageRequest,
+  PageResponse,
+  Readiness,
+  Self,
+} from "./app.ts";
 export { bearer, caller, createTokenCheck, requireKind, type TokenCheck } from "./auth.ts";
 export { CORE_VERSION, type ComposeOptions, type Composition, compose } from "./compose.ts";
 export { type ContextOptions, createContext, lazyEvents, type RunningContext, tokenOf } from "./context.ts";

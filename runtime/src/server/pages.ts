@@ -1,8 +1,9 @@
 import type { App, PageHandler, PageResponse } from "../app.ts";
+import { contentTypes, metricsFormatOf, openMetricsEnd, toOpenMetrics } from "./metrics-format.ts";
 
 export interface PagesOptions {
   readonly apps: readonly App[];
-  /** Prometheus text of the process's own metrics. */
+  /** Prometheus text (0.0.4) of the process's own metrics. */
   metrics(): Promise<string>;
 }
 
@@ -16,7 +17,7 @@ export function createPages({ apps, metrics }: PagesOptions): ReadonlyMap<string
     ["/healthz", alive],
     ["/livez", alive],
     ["/readyz", (_request, response) => sendReadiness(response, apps)],
-    ["/metrics", (_request, response) => void sendMetrics(response, apps, metrics)],
+    ["/metrics", ({ headers }, response) => void sendMetrics(response, headers.accept, { apps, metrics })],
   ]);
   for (const app of apps) for (const [path, page] of app.pages ?? []) pages.set(path, page);
   if (!pages.has("/")) pages.set("/", createFrontPage(apps, [...pages.keys()]));
@@ -58,11 +59,19 @@ function sendReadiness(response: PageResponse, apps: readonly App[]): void {
   send(response, ready ? 200 : 503, "application/json", `${JSON.stringify({ ready, services })}\n`);
 }
 
-async function sendMetrics(response: PageResponse, apps: readonly App[], own: () => Promise<string>): Promise<void> {
+/** In the format that the client asks for. */
+async function sendMetrics(
+  response: PageResponse,
+  accept: string | undefined,
+  { apps, metrics }: PagesOptions,
+): Promise<void> {
+  const format = metricsFormatOf(accept);
   try {
-    const parts = await Promise.all([own(), ...apps.map((app) => app.metrics?.() ?? "")]);
-    response.writeHead(200, { "content-type": "text/plain; version=0.0.4; charset=utf-8" });
-    response.end(parts.join(""));
+    const [own, ...parts] = await Promise.all([metrics(), ...apps.map((app) => app.metrics?.(format) ?? "")]);
+    response.writeHead(200, { "content-type": contentTypes[format], vary: "accept" });
+    response.end(
+      format === "prometheus" ? [own, ...parts].join("") : [toOpenMetrics(own), ...parts, openMetricsEnd].join(""),
+    );
   } catch (error) {
     send(response, 500, "text/plain", `metrics could not be collected: ${String(error)}\n`);
   }

@@ -76,7 +76,7 @@ export function createTelemetryApp(context: AppContext): App {
       await Promise.race([streams.drain(), pause(context.settings.drainMs)]);
     },
     readiness: () => readinessOf(store.problem(), replay.done() ? undefined : replay.count()),
-    metrics: () => metricsText(exposition),
+    metrics: (format) => metricsText(exposition, format, now()),
   };
 }
 

@@ -18,7 +18,7 @@ function applyAll(reports: readonly TestReport[], aggregate = new Aggregate()): 
 
 /** Lines of the metrics that are not comments, in an order that does not depend on ids. */
 function metricLines(aggregate: Aggregate): string[] {
-  return [...new Exposition(aggregate).chunks()]
+  return [...new Exposition(aggregate).chunks("prometheus", NOW)]
     .join("")
     .split("\n")
     .filter((line) => line !== "" && !line.startsWith("#"))

@@ -1,12 +1,27 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { createClient } from "@connectrpc/connect";
-import { GroupBy, type StatResponse, Telemetry } from "@patchbay/proto/mesh/telemetry/v1/telemetry_pb";
+import {
+  GroupBy,
+  type HealthResponse,
+  type StatResponse,
+  Telemetry,
+} from "@patchbay/proto/mesh/telemetry/v1/telemetry_pb";
 import { connectEvents, noLog, readCloudEvent, STREAMS } from "@patchbay/wire";
 import { eventually, startNats, type TestNats } from "@patchbay/wire/testing";
 import { createReportEvents } from "../src/sources/report-events.ts";
+import { readOpenMetrics } from "./support/openmetrics.ts";
 import { createTestProxy } from "./support/proxy.ts";
-import { aReport, aRow, decoded, encode, type TestReport } from "./support/reports.ts";
+import {
+  aDecision,
+  anExemplar,
+  aReport,
+  aRow,
+  aTargetsHealth,
+  decoded,
+  encode,
+  type TestReport,
+} from "./support/reports.ts";
 import { createStream, type RunningTelemetry, startTelemetry, token, transportTo } from "./support/telemetry.ts";
 
 let nats: TestNats;
@@ -241,19 +256,68 @@ describe("telemetry", { concurrency: 8 }, () => {
     transport.close();
   });
 
-  test("metrics are served as Prometheus text beside the service's own", async () => {
+  test("metrics are served as Prometheus text beside the service's own, and as OpenMetrics when asked for", async () => {
     await using telemetry = await startTelemetry(nats.url);
     await using proxy = createTestProxy(telemetry.address);
-    proxy.send(1, encode(fresh({ bootId: "metrics-1", rows: [{ ...aRow, target: "measured" }] })));
+    const rows = [{ ...aRow, target: "measured" }];
+    proxy.send(1, encode(fresh({ bootId: "metrics-1", rows, exemplars: [anExemplar] })));
     await eventually(() => proxy.waiting() === 0);
-    const answer = await fetch(`${telemetry.address}/metrics`, {
-      headers: { authorization: `Bearer ${token("operator")}` },
-    });
-    const text = await answer.text();
+    const authorization = `Bearer ${token("operator")}`;
+    const read = (accept: string): Promise<Response> =>
+      fetch(`${telemetry.address}/metrics`, { headers: { authorization, accept } });
+    const plain = await read("*/*");
+    assert.equal(plain.headers.get("content-type"), "text/plain; version=0.0.4; charset=utf-8");
+    const text = await plain.text();
     assert.match(
       text,
       /^request_total\{direction="outbound",namespace="default",deployment="web",authority="measured",.*\} 1$/m,
     );
     assert.match(text, /^telemetry_reports_total\{result="applied".*\} 1$/m);
+
+    const open = await read("application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5,*/*;q=0.1");
+    assert.equal(open.headers.get("content-type"), "application/openmetrics-text; version=1.0.0; charset=utf-8");
+    const samples = readOpenMetrics(await open.text());
+    const traced = samples.filter(({ exemplar, labels }) => exemplar && labels.authority === "measured");
+    assert.deepEqual(
+      traced.map(({ labels, exemplar }) => [labels.le, exemplar?.labels.trace_id]),
+      [["2", anExemplar.traceId]],
+    );
+    assert.ok(samples.some(({ name, labels }) => name === "telemetry_reports_total" && labels.result === "applied"));
+  });
+
+  test("health tells how targets stand and what policies decided, over all replicas, and who is missing", async () => {
+    await using one = await whole(await startTelemetry(nats.url));
+    await using two = await startTelemetry(nats.url);
+    two.meet([one]);
+    one.meet([two]);
+    await whole(two);
+    await using first = createTestProxy(one.address, "sick-caller");
+    await using second = createTestProxy(two.address, "sick-caller");
+    for (const [index, proxy] of [first, second].entries()) {
+      const report = fresh({
+        bootId: `health-${index}`,
+        reporter: "default/sick-caller",
+        rows: [],
+        health: [{ ...aTargetsHealth, target: "sick" }],
+        decisions: [{ ...aDecision, source: "sick" }],
+      });
+      proxy.send(1, encode(report));
+      await eventually(() => proxy.waiting() === 0);
+    }
+    const ask = async (): Promise<HealthResponse> => {
+      const transport = transportTo(one.address, token("operator"));
+      try {
+        return await createClient(Telemetry, transport).health({ source: "sick-caller", target: "sick" });
+      } finally {
+        transport.close();
+      }
+    };
+    await eventually(async () => (await ask()).rows[0]?.refused === 4n);
+    const { rows, partial } = await ask();
+    assert.deepEqual([rows[0]?.backend, rows[0]?.proxies, partial], ["sick", 2, false]);
+
+    await two.stop();
+    const response = await ask();
+    assert.deepEqual([response.partial, response.missing, response.rows[0]?.proxies], [true, [two.instance], 1]);
   });
 });

@@ -1,10 +1,11 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Exposition } from "../core/exposition.ts";
+import type { TextFormat } from "../core/metric-family.ts";
 
 /** The exposition as one text, made piece by piece, so that a large one does not hold up reports. */
-export async function metricsText(exposition: Exposition): Promise<string> {
+export async function metricsText(exposition: Exposition, format: TextFormat, now: number): Promise<string> {
   const chunks: string[] = [];
-  for (const chunk of exposition.chunks()) {
+  for (const chunk of exposition.chunks(format, now)) {
     chunks.push(chunk);
     await nextTurn();
   }

@@ -1,5 +1,7 @@
 import { LATENCY_BOUNDS_MS } from "@patchbay/wire/latency-buckets";
 import type { Aggregate } from "./aggregate.ts";
+import type { Exemplar } from "./exemplars.ts";
+import { extrasText } from "./extras-exposition.ts";
 import {
   TOTAL_BUCKETS,
   TOTAL_COUNT,
@@ -10,21 +12,16 @@ import {
   TOTALS,
 } from "./group-table.ts";
 import { snapshotTotals } from "./group-totals.ts";
+import { type Family, head, type TextFormat } from "./metric-family.ts";
 import { groupLabels, seriesLabels } from "./metric-labels.ts";
 
 /** Size of a piece of text in UTF-16 units: about what can be built without holding up the loop. */
 const CHUNK = 64 * 1024;
 
-interface Family {
-  readonly name: string;
-  readonly type: "counter" | "gauge" | "histogram";
-  readonly help: string;
-}
-
 const bucketNames = [...LATENCY_BOUNDS_MS.map(String), "+Inf"].map((le) => `,le="${le}"} `);
 
 /**
- * Prometheus text (format 0.0.4) of everything in an aggregate, in pieces of about 64 KB, so that whoever sends it
+ * Text of everything in an aggregate for Prometheus, in pieces of about 64 KB, so that whoever sends it
  * can let other work run in between; some are empty. Series that appear or vanish meanwhile are in it or not.
  *
  * Label text is kept between calls for as long as an id is used; `forget` after a sweep, which gives ids out anew.
@@ -35,6 +32,7 @@ export class Exposition {
   readonly #ofSeries: (string | undefined)[] = [];
   /** Of all groups, from when the text was begun. */
   #totals: Float64Array = new Float64Array();
+  #format: TextFormat = "prometheus";
 
   constructor(aggregate: Aggregate) {
     this.#aggregate = aggregate;
@@ -46,14 +44,16 @@ export class Exposition {
     this.#ofSeries.length = 0;
   }
 
-  *chunks(): Iterable<string> {
+  /** In OpenMetrics latency buckets have exemplars; the `# EOF` is left to whoever knows that nothing follows. */
+  *chunks(format: TextFormat, now: number): Iterable<string> {
     const { groups, windows } = this.#aggregate;
     const snapshot = snapshotTotals(groups, windows);
     let step = snapshot.next();
     for (; !step.done; step = snapshot.next()) yield "";
     this.#totals = step.value;
+    this.#format = format;
     let chunk = "";
-    for (const piece of this.#pieces()) {
+    for (const piece of this.#pieces(now)) {
       chunk += piece;
       if (chunk.length < CHUNK) continue;
       yield chunk;
@@ -62,7 +62,7 @@ export class Exposition {
     if (chunk !== "") yield chunk;
   }
 
-  *#pieces(): Iterable<string> {
+  *#pieces(now: number): Iterable<string> {
     yield* this.#groupCounter(
       { name: "request_total", type: "counter", help: "Total count of HTTP requests." },
       TOTAL_COUNT,
@@ -89,6 +89,7 @@ export class Exposition {
       TOTAL_RESPONSE_BYTES,
     );
     yield* this.#tcp();
+    yield* extrasText(this.#aggregate, this.#format, now);
   }
 
   *#tcp(): Iterable<string> {
@@ -116,7 +117,7 @@ export class Exposition {
   }
 
   *#groupCounter(family: Family, column: number): Iterable<string> {
-    yield head(family);
+    yield head(family, this.#format);
     for (const group of this.#groups(false)) {
       yield `${family.name}{${this.#groupText(group)}} ${this.#totals[group * TOTALS + column] ?? 0}\n`;
     }
@@ -125,7 +126,7 @@ export class Exposition {
   /** The peer of an outbound proxy is the destination, of an inbound one the client. */
   *#tcpBytes(family: Family, way: "read" | "written"): Iterable<string> {
     const { groups } = this.#aggregate;
-    yield head(family);
+    yield head(family, this.#format);
     for (const group of this.#groups(true)) {
       const outbound = groups.outbound(group);
       const column = outbound === (way === "read") ? TOTAL_RESPONSE_BYTES : TOTAL_REQUEST_BYTES;
@@ -135,23 +136,20 @@ export class Exposition {
   }
 
   *#responses(): Iterable<string> {
-    yield head({
-      name: "response_total",
-      type: "counter",
-      help: "Total count of HTTP responses, and of requests without one.",
-    });
+    const help = "Total count of HTTP responses, and of requests without one.";
+    yield head({ name: "response_total", type: "counter", help }, this.#format);
     for (const id of this.#series(false)) {
       yield `response_total{${this.#seriesText(id)}} ${this.#aggregate.series.counts[id] ?? 0}\n`;
     }
   }
 
   *#connections(family: Family, value: (id: number) => number): Iterable<string> {
-    yield head(family);
+    yield head(family, this.#format);
     for (const id of this.#series(true)) yield `${family.name}{${this.#seriesText(id)}} ${value(id)}\n`;
   }
 
   *#histogram(family: Family, opaque: boolean): Iterable<string> {
-    yield head(family);
+    yield head(family, this.#format);
     for (const group of this.#groups(opaque)) yield this.#histogramOf(family.name, group);
   }
 
@@ -159,11 +157,12 @@ export class Exposition {
     const labels = this.#groupText(group);
     const bucketOf = `${name}_bucket{${labels}`;
     const totals = this.#totals.subarray(group * TOTALS, (group + 1) * TOTALS);
+    const exemplars = this.#format === "openmetrics" ? this.#aggregate.exemplars.of(group) : undefined;
     let text = "";
     let below = 0;
     for (let bucket = 0; bucket < bucketNames.length; bucket++) {
       below += totals[TOTAL_BUCKETS + bucket] ?? 0;
-      text += `${bucketOf}${bucketNames[bucket]}${below}\n`;
+      text += `${bucketOf}${bucketNames[bucket]}${below}${exemplarText(exemplars?.[bucket])}\n`;
     }
     const sum = (totals[TOTAL_LATENCY_US] ?? 0) / 1_000;
     return `${text}${name}_sum{${labels}} ${sum}\n${name}_count{${labels}} ${below}\n`;
@@ -192,6 +191,9 @@ export class Exposition {
   }
 }
 
-function head({ name, type, help }: Family): string {
-  return `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n`;
+/** As OpenMetrics writes it behind a bucket that counts it; the time in seconds. */
+function exemplarText(exemplar: Exemplar | undefined): string {
+  if (!exemplar) return "";
+  const { traceId, spanId, latencyMs, atMs } = exemplar;
+  return ` # {trace_id="${traceId}",span_id="${spanId}"} ${latencyMs} ${atMs / 1_000}`;
 }

@@ -70,7 +70,7 @@ export function readDecision(reader: WireReader, { extras }: ReportTable): void 
 
 /** Checks what `readExemplar`, `readHealth` and `readDecision` have read, once the whole report is known. */
 export function checkExtras(table: ReportTable): void {
-  table.extras.exemplars.forEach((exemplar, index) => checkExemplar(table, exemplar, index));
+  for (const [index, exemplar] of table.extras.exemplars.entries()) checkExemplar(table, exemplar, index);
   checkHealth(table);
   checkDecisions(table);
 }

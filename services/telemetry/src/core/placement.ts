@@ -88,12 +88,12 @@ export class Placement {
       this.#addBackend(from, this.#ids[ints[from + column.BACKEND] ?? 0] ?? ABSENT);
     key[GROUP_SOURCE] = outboundIn(ints, from) ? this.#self : (this.#ids[ints[from + column.SOURCE] ?? 0] ?? ABSENT);
     key[GROUP_TARGET] = this.#ids[ints[from + column.TARGET] ?? 0] ?? ABSENT;
-    key[GROUP_ROUTE] = this.#ids[ints[from + column.ROUTE] ?? 0] ?? ABSENT;
+    key[GROUP_ROUTE] = this.#ids[requestPart(ints, from, column.ROUTE)] ?? ABSENT;
     // A label that nobody had before is -1, and in no key.
     const group = this.#groups.find();
-    const method = this.#ids[ints[from + column.METHOD] ?? 0] ?? ABSENT;
+    const method = requestPart(ints, from, column.METHOD);
     const result = resultOf(ints, from);
-    const known = group === ABSENT ? ABSENT : this.#findSeries(group, method, result);
+    const known = group === ABSENT ? ABSENT : this.#findSeries(group, this.#ids[method] ?? ABSENT, result);
     if (known !== ABSENT) return known;
     const made = this.#make(from, group, result);
     return made === ABSENT ? this.#foldedSeries(from) : made;
@@ -130,12 +130,13 @@ export class Placement {
   #make(from: number, knownGroup: number, result: number): number {
     if (!this.#room.forSeries(this.#owner)) return ABSENT;
     if (knownGroup === ABSENT && !this.#room.forGroup(this.#owner)) return ABSENT;
-    const method = this.#label(from + column.METHOD);
+    const ints = this.#table?.ints ?? new Uint32Array(INTS);
+    const opaque = ints[from + column.OPAQUE] === 1;
+    const method = opaque ? 0 : this.#label(from + column.METHOD);
     const { key } = this.#groups;
     if (key[GROUP_SOURCE] === ABSENT) key[GROUP_SOURCE] = this.#label(from + column.SOURCE);
     key[GROUP_TARGET] = this.#label(from + column.TARGET);
-    key[GROUP_ROUTE] = this.#label(from + column.ROUTE);
-    const ints = this.#table?.ints ?? new Uint32Array(INTS);
+    key[GROUP_ROUTE] = opaque ? 0 : this.#label(from + column.ROUTE);
     key[GROUP_FLAGS] = flagsOf(ints, from);
     if (ints[from + column.BACKEND] !== 0) this.#addBackend(from, this.#label(from + column.BACKEND));
     return this.#findOrMake(method, result);
@@ -187,7 +188,7 @@ export class Placement {
     key[GROUP_FLAGS] = flagsOf(ints, from) & ~TLS_FLAG;
     key[GROUP_SOURCE] = outbound ? reporter : unknown ? this.#unknown : this.overflow;
     key[GROUP_TARGET] = outbound ? this.overflow : reporter;
-    key[GROUP_ROUTE] = this.overflow;
+    key[GROUP_ROUTE] = ints[from + column.OPAQUE] === 1 ? 0 : this.overflow;
   }
 }
 
@@ -203,7 +204,13 @@ function flagsOf(ints: Uint32Array, from: number): number {
   );
 }
 
+/** Index of the string of a label that only requests have. Opaque connections of a pair are one series. */
+function requestPart(ints: Uint32Array, from: number, label: number): number {
+  return ints[from + column.OPAQUE] === 1 ? 0 : (ints[from + label] ?? 0);
+}
+
 function resultOf(ints: Uint32Array, from: number): number {
+  if (ints[from + column.OPAQUE] === 1) return 0;
   return packResult(
     ints[from + column.STATUS] ?? 0,
     ints[from + column.GRPC_STATUS] ?? 0,
@@ -213,6 +220,7 @@ function resultOf(ints: Uint32Array, from: number): number {
 
 /** Of the status its class remains. */
 function foldedResult(ints: Uint32Array, from: number): number {
+  if (ints[from + column.OPAQUE] === 1) return 0;
   const status = ints[from + column.STATUS] ?? 0;
   return packResult(status - (status % 100), 0, ints[from + column.FAILURE] ?? 0);
 }
