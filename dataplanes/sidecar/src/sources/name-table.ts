@@ -59,9 +59,8 @@ export function createNameTable(options: NameTableOptions): NameTable {
   }
 
   function sweep(): void {
-    const now = performance.now();
-    const limit = now - idleMs;
-    for (const name of [...names.values()]) if (name.asked && usedAt(name) >= limit) name.keepWarm(now);
+    const limit = performance.now() - idleMs;
+    for (const name of names.values()) if (name.asked && usedAt(name) >= limit) name.keepWarm();
     const before = names.size;
     for (const [key, name] of names) if (usedAt(name) < limit && name.plain.expendable()) drop(key);
     if (names.size < before) options.onForgotten();

@@ -1,7 +1,7 @@
 import type { Transport } from "@connectrpc/connect";
 import type { Outbound } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
 import type { Log } from "@patchbay/wire";
-import { type Authority, fullHost, parseAuthority } from "../core/authority.ts";
+import { type Authority, fullHost } from "../core/authority.ts";
 import type { BalancerSettings, EndpointState } from "../core/balancer.ts";
 import type { HealthSource } from "../core/health-part.ts";
 import { BALANCER_DEFAULTS } from "../core/settings.ts";

@@ -26,7 +26,7 @@ export interface SteeredName extends HealthSource {
   /** Rules that have come into force. */
   enforce(outbound: Outbound): void;
   /** Sees to it that no name that it leads to is forgotten. */
-  keepWarm(now: number): void;
+  keepWarm(): void;
   states(): readonly EndpointState[];
 }
 
@@ -64,7 +64,7 @@ export function steerName(options: SteeredNameOptions): SteeredName {
     const backend = to === plain ? "" : to.authority.name;
     if (to === plain) health.used = true;
     else health.usedBackend(to);
-    to.lastUsed = plain.lastUsed;
+    to.lastUsed = Math.max(to.lastUsed, plain.lastUsed);
     const at = to.route();
     const combine = (found: Route): Route => steeredRoute(self, { to: found, backend, steering });
     return at instanceof Promise ? at.then(combine) : combine(at);
@@ -82,10 +82,10 @@ export function steerName(options: SteeredNameOptions): SteeredName {
     },
     route: (head) => rules.ready()?.then(() => route(head)) ?? route(head),
     enforce: rules.enforce,
-    keepWarm(now) {
+    keepWarm() {
       for (const each of rules.current?.authorities ?? []) {
         const name = lookup(each);
-        if (name !== undefined) name.lastUsed = now;
+        if (name !== undefined) name.lastUsed = Math.max(name.lastUsed, plain.lastUsed);
       }
     },
     pending: () => rules.asked && health.pending(),
