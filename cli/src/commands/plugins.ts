@@ -7,6 +7,7 @@ import { lineWidth, type OutputOption, outputOption, paint, print, printJson } f
 import { type Column, table, wrap } from "../output/table.ts";
 import { clock, compact, span } from "../output/units.ts";
 import { byName, paintState, stateName } from "../states.ts";
+import { hookJson, hookLine } from "./hook-text.ts";
 
 export function pluginsCommand(): Command {
   return new Command("plugins")
@@ -22,7 +23,8 @@ Examples:
   mesh plugins -o json | jq '.rows[] | select(.pending > 0)'
 
 DELIVERED counts acknowledged events, PENDING those that wait or are being
-handled, DEAD those that were given up and lie in the dead letter stream.`,
+handled, DEAD those that were given up and lie in the dead letter stream. With
+a name, each instance tells what its hooks are granted.`,
     )
     .action(plugins);
 }
@@ -89,6 +91,7 @@ function instanceJson(registration: Registration): object {
     since: iso(since),
     proof,
     grantedBy: grant?.source ?? "",
+    hooks: grant?.hooks.map(hookJson) ?? [],
     history: history.map((each) => ({ state: stateName(each.state), reason: each.reason, at: iso(each.at) })),
   };
 }
@@ -134,6 +137,7 @@ function instanceLines(registration: Registration): string[] {
     "",
     `${paint("bold", announce?.instance ?? "")} ${paintState(registration.state)}${registration.stale ? " (stale)" : ""}`,
     `  address ${announce?.address || "-"}, proven by ${proof || "-"}, granted by ${grant?.source || "-"}`,
+    ...(grant?.hooks ?? []).map((hook) => `  ${hookLine(hook)}`),
     ...consumers.map(
       (each) =>
         `  ${each.class}: ${each.handled} handled, ${each.failed} failed, ${each.deadLettered} dead, ${each.redelivered} redelivered`,

@@ -1,0 +1,95 @@
+import { grant, type Lease, type RatelimitRequest, refuse } from "mesh-sdk";
+import { type Bucket, createBucket, type Limit } from "./bucket.ts";
+import { createHolders, type Holders } from "./holders.ts";
+
+/** Shares limits out. */
+export interface Limiter {
+  /** `now` in milliseconds, on a clock that need not be right. */
+  lease(request: RatelimitRequest, now: number): Lease;
+  /** Buckets that are known. */
+  readonly size: number;
+}
+
+interface Entry {
+  readonly bucket: Bucket;
+  readonly holders: Holders;
+  limit: Limit;
+}
+
+/** A lease is a tenth of the limit's time: short enough that what a dead proxy holds is missed by nobody. */
+const shortestLeaseMs = 100;
+const longestLeaseMs = 5_000;
+const soonestRetryMs = 20;
+const latestRetryMs = 5_000;
+
+/** One bucket for each combination of policy, limit and key, at most `maxKeys` of them: the longest unused one goes first. */
+export function createLimiter({ maxKeys }: { readonly maxKeys: number }): Limiter {
+  const entries = new Map<string, Entry>();
+  return {
+    lease(request, now) {
+      const limit = limitOf(request);
+      const key = JSON.stringify([request.policy, request.limit, ...request.key]);
+      const entry = entries.get(key) ?? open(limit, now);
+      // At the end of the order: used last.
+      entries.delete(key);
+      entries.set(key, entry);
+      forgetIdle(entries, now);
+      if (entries.size > maxKeys) dropOldest(entries);
+      return lease(entry, { ...request, limit }, now);
+    },
+    get size() {
+      return entries.size;
+    },
+  };
+}
+
+function limitOf({ requests, perMs, burst }: RatelimitRequest): Limit {
+  return { requests: Math.max(1, requests), perMs: Math.max(1, perMs), burst: Math.max(1, burst || requests) };
+}
+
+function open(limit: Limit, now: number): Entry {
+  const entry: Entry = { bucket: createBucket(limit, now), holders: createHolders(() => entry.limit.burst), limit };
+  return entry;
+}
+
+interface Question extends Omit<RatelimitRequest, "limit"> {
+  readonly limit: Limit;
+}
+
+function lease(entry: Entry, { limit, holder, wanted, unspent }: Question, now: number): Lease {
+  const { bucket, holders } = entry;
+  entry.limit = limit;
+  holders.forget(now);
+  const back = holders.credit(holder, unspent);
+  bucket.giveBack(back, limit);
+  const tokens = bucket.left(limit, now);
+  const granted = tokens > 0 ? holders.due({ holder, wanted }, tokens) : 0;
+  bucket.take(granted);
+  const validFor = Math.min(longestLeaseMs, Math.max(shortestLeaseMs, limit.perMs / 10));
+  const retryAfter = granted > 0 ? 0 : retry(entry, tokens);
+  // Whoever still wants some has asked again by then.
+  const until = now + 2 * Math.max(validFor, retryAfter);
+  holders.note({ holder, wanted }, { granted, back, until });
+  return granted > 0 ? grant(granted, { validFor }) : refuse({ retryAfter });
+}
+
+/** When there is one to be had: when the next comes, or, while others come first, when each of those may have got one. */
+function retry({ bucket, holders, limit }: Entry, tokens: number): number {
+  const wait = tokens > 0 ? (holders.count * limit.perMs) / limit.requests : bucket.wait(limit);
+  return Math.ceil(Math.min(latestRetryMs, Math.max(soonestRetryMs, wait)));
+}
+
+/** A full bucket is as good as none. Two at a time, so that more are forgotten than can come. */
+function forgetIdle(entries: Map<string, Entry>, now: number): void {
+  let looked = 0;
+  for (const [key, { bucket }] of entries) {
+    looked += 1;
+    if (looked > 2 || looked >= entries.size || !bucket.isFull(now)) return;
+    entries.delete(key);
+  }
+}
+
+function dropOldest(entries: Map<string, Entry>): void {
+  const [oldest] = entries.keys();
+  if (oldest !== undefined) entries.delete(oldest);
+}
