@@ -17,3 +17,15 @@ export function headerMap(headers: readonly string[]): ReadonlyMap<string, strin
   maps.set(headers, map);
   return map;
 }
+
+/** The value of one field, as `headerMap` has it; undefined: it is not there. `name` is in lower case. */
+export function headerValue(headers: readonly string[], name: string): string | undefined {
+  let found: string | undefined;
+  for (let index = 0; index + 1 < headers.length; index += 2) {
+    const each = headers[index] ?? "";
+    if (each.length !== name.length || (each !== name && each.toLowerCase() !== name)) continue;
+    const value = headers[index + 1] ?? "";
+    found = found === undefined ? value : `${found}, ${value}`;
+  }
+  return found;
+}

@@ -8,7 +8,7 @@ export {
   type SourceFacts,
   type TargetFacts,
 } from "./facts.ts";
-export { headerMap } from "./headers.ts";
+export { headerMap, headerValue } from "./headers.ts";
 export { compileLimits, type Limits, type MatchedLimit } from "./limits.ts";
 export { type NormalPath, normalizePath } from "./path.ts";
 export { compilePattern, type Pattern } from "./pattern.ts";

@@ -1,5 +1,5 @@
 import type { RequestFacts } from "./facts.ts";
-import { headerMap } from "./headers.ts";
+import { headerValue } from "./headers.ts";
 import { RuleError } from "./rule-error.ts";
 
 /** Reads the values of a limit's `by` from a request. */
@@ -30,5 +30,5 @@ function partReader(by: string): (facts: RequestFacts) => string {
   if (header === undefined)
     throw new RuleError(`cannot count by ${JSON.stringify(by)}: source, route, method or header:NAME`);
   const name = header.toLowerCase();
-  return ({ headers }) => headerMap(headers).get(name) ?? "";
+  return ({ headers }) => headerValue(headers, name) ?? "";
 }

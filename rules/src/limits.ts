@@ -56,12 +56,12 @@ export function compileLimits(inbound: Inbound): Limits {
     size: limits.length,
     matching(facts) {
       if (limits.length === 0) return NONE;
-      const found = new Set<CompiledLimit>();
+      const found: CompiledLimit[] = [];
       index.candidates(facts, (candidate) => {
-        if (!found.has(candidate) && candidate.match.holds(facts)) found.add(candidate);
+        if (!found.includes(candidate) && candidate.match.holds(facts)) found.push(candidate);
       });
-      if (found.size === 0) return NONE;
-      return [...found].sort((a, b) => a.rank - b.rank).map((limit) => matched(limit, facts));
+      if (found.length > 1) found.sort((a, b) => a.rank - b.rank);
+      return found.map((limit) => matched(limit, facts));
     },
     explain: (facts) => limits.map((limit) => explanation(limit, facts)),
   };

@@ -1,3 +1,5 @@
+import { foldPath } from "./path.ts";
+
 /** Paths under which something is to be found: exact ones, and beginnings. */
 export interface PathKeys {
   readonly exact: readonly string[];
@@ -11,14 +13,14 @@ export interface PathBuckets<Value> {
   readonly any: Value[];
   readonly plain: PathTable<Value>;
   readonly folded: PathTable<Value>;
-  visit(path: string, foldedPath: () => string, visit: (value: Value) => void): void;
+  visit(path: string, visit: (value: Value) => void): void;
 }
 
 interface PathTable<Value> {
   readonly exact: Map<string, Value[]>;
   /** By their beginning up to the last "/". */
   readonly folders: Map<string, Value[]>;
-  /** Slashes of the deepest folder. */
+  /** Slashes of the deepest folder; 0: there is none. */
   depth: number;
 }
 
@@ -33,10 +35,10 @@ export function createPathBuckets<Value>(): PathBuckets<Value> {
     any,
     plain,
     folded,
-    visit(path, foldedPath, visit) {
+    visit(path, visit) {
       for (const value of any) visit(value);
-      lookUp(plain, () => path, visit);
-      lookUp(folded, foldedPath, visit);
+      if (plain.exact.size > 0 || plain.depth > 0) lookUp(plain, path, visit);
+      if (folded.exact.size > 0 || folded.depth > 0) lookUp(folded, foldPath(path), visit);
     },
   };
 }
@@ -71,9 +73,7 @@ function folderOf(prefix: string): { folder: string; depth: number } {
   return { folder: prefix.slice(0, end + 1), depth };
 }
 
-function lookUp<Value>(table: PathTable<Value>, pathOf: () => string, visit: (value: Value) => void): void {
-  if (table.exact.size === 0 && table.folders.size === 0) return;
-  const path = pathOf();
+function lookUp<Value>(table: PathTable<Value>, path: string, visit: (value: Value) => void): void {
   for (const value of table.exact.get(path) ?? []) visit(value);
   let end = path.indexOf("/");
   for (let depth = 1; depth <= table.depth && end >= 0; depth += 1) {

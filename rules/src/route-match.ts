@@ -1,7 +1,7 @@
 import type { RouteMatch } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
 import { allOf, type Condition } from "./condition.ts";
 import type { RequestFacts } from "./facts.ts";
-import { headerMap } from "./headers.ts";
+import { headerValue } from "./headers.ts";
 import { compilePathMatch, compileValue } from "./value-match.ts";
 
 /** One match of a route: all that is set has to hold. Throws RuleError. */
@@ -42,8 +42,8 @@ function onPath(path: Condition<string>): Condition<RequestFacts> {
 
 function onHeader(name: string, value: Condition<string | undefined>): Condition<RequestFacts> {
   return {
-    holds: ({ headers }) => value.holds(headerMap(headers).get(name)),
-    why: ({ headers }) => value.why(headerMap(headers).get(name)),
+    holds: ({ headers }) => value.holds(headerValue(headers, name)),
+    why: ({ headers }) => value.why(headerValue(headers, name)),
   };
 }
 

@@ -1,7 +1,6 @@
 import type { Operation, Source } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
 import type { RequestFacts, SourceFacts } from "./facts.ts";
 import { readPathPattern } from "./operation-match.ts";
-import { foldPath } from "./path.ts";
 import { addTo, createPathBuckets, type PathBuckets, type PathKeys } from "./path-buckets.ts";
 import type { Effect } from "./source-match.ts";
 
@@ -20,56 +19,74 @@ export interface IndexEntry<Value> {
 export interface RuleIndex<Value> {
   readonly size: number;
   candidates(facts: RequestFacts, visit: (value: Value) => void): void;
-  /** Whatever path is asked for. */
-  all(visit: (value: Value) => void): void;
 }
 
-const ANYBODY = "*";
+/** How a source is found. */
+type Kind = "anybody" | "identity" | "folder" | "namespace";
+
+interface SourceKey {
+  readonly kind: Kind;
+  readonly text: string;
+}
+
+type BySource<Value> = Readonly<Record<Kind, Map<string, PathBuckets<Value>>>>;
+
+const ANYBODY: SourceKey = { kind: "anybody", text: "" };
 
 export function createRuleIndex<Value>(entries: readonly IndexEntry<Value>[]): RuleIndex<Value> {
-  const bySource = new Map<string, PathBuckets<Value>>();
+  const bySource: BySource<Value> = {
+    anybody: new Map(),
+    identity: new Map(),
+    folder: new Map(),
+    namespace: new Map(),
+  };
   for (const entry of entries) {
     const paths = pathKeysOf(entry);
-    for (const key of sourceKeysOf(entry.from)) {
-      const buckets = bySource.get(key) ?? createPathBuckets<Value>();
-      bySource.set(key, buckets);
+    for (const { kind, text } of sourceKeysOf(entry.from)) {
+      const buckets = bySource[kind].get(text) ?? createPathBuckets<Value>();
+      bySource[kind].set(text, buckets);
       addTo(buckets, paths, entry.value);
     }
   }
   return {
     size: entries.length,
     candidates(facts, visit) {
-      let folded: string | undefined;
-      const foldedPath = (): string => (folded ??= foldPath(facts.path));
-      for (const key of keysOfFacts(facts.source)) bySource.get(key)?.visit(facts.path, foldedPath, visit);
-    },
-    all(visit) {
-      for (const { value } of entries) visit(value);
+      for (const buckets of bucketsOf(bySource, facts.source)) buckets?.visit(facts.path, visit);
     },
   };
 }
 
-/** Under these keys entries are found that the source may match. */
-function keysOfFacts({ identity, namespace }: SourceFacts): readonly string[] {
-  if (identity === "") return [ANYBODY];
-  return [ANYBODY, `i${identity}`, `p${folderOf(identity)}`, `n${namespace}`];
+/** Where entries are that the source may match. */
+function bucketsOf<Value>(
+  { anybody, identity, folder, namespace }: BySource<Value>,
+  source: SourceFacts,
+): readonly (PathBuckets<Value> | undefined)[] {
+  const all = anybody.get("");
+  if (source.identity === "") return [all];
+  return [
+    all,
+    identity.get(source.identity),
+    folder.size === 0 ? undefined : folder.get(folderOf(source.identity)),
+    namespace.get(source.namespace),
+  ];
 }
 
-function sourceKeysOf(from: readonly Source[]): ReadonlySet<string> {
-  const keys = new Set(from.flatMap(keysOfSource));
-  return keys.size === 0 || keys.has(ANYBODY) ? new Set([ANYBODY]) : keys;
+function sourceKeysOf(from: readonly Source[]): readonly SourceKey[] {
+  const keys = from.flatMap(keysOfSource);
+  if (keys.length === 0 || keys.includes(ANYBODY)) return [ANYBODY];
+  return [...new Map(keys.map((key) => [`${key.kind} ${key.text}`, key])).values()];
 }
 
-function keysOfSource({ identities, namespaces }: Source): readonly string[] {
+function keysOfSource({ identities, namespaces }: Source): readonly SourceKey[] {
   if (identities.length > 0) return identities.map(keyOfIdentity);
-  return namespaces.length > 0 ? namespaces.map((name) => `n${name}`) : [ANYBODY];
+  return namespaces.length > 0 ? namespaces.map((text) => ({ kind: "namespace", text })) : [ANYBODY];
 }
 
-function keyOfIdentity(pattern: string): string {
+function keyOfIdentity(pattern: string): SourceKey {
   const star = pattern.indexOf("*");
-  if (star < 0) return `i${pattern}`;
-  const folder = folderOf(pattern.slice(0, star));
-  return folder === "" ? ANYBODY : `p${folder}`;
+  if (star < 0) return { kind: "identity", text: pattern };
+  const text = folderOf(pattern.slice(0, star));
+  return text === "" ? ANYBODY : { kind: "folder", text };
 }
 
 /** "spiffe://cluster.local/ns/web/" of an identity or the beginning of one: whatever begins alike so far has the same. */

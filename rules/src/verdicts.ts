@@ -43,11 +43,11 @@ export function createVerdicts(policies: readonly CompiledPolicy[]): Verdicts {
     },
     every(facts) {
       if (policies.length === 0) return NONE;
-      const found = new Set<CompiledPolicy>();
+      const found: CompiledPolicy[] = [];
       index.candidates(facts, ({ policy, match }) => {
-        if (!found.has(policy) && match.holds(facts)) found.add(policy);
+        if (!found.includes(policy) && match.holds(facts)) found.push(policy);
       });
-      return found.size === 0 ? NONE : [...found].sort((a, b) => a.rank - b.rank);
+      return found.sort((a, b) => a.rank - b.rank);
     },
     firstConnection: (source) => connections(source)[0],
     everyConnection: connections,

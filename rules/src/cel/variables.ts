@@ -1,7 +1,7 @@
 import type { CelInput } from "@bufbuild/cel";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import type { RequestFacts, ResponseFacts } from "../facts.ts";
-import { headerMap } from "../headers.ts";
+import { headerView } from "./header-view.ts";
 
 /** One row of the table in docs/expressions.md. */
 export interface Variable {
@@ -33,7 +33,7 @@ export const variables: ReadonlyMap<string, Variable> = new Map<string, Variable
   ["request.path", ofRequest(({ path }) => path)],
   ["request.query", ofRequest(({ query }) => query)],
   ["request.host", ofRequest(({ host }) => host)],
-  ["request.headers", { type: HEADERS, read: ({ request }) => headerMap(request.headers) }],
+  ["request.headers", { type: HEADERS, read: ({ request }) => headerView(request.headers) }],
   ["request.protocol", ofRequest(({ protocol }) => protocol)],
   ["request.route", ofRequest(({ route = "" }) => route)],
   ["request.size", ofResponse("int", ({ requestBytes }) => BigInt(Math.trunc(requestBytes)), 0n)],
@@ -46,7 +46,7 @@ export const variables: ReadonlyMap<string, Variable> = new Map<string, Variable
   ],
   ["response.latency_ms", ofResponse("double", ({ latencyMs }) => latencyMs, 0)],
   ["response.size", ofResponse("int", ({ responseBytes }) => BigInt(Math.trunc(responseBytes)), 0n)],
-  ["response.headers", ofResponse<CelInput>(HEADERS, ({ headers }) => headerMap(headers), new Map())],
+  ["response.headers", ofResponse<CelInput>(HEADERS, ({ headers }) => headerView(headers), new Map())],
   ["response.attempts", ofResponse("int", ({ attempts }) => BigInt(attempts), 0n)],
   ["response.error", ofResponse("string", ({ error }) => error, "")],
   ["source.identity", ofRequest(({ source }) => source.identity)],
