@@ -7,6 +7,7 @@ import { errorMessage, type Log } from "@patchbay/wire";
 import {
   budgetLeft,
   burn,
+  burns,
   type Measured,
   measure,
   nextState,
@@ -39,20 +40,34 @@ interface Held {
   spec: ObjectiveSpec;
   state: ObjectiveState;
   since: number;
-  windows: { readonly short: Measured; readonly long: Measured } | undefined;
-  partial: boolean;
+  windows: Windows | undefined;
+  /** When the long window was measured, on the clock of `now`. */
+  longAt: number;
+}
+
+interface Windows {
+  readonly short: Counted;
+  readonly long: Counted;
+}
+
+interface Counted extends Measured {
+  /** A replica of telemetry did not answer. */
+  readonly partial: boolean;
 }
 
 const INTERVAL_MS = 1_000;
 const DEADLINE_MS = 2_000;
+/** An hour changes little in this time; it is measured at once when the short window burns. */
+const LONG_EVERY_MS = 10_000;
 
 export function createObjectives(options: ObjectivesOptions): Objectives {
+  const { log, now } = options;
   const telemetry = createClient(Telemetry, options.telemetry);
   let held = new Map<string, Held>();
   let looking: Promise<void> | undefined;
   let complained = false;
 
-  async function count(spec: ObjectiveSpec, windowMs: number): Promise<Measured & { readonly partial: boolean }> {
+  async function count(spec: ObjectiveSpec, windowMs: number): Promise<Counted> {
     const { source, target } = spec;
     const window = Math.round(windowMs / 1_000);
     const query = { window, groupBy: GroupBy.PAIR, source, target };
@@ -61,17 +76,28 @@ export function createObjectives(options: ObjectivesOptions): Objectives {
     return { windowMs, coveredMs: response.window * 1_000, partial: response.partial, ...counted };
   }
 
+  async function countLong(each: Held, short: Counted): Promise<Counted> {
+    const { spec, state, windows } = each;
+    const urgent = state === "burning" || burns(short, spec);
+    if (windows && !urgent && now() - each.longAt < LONG_EVERY_MS) return windows.long;
+    const long = await count(spec, spec.longMs);
+    each.longAt = now();
+    return long;
+  }
+
   async function evaluate(each: Held): Promise<void> {
     const { spec } = each;
-    const [short, long] = await Promise.all([count(spec, spec.shortMs), count(spec, spec.longMs)]);
+    const short = await count(spec, spec.shortMs);
+    const long = await countLong(each, short);
+    // Its file may have changed meanwhile; the next look goes by that.
+    if (each.spec !== spec) return;
     each.windows = { short, long };
-    each.partial = short.partial || long.partial || long.coveredMs < spec.longMs;
-    const state = nextState(each.state, { short, long }, spec);
+    const state = nextState(each.state, each.windows, spec);
     if (state === each.state) return;
     const told = state === "burning" || each.state === "burning";
     each.state = state;
-    each.since = options.now();
-    if (told) options.onChange({ spec, state, short, long, at: each.since });
+    each.since = now();
+    if (told) options.onChange({ spec, state: state === "burning" ? "burning" : "ok", short, long, at: each.since });
   }
 
   async function lookAtAll(): Promise<void> {
@@ -79,7 +105,7 @@ export function createObjectives(options: ObjectivesOptions): Objectives {
       for (const each of held.values()) await evaluate(each);
       complained = false;
     } catch (error) {
-      if (!complained) options.log.warn({ error: errorMessage(error) }, "objectives cannot be measured at the moment");
+      if (!complained) log.warn({ error: errorMessage(error) }, "objectives cannot be measured at the moment");
       complained = true;
     }
   }
@@ -98,14 +124,18 @@ export function createObjectives(options: ObjectivesOptions): Objectives {
       const fresh = (spec: ObjectiveSpec): Held => ({
         spec,
         state: "no-data",
-        since: options.now(),
+        since: now(),
         windows: undefined,
-        partial: true,
+        longAt: 0,
       });
       held = new Map(
         specs.map((spec) => {
           const key = `${spec.namespace}/${spec.name}`;
-          return [key, Object.assign(held.get(key) ?? fresh(spec), { spec })];
+          const before = held.get(key);
+          if (!before) return [key, fresh(spec)];
+          // What was measured by other terms says nothing about these.
+          const kept = sameTerms(before.spec, spec) ? before.windows : undefined;
+          return [key, Object.assign(before, { spec, windows: kept })];
         }),
       );
     },
@@ -115,7 +145,16 @@ export function createObjectives(options: ObjectivesOptions): Objectives {
   };
 }
 
-function toMessage({ spec, state, since, windows, partial }: Held): Objective {
+function sameTerms(one: ObjectiveSpec, other: ObjectiveSpec): boolean {
+  return JSON.stringify({ ...one, file: "" }) === JSON.stringify({ ...other, file: "" });
+}
+
+/** Some replica did not answer, or it is not as old as the window. */
+function isPartial({ windowMs, coveredMs, partial }: Counted): boolean {
+  return partial || coveredMs < windowMs;
+}
+
+function toMessage({ spec, state, since, windows }: Held): Objective {
   const { namespace, name, source, target, ratio, latencyBoundMs, burnRate, file } = spec;
   const measured = windows ? [windows.short, windows.long] : [];
   return create(ObjectiveSchema, {
@@ -136,7 +175,7 @@ function toMessage({ spec, state, since, windows, partial }: Held): Objective {
     budgetLeft: windows ? budgetLeft(windows.long, ratio) : 1,
     state,
     since: timestampFromMs(since),
-    partial,
+    partial: measured.length === 0 || measured.some(isPartial),
     file,
   });
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { budgetLeft, burn, effectiveBound, type Measured, measure, nextState } from "../src/core/objective.ts";
+import { budgetLeft, burn, burns, effectiveBound, type Measured, measure, nextState } from "../src/core/objective.ts";
 import { objectiveOf } from "../src/core/objective-resource.ts";
 
 const row = (requests: number, failures: number, latency: readonly number[] = []) => ({
@@ -61,7 +61,24 @@ describe("the state of an objective", () => {
 
   it("concludes nothing from a handful of requests", () => {
     assert.equal(nextState("ok", { short: window(0, 9), long: window(0, 9) }, spec), "no-data");
+    assert.equal(nextState("ok", { short: window(0, 9), long: burning }, spec), "no-data");
     assert.equal(nextState("burning", { short: window(0, 0), long: window(0, 0) }, spec), "no-data");
+  });
+
+  it("stays burning when callers give up, until the long window has calmed", () => {
+    assert.equal(nextState("burning", { short: window(0, 0), long: burning }, spec), "burning");
+    assert.equal(nextState("burning", { short: window(0, 0), long: calm }, spec), "no-data");
+  });
+
+  it("never begins to burn unless both windows burn above the rate, whatever they hold", () => {
+    const states = fc.constantFrom("ok", "no-data") as fc.Arbitrary<"ok" | "no-data">;
+    const windows = fc.tuple(fc.nat(2_000), fc.nat(2_000)).map(([good, bad]) => window(good, good + bad));
+    fc.assert(
+      fc.property(states, windows, windows, (before, short, long) => {
+        const both = burns(short, spec) && burns(long, spec) && short.total >= 10 && long.total >= 10;
+        assert.equal(nextState(before, { short, long }, spec) === "burning", both);
+      }),
+    );
   });
 });
 

@@ -21,7 +21,7 @@ const spec: ObjectiveSpec = {
 };
 
 /** Telemetry that counts what the test says. */
-function start(counted: { failures: number; up: boolean }) {
+function start(counted: { failures: number; up: boolean; at?: number }) {
   const asked: string[] = [];
   const changes: ObjectiveChange[] = [];
   const telemetry = createRouterTransport(({ service }) =>
@@ -37,7 +37,7 @@ function start(counted: { failures: number; up: boolean }) {
     telemetry,
     onChange: (change) => changes.push(change),
     log: noLog,
-    now: () => 1_000,
+    now: () => counted.at ?? 1_000,
     intervalMs: 3_600_000,
   });
   objectives.update([spec]);
@@ -73,6 +73,30 @@ describe("objectives", () => {
     assert.deepEqual(
       started.changes.map(({ state }) => state),
       ["burning", "ok"],
+    );
+  });
+
+  it("ask for the long window each ten seconds only, unless the short one burns", async () => {
+    const counted = { failures: 0, up: true, at: 0 };
+    using started = start(counted);
+    for (counted.at = 0; counted.at < 30_000; counted.at += 1_000) await started.objectives.look();
+    const long = (): number => started.asked.filter((question) => question.endsWith(" 600")).length;
+    assert.deepEqual([started.asked.length, long()], [33, 3]);
+    counted.failures = 50;
+    await started.objectives.look();
+    assert.equal(long(), 4);
+    assert.equal(started.changes.length, 1);
+  });
+
+  it("know nothing by new terms until they are measured, and keep what they were", async () => {
+    using started = start({ failures: 1, up: true });
+    await started.objectives.look();
+    started.objectives.update([{ ...spec, file: "moved.yaml" }]);
+    assert.equal(started.objectives.list()[0]?.windows.length, 2);
+    started.objectives.update([{ ...spec, latencyBoundMs: 100 }]);
+    assert.deepEqual(
+      started.objectives.list().map(({ windows, state, partial }) => [windows.length, state, partial]),
+      [[0, "ok", true]],
     );
   });
 

@@ -37,7 +37,7 @@ export interface Measured {
 
 export type ObjectiveState = "ok" | "burning" | "no-data";
 
-/** Requests in the long window below which nothing is concluded. */
+/** Requests in a window below which nothing is concluded from it: one failure of nine is no trend. */
 export const MIN_REQUESTS = 10;
 
 /**
@@ -78,17 +78,27 @@ export function budgetLeft(window: Pick<Measured, "good" | "total">, ratio: numb
 }
 
 /**
- * Burning begins when both windows burn at the rate: the long one says that it matters, the short one that it still goes on. It ends
- * when the short one has calmed.
+ * Burning begins when both windows burn above the rate: the long one says that it matters, the short one that it still goes on. It
+ * ends when the short one has calmed. A service that is broken loses its callers, so silence does not end it while the long window
+ * burns.
  */
 export function nextState(
   before: ObjectiveState,
   { short, long }: { readonly short: Measured; readonly long: Measured },
   spec: Pick<ObjectiveSpec, "ratio" | "burnRate">,
 ): ObjectiveState {
-  if (long.total < MIN_REQUESTS) return before === "burning" && short.total > 0 ? before : "no-data";
-  const shortBurns = burn(short, spec.ratio) >= spec.burnRate;
-  const longBurns = burn(long, spec.ratio) >= spec.burnRate;
+  const longBurns = burns(long, spec);
+  if (long.total < MIN_REQUESTS) return "no-data";
+  if (short.total < MIN_REQUESTS) return before === "burning" && longBurns ? "burning" : "no-data";
+  const shortBurns = burns(short, spec);
   if (before === "burning") return shortBurns ? "burning" : "ok";
   return shortBurns && longBurns ? "burning" : "ok";
+}
+
+/** Whether a window uses its budget faster than the rate. */
+export function burns(
+  window: Pick<Measured, "good" | "total">,
+  { ratio, burnRate }: Pick<ObjectiveSpec, "ratio" | "burnRate">,
+): boolean {
+  return burn(window, ratio) > burnRate;
 }

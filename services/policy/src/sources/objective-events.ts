@@ -2,19 +2,18 @@ import { create, toBinary } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { ObjectiveChangedSchema } from "@patchbay/proto/mesh/event/v1/event_pb";
 import { cloudEventHeaders, type EventBus, errorMessage, type Log, sloSubject } from "@patchbay/wire";
-import { budgetLeft, burn, type Measured, type ObjectiveSpec, type ObjectiveState } from "../core/objective.ts";
+import { budgetLeft, burn, type Measured, type ObjectiveSpec } from "../core/objective.ts";
 
 export interface ObjectiveEventsOptions {
   events(): Promise<EventBus>;
-  /** Unique per process. */
-  readonly instance: string;
   readonly log: Log;
 }
 
 /** A change of state as it is told. */
 export interface ObjectiveChange {
   readonly spec: ObjectiveSpec;
-  readonly state: ObjectiveState;
+  /** "ok": it does not burn any more. */
+  readonly state: "burning" | "ok";
   readonly short: Measured;
   readonly long: Measured;
   /** Milliseconds since the epoch. */
@@ -37,9 +36,10 @@ export function createObjectiveEvents(options: ObjectiveEventsOptions): (change:
   };
 }
 
-async function publish({ events, instance }: ObjectiveEventsOptions, change: ObjectiveChange): Promise<void> {
+async function publish({ events }: ObjectiveEventsOptions, change: ObjectiveChange): Promise<void> {
   const { namespace, name } = change.spec;
-  const id = `${instance}-${namespace}-${name}-${change.at}`;
+  // Replicas that see the same change in the same second store it once.
+  const id = `${namespace}/${name}/${change.state}/${Math.floor(change.at / 1_000)}`;
   const headers = cloudEventHeaders({
     id,
     source: "/mesh/policy",
