@@ -1,11 +1,15 @@
 import { DefaultAction } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
 import type { App, AppContext } from "@patchbay/runtime";
+import { createExplain } from "./api/explain.ts";
 import { createFollowStreams } from "./api/follow-stream.ts";
 import { createRoutes } from "./api/routes.ts";
 import { createStatus } from "./api/status.ts";
 import { createBook } from "./core/book.ts";
 import { createFollowers, type Followers, proxyId } from "./followers.ts";
 import { createMetrics } from "./metrics.ts";
+import { watchObjectives } from "./objective-watch.ts";
+import { createPluginCalls } from "./plugin-calls.ts";
+import { createInspector } from "./sources/inspector.ts";
 import { createNeighbours } from "./sources/neighbours.ts";
 import { type ResourceFiles, watchResourceFiles } from "./sources/resource-files.ts";
 
@@ -41,10 +45,16 @@ export function createPolicyApp(context: AppContext): App {
         neighbours.proxies().map((proxy) => proxyId({ ...proxy, name: proxy.workload })),
       );
   });
+  const hooks = createPluginCalls(context, book);
+  const objectives = watchObjectives(context);
+  const inspector = createInspector({ neighbours, token: () => context.token() });
   return {
     name: "policy",
     routes: createRoutes({
       followers,
+      hooks,
+      explain: createExplain({ book, inspector }),
+      listObjectives: () => ({ objectives: objectives.list() }),
       status: createStatus({ defaultAction, book, followers, neighbours, files: () => files }),
     }),
     streams: new Map([["/mesh.policy.v1.Policy/Follow", streams.handler]]),
@@ -52,7 +62,10 @@ export function createPolicyApp(context: AppContext): App {
       files = await watchResourceFiles({
         dir: context.resourcesDir,
         log,
-        onChange: (resources) => followers.changed(book.replace(resources)),
+        onChange(resources) {
+          followers.changed(book.replace(resources));
+          objectives.update(resources);
+        },
       });
       followers.start();
     },
@@ -60,6 +73,8 @@ export function createPolicyApp(context: AppContext): App {
       streams.stop();
       unsubscribe();
       files?.stop();
+      hooks.stop();
+      objectives.stop();
     },
     readiness: () => ({ ready: files !== undefined, reason: files ? "" : "the resource files have not been read yet" }),
   };

@@ -1,0 +1,151 @@
+import { create } from "@bufbuild/protobuf";
+import { Code, ConnectError } from "@connectrpc/connect";
+import {
+  type ExplainRequest,
+  ExplainRequestSchema,
+  type ExplainResponse,
+  ExplainResponseSchema,
+  type LimitState,
+  LimitStateSchema,
+  PolicyDecisionSchema,
+} from "@patchbay/proto/mesh/policy/v1/policy_pb";
+import { isHeaderName, normalizePath, policyName } from "@patchbay/rules";
+import type { Book } from "../core/book.ts";
+import { type HypotheticalRequest, type ServerView, viewRoute, viewServer } from "../core/hypothetical.ts";
+import { readAuthority, readSource } from "../core/names.ts";
+import type { Inspector } from "../sources/inspector.ts";
+
+export interface ExplainOptions {
+  readonly book: Book;
+  readonly inspector: Inspector;
+}
+
+const MAX_PATH = 8_192;
+const MAX_HEADERS = 100;
+
+/** What would happen to a request, and why. */
+export function createExplain({ book, inspector }: ExplainOptions) {
+  return async (asked: ExplainRequest): Promise<ExplainResponse> => {
+    const request = readRequest(asked);
+    const { service, host } = request.asked;
+    const route = viewRoute(book, request);
+    const views = route.servers.map((server) => viewServer(book, request, server));
+    const limits = await Promise.all(views.map((view) => limitStates(view, { request, asked, inspector })));
+    const { decision, why } = route.nowhere
+      ? { decision: "no-route", why: route.nowhere }
+      : verdict(views.map((view, index) => serverVerdict(view, limits[index] ?? [])));
+    return create(ExplainResponseSchema, {
+      path: normalizePath(request.path).path,
+      sourceIdentity: request.identity,
+      target: service ? `${service.namespace}/${service.name}` : host,
+      route: route.decision,
+      policies: once(
+        views.flatMap(({ policies }) => policies.map((each) => create(PolicyDecisionSchema, each))),
+        ({ ref, why: text }) => `${policyName(ref)} ${text}`,
+      ),
+      limits: once(limits.flat(), ({ ref, limit, key }) => `${policyName(ref)} ${limit} ${key.join("\0")}`),
+      decision,
+      why,
+    });
+  };
+}
+
+/** @throws ConnectError INVALID_ARGUMENT */
+function readRequest({ method, authority, path, headers, source }: ExplainRequest): HypotheticalRequest {
+  const asked = readAuthority(authority);
+  if (!asked) throw invalid("authority", authority, 'such as "users", "users:8080" or "users.production"');
+  const identity = readSource(source);
+  if (identity === undefined) throw invalid("source", source, '"web", "web.staging" or a SPIFFE ID');
+  if (!/^[A-Za-z][A-Za-z0-9_-]{0,31}$/.test(method)) throw invalid("method", method, "such as GET");
+  if (path.length > MAX_PATH || /[^\x21-\x7e]/.test(path))
+    throw invalid("path", path, "printable ASCII, such as /cart?id=1");
+  const names = Object.keys(headers);
+  const wrong = names.find((name) => !isHeaderName(name));
+  if (wrong !== undefined) throw invalid("headers", wrong, "names as in x-tenant");
+  if (names.length > MAX_HEADERS) throw invalid("headers", `${names.length} names`, `at most ${MAX_HEADERS}`);
+  return { method: method.toUpperCase(), path: path || "/", asked, headers, identity };
+}
+
+function invalid(field: string, value: string, hint: string): ConnectError {
+  return new ConnectError(
+    `${field} ${JSON.stringify(value.slice(0, 80))} cannot be meant; ${hint}`,
+    Code.InvalidArgument,
+  );
+}
+
+interface Asked {
+  readonly request: HypotheticalRequest;
+  readonly asked: ExplainRequest;
+  readonly inspector: Inspector;
+}
+
+/** With what the service's proxies say about their buckets. */
+async function limitStates(
+  { server, limits }: ServerView,
+  { request, asked, inspector }: Asked,
+): Promise<LimitState[]> {
+  const states = limits.map((each) => create(LimitStateSchema, each));
+  if (!states.some(({ matched }) => matched)) return states;
+  const { method, path, identity } = request;
+  const question = create(ExplainRequestSchema, { ...asked, method, path, source: identity });
+  const found = await inspector.limits(`${server.namespace}/${server.name}`, question);
+  for (const state of states) {
+    const said = found.filter(({ ref, limit }) => policyName(ref) === policyName(state.ref) && limit === state.limit);
+    state.proxies = said.flatMap(({ proxies }) => proxies);
+    // Only proxies know the name under which they count a route.
+    const [key] = said.map((each) => each.key).filter((each) => each.length > 0);
+    if (key) state.key = key;
+  }
+  return states;
+}
+
+interface Verdict {
+  readonly decision: "allowed" | "denied" | "limited" | "ask";
+  readonly why: string;
+}
+
+function serverVerdict({ server, decision, ambiguous }: ServerView, limits: readonly LimitState[]): Verdict {
+  const name = `${server.namespace}/${server.name}`;
+  if (ambiguous)
+    return { decision: "denied", why: `${name} has policies about paths, and servers read this path differently` };
+  if (decision.verdict === "deny") return { decision: "denied", why: whyDenied(name, decision.policy) };
+  const full = limits.find(
+    ({ matched, proxies }) => matched && proxies.length > 0 && proxies.every(({ left }) => left < 1),
+  );
+  if (full)
+    return {
+      decision: "limited",
+      why: `${policyName(full.ref)} limit ${full.limit} is used up at every proxy of ${name}`,
+    };
+  if (decision.verdict === "ask") {
+    const plugins = decision.ask.map(({ plugin }) => plugin?.name ?? "").join(", ");
+    return { decision: "ask", why: `${decision.policy} leaves it to plugin ${plugins}` };
+  }
+  return { decision: "allowed", why: whyAllowed(name, decision.policy) };
+}
+
+function whyDenied(server: string, policy: string): string {
+  if (policy !== "default") return `${policy} denies it`;
+  return `no policy allows it: ${server} is denied by default, or has Allow policies that do not match`;
+}
+
+function whyAllowed(server: string, policy: string): string {
+  return policy === "default"
+    ? `no policy of ${server} is about it, and the mesh's default is allow`
+    : `${policy} allows it`;
+}
+
+/** Of several backends each decides for itself: the worst is told, and how the others differ. */
+function verdict(verdicts: readonly Verdict[]): { decision: string; why: string } {
+  const order = ["denied", "limited", "ask", "allowed"];
+  const [worst, ...others] = [...verdicts].sort((a, b) => order.indexOf(a.decision) - order.indexOf(b.decision));
+  if (!worst) return { decision: "allowed", why: "it leaves the mesh, where no policy counts" };
+  const differing = others.filter(({ decision }) => decision !== worst.decision);
+  const also =
+    differing.length === 0 ? "" : `; at other backends: ${[...new Set(differing.map(({ why }) => why))].join("; ")}`;
+  return { decision: worst.decision, why: `${worst.why}${also}` };
+}
+
+function once<Item>(items: readonly Item[], key: (item: Item) => string): Item[] {
+  return [...new Map(items.map((item) => [key(item), item])).values()];
+}
