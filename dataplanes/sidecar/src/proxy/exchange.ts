@@ -1,20 +1,18 @@
 import type { Duplex } from "node:stream";
 import { isFailure } from "../core/classification.ts";
-import type { Refusal } from "../core/guard.ts";
 import type { HeaderList } from "../core/header-kinds.ts";
-import { grpcStatusOfAnswer, LOOPED, NO_SWITCH, type OwnAnswer, SLOW_BODY } from "../core/own-answer.ts";
+import { grpcStatusOfAnswer, NO_SWITCH, type OwnAnswer, SLOW_BODY } from "../core/own-answer.ts";
 import { grpcStatusOf, type ResponseHead } from "../core/response-head.ts";
 import type { Failure } from "../core/retry-rules.ts";
 import type { Route, Steering } from "../core/types.ts";
+import { AdmittedRequest } from "./admitted-request.ts";
 import { Attempts } from "./attempts.ts";
 import { messageOf } from "./connect-errors.ts";
 import { recordOf } from "./exchange-record.ts";
 import { mirror } from "./mirror.ts";
 import type { Attempt, AttemptEvents, Downstream, DownstreamEvents } from "./parties.ts";
 import type { Overdue } from "./patience.ts";
-import { RequestSide } from "./request-side.ts";
 import type { Origin } from "./side.ts";
-import { headFor, lookAt, type Sights } from "./sights.ts";
 import { splice } from "./splice.ts";
 import { Steered, type SteeredEvents } from "./steered.ts";
 
@@ -30,11 +28,8 @@ const CLIENT_CLOSED = 499;
  *
  * It is over once the client has all of a response, an answer of our own, or a reset; the record is written then, once.
  */
-export class Exchange extends RequestSide implements DownstreamEvents, AttemptEvents, SteeredEvents {
-  readonly #origin: Origin;
-  readonly #startedAt = performance.now();
+export class Exchange extends AdmittedRequest implements DownstreamEvents, AttemptEvents, SteeredEvents {
   readonly #attempts: Attempts;
-  #sights: Sights | undefined;
   /** Present only where a rule has a say. */
   #steered: Steered | undefined;
   #attempt: Attempt | undefined;
@@ -43,86 +38,40 @@ export class Exchange extends RequestSide implements DownstreamEvents, AttemptEv
   #headAt = 0;
   #responded = false;
   #stalled = false;
-  #admitted = false;
   #status = 0;
   #grpcStatus: number | undefined;
-  /** Code of an answer of our own, and the policy that it comes from. */
+  /** Code of an answer of our own. */
   #error = "";
-  #policy = "";
   #responseBytes = 0;
 
   constructor(origin: Origin, client: Downstream) {
-    super(origin.side, client);
-    this.#origin = origin;
+    super(origin, client);
     this.#attempts = new Attempts(origin, client.head);
     origin.side.counters.requests += 1;
     origin.side.counters.active += 1;
   }
 
-  start(): void {
-    const { marker, counters, router, guard } = this.side;
-    if (marker !== "" && this.head.visited.includes(marker)) {
-      counters.looped += 1;
-      return this.#answer(LOOPED);
-    }
-    this.#look();
-    const verdict = guard?.request(this.head, this.#origin.peer, this.version);
-    if (verdict !== undefined && !("then" in verdict)) return this.#refuse(verdict);
-    if (verdict === undefined) this.#admitted = true;
-    else void verdict.then((refusal) => this.#admit(refusal));
-    if (this.mayHold()) this.hold(() => this.#begin());
-    void router.route(this.#origin.authority || this.head.authority, this.head).then((route) => this.#follow(route));
-  }
-
-  #look(): void {
-    const { witnesses, direction } = this.side;
-    if (witnesses.length === 0) return;
-    const { head, version } = this;
-    this.#sights = lookAt(witnesses, {
-      direction,
-      head,
-      authority: this.#origin.authority || head.authority,
-      version,
-      peer: this.#origin.peer,
-      startedAt: this.#startedAt,
-    });
-    this.head = headFor(head, this.#sights);
-  }
-
-  /** Somebody had to be asked whether the request may come in. */
-  #admit(refusal: Refusal | undefined): void {
-    if (this.over) return;
-    if (refusal !== undefined) return this.#refuse(refusal);
-    this.#admitted = true;
-    this.#begin();
-  }
-
-  #refuse({ answer, extra, policy }: Refusal): void {
-    this.#policy = policy;
-    this.#answer(answer, extra);
-  }
-
-  #follow(route: Route): void {
+  protected override follow(route: Route): void {
     if (this.over) return;
     this.#attempts.follow(route);
     if (route.kind === "mesh" && route.steering !== undefined) this.#steer(route.steering);
-    this.#begin();
+    this.begin();
   }
 
   #steer(steering: Steering): void {
     this.head = steering.head;
-    this.#steered = new Steered(steering, this, this.#startedAt);
+    this.#steered = new Steered(steering, this, this.startedAt);
     if (steering.rule.retry !== undefined) this.keepForRetries();
   }
 
   /** Once it is admitted, the route is known and the body, if it is to be held, is there. */
-  #begin(): void {
+  protected override begin(): void {
     const { route } = this.#attempts;
-    if (this.over || !this.#admitted || route === undefined || this.holding) return;
-    if (route.kind === "refused") return this.#answer(refusalOf(route));
+    if (this.over || !this.admitted || route === undefined || this.holding) return;
+    if (route.kind === "refused") return this.answer(refusalOf(route));
     if (route.kind === "mesh") route.retries.deposit();
     const mirrors = route.kind === "mesh" ? route.steering?.mirrors : undefined;
-    if (mirrors !== undefined) mirror(this.#origin, this, mirrors);
+    if (mirrors !== undefined) mirror(this.origin, this, mirrors);
     this.#try(undefined);
   }
 
@@ -130,7 +79,7 @@ export class Exchange extends RequestSide implements DownstreamEvents, AttemptEv
   #try(last: Failure | undefined): void {
     const destination = this.#attempts.next();
     if (destination === undefined)
-      return last === undefined ? this.#answer(this.#attempts.noEndpoint()) : this.#giveUp(last);
+      return last === undefined ? this.answer(this.#attempts.noEndpoint()) : this.#giveUp(last);
     this.expect("response", this.side.limits.responseMs);
     this.#steered?.trying();
     this.#attempt = this.side.upstreams.open(destination, this, this);
@@ -176,7 +125,7 @@ export class Exchange extends RequestSide implements DownstreamEvents, AttemptEv
     this.#responded = true;
     this.#status = head.status;
     this.#grpcStatus = head.grpcStatus;
-    this.#sights?.answered(head);
+    this.sights?.answered(head);
   }
 
   onData(chunk: Buffer): void {
@@ -210,13 +159,14 @@ export class Exchange extends RequestSide implements DownstreamEvents, AttemptEv
 
   onSwitched(head: ResponseHead, upstream: Duplex): void {
     this.patience?.met("response");
-    this.#steered?.tried();
+    // What follows is no request and no response, and may take as long as it likes.
+    this.#steered?.stop();
     this.#headAt = performance.now();
     // Who did not ask for it would read what follows as a response.
     const socket = this.head.upgrade === "" ? undefined : this.client.switchProtocols(head);
     if (socket === undefined) {
       upstream.destroy();
-      return this.#answer(NO_SWITCH);
+      return this.answer(NO_SWITCH);
     }
     this.#responded = true;
     splice(socket, upstream, ({ sent, received }) => {
@@ -253,7 +203,7 @@ export class Exchange extends RequestSide implements DownstreamEvents, AttemptEv
     this.#waiting = undefined;
     this.#steered?.tried();
     this.#attempts.leave(failure);
-    this.#sights?.retried(failure);
+    this.sights?.retried(failure);
     // Nobody is spared by a pause before a try that goes elsewhere because the last has reached nobody.
     if (this.#steered === undefined || !PAUSED.has(failure.kind)) return this.#try(failure);
     this.#steered.pause(this.#attempts.seen, () => this.#try(failure));
@@ -267,7 +217,7 @@ export class Exchange extends RequestSide implements DownstreamEvents, AttemptEv
     if (this.over) return;
     this.#attempt?.cancel(CANCEL);
     this.#attempts.end(true, this.#responded ? this.#headAt : undefined);
-    if (!this.#responded) return this.#answer(answer);
+    if (!this.#responded) return this.answer(answer);
     this.#error = answer.code;
     this.client.reset(INTERNAL_ERROR);
     this.#finish(0);
@@ -275,10 +225,10 @@ export class Exchange extends RequestSide implements DownstreamEvents, AttemptEv
 
   #giveUp(failure: Failure): void {
     const { answer, extra } = this.#attempts.giveUp(failure);
-    this.#answer(answer, extra);
+    this.answer(answer, extra);
   }
 
-  #answer(answer: OwnAnswer, extra: HeaderList = []): void {
+  protected override answer(answer: OwnAnswer, extra: HeaderList = []): void {
     if (this.over) return;
     this.client.answer(answer, extra);
     this.#error = answer.code;
@@ -294,7 +244,7 @@ export class Exchange extends RequestSide implements DownstreamEvents, AttemptEv
     if (what === "body" && this.client.body.isPaused()) return this.expect("body", this.side.limits.bodyIdleMs);
     this.side.counters.slow += 1;
     this.#attempt?.cancel(CANCEL);
-    if (what === "body" && !this.#responded) return this.#answer(SLOW_BODY);
+    if (what === "body" && !this.#responded) return this.answer(SLOW_BODY);
     this.client.reset(CANCEL);
     this.#finish(CLIENT_CLOSED);
   }
@@ -313,20 +263,20 @@ export class Exchange extends RequestSide implements DownstreamEvents, AttemptEv
     const grpcStatus = this.#grpcStatus;
     const failed = this.#responded && isFailure({ status, grpcStatus, opaque: false });
     this.#attempts.end(failed, this.#responded ? this.#headAt : undefined);
-    const record = recordOf(this.#origin, {
+    const record = recordOf(this.origin, {
       head: this.head,
       attempts: this.#attempts,
-      sights: this.#sights,
-      startedAt: this.#startedAt,
+      sights: this.sights,
+      startedAt: this.startedAt,
       status,
       grpcStatus,
       error: this.#error,
-      policy: this.#policy,
+      policy: this.policy,
       requestBytes: this.requestBytes,
       responseBytes: this.#responseBytes,
     });
     this.side.recorder.request(record);
-    this.#sights?.ended(record);
+    this.sights?.ended(record);
   }
 }
 

@@ -132,7 +132,7 @@ export function joinOpaque({ origin, client, server, target, backend = "" }: Joi
   const tls = direction === "inbound" ? origin.tls : server.tls;
   const startedAt = performance.now();
   counters.opaque += 1;
-  recorder.opened({ direction, source: origin.peer.name, target, backend, tls });
+  recorder.opened({ direction, source: origin.peer.name, target, tls, ...(backend === "" ? {} : { backend }) });
   splice(client, server.socket, (moved) => {
     counters.opaque -= 1;
     server.pick?.end({ failed: false, latencyMs: server.connectedMs });

@@ -49,7 +49,8 @@ async function openTunnel(opening: Opening): Promise<void> {
   }
   const route = await origin.side.router.route(authority);
   if (socket.destroyed) return;
-  if (route.kind === "refused") {
+  // With rules, what comes inside may lead somewhere all the same.
+  if (route.kind === "refused" && origin.side.router.ruled?.(authority) !== true) {
     recordRefusal(origin, { target: route.target, authority, status: route.status, startedAt });
     return refuse(socket, { status: route.status, code: "refused", text: route.reason });
   }

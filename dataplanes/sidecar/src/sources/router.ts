@@ -94,6 +94,7 @@ export function createRouter(options: RouterOptions): RunningRouter {
       name.plain.lastUsed = performance.now();
       return name.route(head);
     },
+    ruled: (text) => names.peek(text)?.ruled === true,
     retryNow() {
       for (const { plain } of names.all()) plain.retryNow();
     },

@@ -21,6 +21,8 @@ export interface SteeredName extends HealthSource {
   readonly plain: WatchedName;
   /** A program has asked for it. Others are watched as somebody's backend. */
   readonly asked: boolean;
+  /** There are rules for it. */
+  readonly ruled: boolean;
   /** `head` undefined: bytes that nobody looks into. */
   route(head: RequestHead | undefined): Route | Promise<Route>;
   /** Rules that have come into force. */
@@ -79,6 +81,9 @@ export function steerName(options: SteeredNameOptions): SteeredName {
     plain,
     get asked() {
       return rules.asked;
+    },
+    get ruled() {
+      return rules.current !== undefined;
     },
     route: (head) => rules.ready()?.then(() => route(head)) ?? route(head),
     enforce: rules.enforce,
