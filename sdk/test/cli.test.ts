@@ -64,6 +64,25 @@ test("new puts a sink where it is told to", async () => {
   assert.equal(filesIn(join(dir.path, "deep/place")).length, 8);
 });
 
+for (const [kind, policy] of [
+  ["authorize", "AuthorizationPolicy"],
+  ["ratelimit", "RateLimitPolicy"],
+] as const) {
+  test(`new makes a plugin of kind ${kind}, and its README has a policy that names it`, async () => {
+    await using dir = await temporaryDir();
+    const { code, out } = await meshSdk(dir.path, "new", "my-gate", "--kind", kind, "--skip-install");
+    assert.equal(code, 0);
+    assert.match(out, /README\.md has one to try/);
+    const folder = join(dir.path, "my-gate");
+    assert.equal(filesIn(folder).length, 8);
+    const readme = readFileSync(join(folder, "README.md"), "utf8");
+    assert.match(readme, new RegExp(`kind: ${policy}\\n`));
+    assert.match(readme, /plugin: \{ name: my-gate, failurePolicy: \w+ \}/);
+    assert.doesNotMatch(readme, /\{\{\w+\}\}/);
+    assert.match(readFileSync(join(folder, "src/plugin.ts"), "utf8"), /name: "my-gate"/);
+  });
+}
+
 test("new leaves a folder alone that is not empty", async () => {
   await using dir = await temporaryDir();
   mkdirSync(join(dir.path, "taken"));
@@ -94,7 +113,7 @@ test("a wrong kind, a wrong command and a wrong option end with 2 and a hint", a
   await using dir = await temporaryDir();
   const kind = await meshSdk(dir.path, "new", "x", "--kind", "resolve");
   assert.equal(kind.code, 2);
-  assert.match(kind.err, /Allowed choices are resolver, sink/);
+  assert.match(kind.err, /Allowed choices are resolver, sink, authorize, ratelimit/);
   const command = await meshSdk(dir.path, "nwe");
   assert.equal(command.code, 2);
   assert.match(command.err, /Did you mean new\?/);

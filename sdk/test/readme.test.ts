@@ -4,13 +4,15 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { temporaryDir } from "@patchbay/wire/testing";
+import type { Plugin } from "../src/index.ts";
+import { startTest } from "../src/test/index.ts";
 
 const sdk = join(import.meta.dirname, "..");
 
 test("the README's plugin and its test run as they stand there", async () => {
   const readme = readFileSync(join(sdk, "README.md"), "utf8");
-  const [plugin, kit] = [...readme.matchAll(/```ts\n(.*?)```/gs)].map((found) => found[1] ?? "");
-  assert.ok(plugin && kit);
+  const [plugin, gate, kit] = [...readme.matchAll(/```ts\n(.*?)```/gs)].map((found) => found[1] ?? "");
+  assert.ok(plugin && gate && kit);
   await using dir = await temporaryDir();
   const entry = (name: string) => JSON.stringify(pathToFileURL(join(sdk, "src", name)).href);
   const local = (text: string) =>
@@ -23,4 +25,10 @@ test("the README's plugin and its test run as they stand there", async () => {
   );
   const { outcome }: { outcome: unknown } = await import(pathToFileURL(join(dir.path, "test.ts")).href);
   assert.deepEqual(outcome, { status: "acked" });
+  writeFileSync(join(dir.path, "gate.ts"), local(gate));
+  const { default: decides }: { default: Plugin } = await import(pathToFileURL(join(dir.path, "gate.ts")).href);
+  await using started = await startTest(decides);
+  assert.equal((await started.authorize({ path: "/admin" })).kind, "deny");
+  assert.equal((await started.authorize({ headers: { "x-tenant": "acme" } })).kind, "allow");
+  assert.equal((await started.ratelimit({ wanted: 10 })).kind, "grant");
 });

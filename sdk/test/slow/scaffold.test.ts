@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { after, before, test } from "node:test";
@@ -48,6 +48,14 @@ async function run(command: string, args: readonly string[], cwd: string): Promi
   return { code: typeof code === "number" ? code : null, out: text() };
 }
 
+/** What strict authors ask of the compiler beside what a template does. */
+const strict = [
+  "--exactOptionalPropertyTypes",
+  "--noUnusedLocals",
+  "--noUnusedParameters",
+  "--noPropertyAccessFromIndexSignature",
+];
+
 for (const kind of ["resolver", "sink"]) {
   test(`a scaffolded ${kind} installs, passes its test, and compiles for a strict author`, {
     timeout: 180_000,
@@ -58,16 +66,27 @@ for (const kind of ["resolver", "sink"]) {
     const tests = await run("npm", ["test"], folder);
     assert.equal(tests.code, 0, tests.out);
     assert.match(tests.out, /pass [12]\n/);
-    const strict = [
-      "--exactOptionalPropertyTypes",
-      "--noUnusedLocals",
-      "--noUnusedParameters",
-      "--noPropertyAccessFromIndexSignature",
-    ];
     for (const check of ["true", "false"]) {
       const compiled = await run("npx", ["tsc", "--skipLibCheck", check, ...strict], folder);
       assert.equal(compiled.code, 0, compiled.out);
     }
+  });
+}
+
+for (const kind of ["authorize", "ratelimit"]) {
+  test(`a scaffolded ${kind} passes its test, and compiles for a strict author`, { timeout: 60_000 }, async () => {
+    const made = await run(process.execPath, [meshSdk, "new", `my-${kind}`, "--kind", kind, "--skip-install"], dir);
+    assert.equal(made.code, 0, made.out);
+    const folder = join(dir, `my-${kind}`);
+    // The packages are the same for all kinds, and are there already.
+    await symlink(join(dir, "my-sink", "node_modules"), join(folder, "node_modules"));
+    const [tests, compiled] = await Promise.all([
+      run("npm", ["test"], folder),
+      run("npx", ["tsc", "--skipLibCheck", "true", ...strict], folder),
+    ]);
+    assert.equal(tests.code, 0, tests.out);
+    assert.match(tests.out, /pass 2\n/);
+    assert.equal(compiled.code, 0, compiled.out);
   });
 }
 

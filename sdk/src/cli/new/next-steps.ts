@@ -13,5 +13,11 @@ export interface Made {
 export function nextSteps({ name, kind, folder, installed }: Made): string {
   const steps = [`cd ${relative(process.cwd(), folder) || "."}`, ...(installed ? [] : ["npm install"]), "npm run dev"];
   const then = kind === "resolver" ? `mesh run -- curl http://hello.${name}/` : "mesh plugins";
-  return `\nNext:\n${steps.map((step) => `  ${step}\n`).join("")}\nand, in another terminal, with the mesh running:\n  ${then}\n`;
+  return `\nNext:\n${steps.map((step) => `  ${step}\n`).join("")}\nand, in another terminal, with the mesh running:\n  ${then}\n${afterwards(kind)}`;
+}
+
+/** Hooks that decide are asked only when a policy says so. */
+function afterwards(kind: Kind): string {
+  if (kind === "resolver" || kind === "sink") return "";
+  return "It is asked as soon as a policy names it: README.md has one to try.\n";
 }
