@@ -72,7 +72,16 @@ describe("commands against a running mesh", () => {
     const answer = await stat();
     assert.deepEqual(Object.keys(answer), ["window", "asOf", "partial", "rows"]);
     const [row] = answer.rows;
-    assert.deepEqual(Object.keys(row), ["source", "target", "route", "requests", "successRate", "rps", "latencyMs"]);
+    assert.deepEqual(Object.keys(row), [
+      "source",
+      "target",
+      "route",
+      "backend",
+      "requests",
+      "successRate",
+      "rps",
+      "latencyMs",
+    ]);
     assert.deepEqual(Object.keys(row.latencyMs), ["p50", "p95", "p99"]);
     assert.equal(row.target, "greeter");
     assert.equal(row.requests, 3);
@@ -90,9 +99,30 @@ describe("commands against a running mesh", () => {
     assert.match(stdout, /GET \/fail +0\.0%/);
   });
 
+  it("stat --by backend names who was chosen", async () => {
+    const { rows } = await stat("--by", "backend");
+    assert.deepEqual(
+      rows.map(({ target, backend }: { target: string; backend: string }) => [target, backend]),
+      [["greeter", "greeter"]],
+    );
+    assert.match((await mesh.run("stat", "--by", "backend")).stdout, /SOURCE +TARGET +BACKEND/);
+    assert.deepEqual((await stat("--backend", "nobody")).rows, []);
+  });
+
+  it("stat --health has a documented shape, and says of a filter that nothing fits it what to do", async () => {
+    const answer = await json("stat", "--health");
+    assert.deepEqual(Object.keys(answer), ["window", "asOf", "partial", "targets", "decisions"]);
+    const { stdout } = await mesh.run("stat", "--health", "nobody");
+    assert.match(stdout, /No sidecar used a target to nobody in the last 1m.*without a filter/s);
+    assert.match(stdout, /No policy decided anything to nobody.*mesh policy status/s);
+    const { code, stderr } = await mesh.run("stat", "--health", "--routes");
+    assert.equal(code, 2, stderr);
+  });
+
   it("streams are one object a line", async () => {
     for (const args of [
       ["stat", "--watch"],
+      ["stat", "--health", "--watch"],
       ["endpoints", "greeter", "--watch"],
       ["events", "--since", "1m", "--follow"],
     ]) {
@@ -174,6 +204,7 @@ describe("commands against a running mesh", () => {
       ["check"],
       ["stat"],
       ["stat", "-r"],
+      ["stat", "--health"],
       ["endpoints", "greeter"],
       ["explain", "greeter"],
       ["plugins"],

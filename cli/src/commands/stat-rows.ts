@@ -18,6 +18,8 @@ export interface StatJsonRow {
   readonly source: string;
   readonly target: string;
   readonly route: string;
+  /** With `--by backend`; the target itself when no other service was chosen. */
+  readonly backend: string;
   readonly requests: number;
   /** 0 to 1; 1 when nothing was asked. */
   readonly successRate: number;
@@ -38,9 +40,9 @@ export function statJson(response: StatResponse): StatJson {
 function statRow(row: StatRow): StatJsonRow {
   const requests = Number(row.requests);
   const successRate = requests > 0 ? (requests - Number(row.failures)) / requests : 1;
-  const { source, target, route, rps } = row;
+  const { source, target, route, backend, rps } = row;
   const latencyMs = { p50: finite(row.p50Ms), p95: finite(row.p95Ms), p99: finite(row.p99Ms) };
-  return { source, target, route, requests, successRate, rps, latencyMs };
+  return { source, target, route, backend, requests, successRate, rps, latencyMs };
 }
 
 /** JSON has no NaN; without a request there is no latency. */
@@ -49,19 +51,21 @@ function finite(value: number): number {
 }
 
 function byNames(a: StatJsonRow, b: StatJsonRow): number {
-  return a.target.localeCompare(b.target) || a.source.localeCompare(b.source) || a.route.localeCompare(b.route);
+  const names = ["target", "source", "backend", "route"] as const;
+  return names.reduce((order, name) => order || a[name].localeCompare(b[name]), 0);
 }
 
 /** Which names make a row. */
-export type StatBy = "service" | "pair" | "route";
+export type StatBy = "service" | "pair" | "route" | "backend";
 
-const names: Readonly<Record<StatBy, readonly ("source" | "target" | "route")[]>> = {
+const names: Readonly<Record<StatBy, readonly ("source" | "target" | "route" | "backend")[]>> = {
   service: ["target"],
   pair: ["source", "target"],
   route: ["source", "target", "route"],
+  backend: ["source", "target", "backend"],
 };
 
-const titles = { source: "SOURCE", target: "TARGET", route: "ROUTE" } as const;
+const titles = { source: "SOURCE", target: "TARGET", route: "ROUTE", backend: "BACKEND" } as const;
 
 /** Success rate, requests a second and latencies as a table. */
 export function statTable(rows: readonly StatJsonRow[], by: StatBy, width: number): string[] {
