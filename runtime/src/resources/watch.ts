@@ -3,6 +3,7 @@ import { mkdir, readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { errorMessage, isErrno } from "@patchbay/wire";
 import { createParser, type ParserOptions } from "./parse.ts";
+import { openRemembered, type Remembered } from "./remembered.ts";
 import type { Problem, Resource } from "./resource.ts";
 
 export interface WatchOptions extends ParserOptions {
@@ -16,6 +17,8 @@ export interface WatchOptions extends ParserOptions {
   onProblems(problems: readonly Problem[]): void;
   /** How often the folder is looked through even when the system reports nothing. Default 1 s. */
   readonly pollMs?: number;
+  /** A file where last good versions outlive the process. Default: they do not. */
+  readonly memory?: string;
 }
 
 export interface ResourceWatch {
@@ -27,6 +30,8 @@ export interface ResourceWatch {
 interface FileState {
   /** Changes with the file; empty while it cannot be read. */
   readonly stamp: string;
+  /** Last good text, which `resources` are from; undefined: there was none. */
+  readonly text: string | undefined;
   readonly resources: readonly Resource[];
   readonly problems: readonly Problem[];
 }
@@ -34,7 +39,8 @@ interface FileState {
 /** Watches the YAML files of a folder (created when absent). Settles after the first look. */
 export async function watchResources(options: WatchOptions): Promise<ResourceWatch> {
   await mkdir(options.dir, { recursive: true, mode: 0o700 });
-  const refresh = oneAtATime(createLook(options));
+  const memory = options.memory === undefined ? noMemory : await openRemembered(options.memory);
+  const refresh = oneAtATime(createLook(options, memory));
   await refresh();
   let soon: NodeJS.Timeout | undefined;
   const watcher = watchFolder(options.dir, () => {
@@ -71,12 +77,14 @@ function oneAtATime(look: () => Promise<void>): () => Promise<void> {
   };
 }
 
-function createLook(options: WatchOptions): () => Promise<void> {
+const noMemory: Remembered = { text: () => undefined, keep: async () => undefined };
+
+function createLook(options: WatchOptions, memory: Remembered): () => Promise<void> {
   const parse = createParser(options);
   let files = new Map<string, FileState>();
   let first = true;
   return async () => {
-    const next = await readFolder({ dir: options.dir, known: files, parse });
+    const next = await readFolder({ dir: options.dir, known: files, parse, memory });
     const changed = first || next.size !== files.size || [...next].some(([file, state]) => files.get(file) !== state);
     files = next;
     first = false;
@@ -87,6 +95,9 @@ function createLook(options: WatchOptions): () => Promise<void> {
       new Set([...next].filter(([, { problems: wrong }]) => wrong.length > 0).map(([file]) => file)),
     );
     options.onProblems(problems);
+    await memory.keep(
+      new Map([...next].flatMap(([file, { text }]): [string, string][] => (text === undefined ? [] : [[file, text]]))),
+    );
   };
 }
 
@@ -94,19 +105,20 @@ interface Folder {
   readonly dir: string;
   readonly known: ReadonlyMap<string, FileState>;
   readonly parse: ReturnType<typeof createParser>;
+  readonly memory: Remembered;
 }
 
 /** Files that are looked at together: a folder of a thousand is read through in a moment, without a thousand open files. */
 const AT_A_TIME = 32;
 
 /** What cannot be read at the moment is not gone: only what does not exist is. */
-async function readFolder({ dir, known, parse }: Folder): Promise<Map<string, FileState>> {
+async function readFolder({ dir, known, parse, memory }: Folder): Promise<Map<string, FileState>> {
   const files = new Map<string, FileState>();
   try {
     const names = (await readdir(dir)).filter((name) => /\.ya?ml$/.test(name)).sort();
     for (let at = 0; at < names.length; at += AT_A_TIME) {
       const some = names.slice(at, at + AT_A_TIME).map((name) => join(dir, name));
-      const states = await Promise.all(some.map((file) => readOne({ file, before: known.get(file), parse })));
+      const states = await Promise.all(some.map((file) => readOne({ file, before: known.get(file), parse, memory })));
       for (const [index, file] of some.entries()) {
         const state = states[index];
         if (state) files.set(file, state);
@@ -123,28 +135,40 @@ interface OneFile {
   readonly file: string;
   readonly before: FileState | undefined;
   readonly parse: ReturnType<typeof createParser>;
+  readonly memory: Remembered;
 }
 
 /** Undefined: there is no such file. */
-async function readOne({ file, before, parse }: OneFile): Promise<FileState | undefined> {
+async function readOne({ file, before, parse, memory }: OneFile): Promise<FileState | undefined> {
   try {
     const info = await stat(file);
     if (!info.isFile()) return undefined;
     // With the time at which the permissions changed, which may be what makes it readable.
     const stamp = `${info.mtimeMs}:${info.ctimeMs}:${info.size}:${info.ino}`;
     if (before?.stamp === stamp) return before;
-    const { resources, problems } = parse(file, await readFile(file, "utf8"));
-    return { stamp, resources: problems.length > 0 ? (before?.resources ?? []) : resources, problems };
+    const text = await readFile(file, "utf8");
+    const { resources, problems } = parse(file, text);
+    if (problems.length === 0) return { stamp, text, resources, problems };
+    return { stamp, ...lastGood({ file, before, parse, memory }), problems };
   } catch (error) {
     return isErrno(error, "ENOENT") ? undefined : unreadable(file, before, error);
   }
+}
+
+/** Of this process, or of one before it; what was good then may not be now. */
+function lastGood({ file, before, parse, memory }: OneFile): Pick<FileState, "text" | "resources"> {
+  if (before) return { text: before.text, resources: before.resources };
+  const text = memory.text(file);
+  const parsed = text === undefined ? undefined : parse(file, text);
+  if (!parsed || parsed.problems.length > 0) return { text: undefined, resources: [] };
+  return { text, resources: parsed.resources };
 }
 
 /** Has no stamp, so it is tried again at each look; the same state while the reason stays the same. */
 function unreadable(file: string, before: FileState | undefined, error: unknown): FileState {
   const problem = { file, line: 1, message: `cannot be read: ${errorMessage(error)}`, hint: "check its permissions" };
   if (before?.stamp === "" && before.problems[0]?.message === problem.message) return before;
-  return { stamp: "", resources: before?.resources ?? [], problems: [problem] };
+  return { stamp: "", text: before?.text, resources: before?.resources ?? [], problems: [problem] };
 }
 
 /** Puts all files together; of two resources with one name the first file's is in force. */

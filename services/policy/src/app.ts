@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { DefaultAction } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
 import type { App, AppContext } from "@patchbay/runtime";
 import { createExplain } from "./api/explain.ts";
@@ -61,6 +62,7 @@ export function createPolicyApp(context: AppContext): App {
     async start() {
       files = await watchResourceFiles({
         dir: context.resourcesDir,
+        memory: join(context.stateDir, "policy", "last-good.json"),
         log,
         onChange(resources) {
           followers.changed(book.replace(resources));

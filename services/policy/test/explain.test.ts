@@ -71,7 +71,7 @@ describe("the explanation of a request", () => {
       "denied: AuthorizationPolicy default/no-staging denies it",
       "allowed: no policy of default/users is about it, and the mesh's default is allow",
       "allowed: AuthorizationPolicy default/admins allows it",
-      "denied: no policy allows it: default/admin is denied by default, or has Allow policies that do not match",
+      "denied: default/admin has policies that allow some requests, and this is none of them",
       "ask: AuthorizationPolicy default/tokens leaves it to plugin opa",
       "allowed: it leaves the mesh, where no policy counts",
     ]);

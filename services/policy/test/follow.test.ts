@@ -80,6 +80,23 @@ describe("a proxy that follows", () => {
     assert.equal(proxy.snapshots.length, 1);
   });
 
+  it("keeps it over a restart too", async () => {
+    await using before = await startPolicy({ files: { "a.yaml": deny("one") } });
+    await before.app.stop();
+    await before.save("a.yaml", "kind: AuthorizationPolicy\nspec: [");
+    await using policy = await startPolicy({ stateDir: before.stateDir });
+    await using proxy = follow(policy);
+    const { inbound } = await proxy.until(() => true);
+    assert.deepEqual(
+      inbound?.authorization.map(({ ref }) => ref?.name),
+      ["one"],
+    );
+    assert.deepEqual(
+      (await policy.client.status({})).resources.map(({ outdated }) => outdated),
+      [true],
+    );
+  });
+
   it("says what it enforces and what it refuses", async () => {
     await using policy = await startPolicy();
     await using proxy = follow(policy);

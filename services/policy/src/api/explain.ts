@@ -9,6 +9,7 @@ import {
   LimitStateSchema,
   PolicyDecisionSchema,
 } from "@patchbay/proto/mesh/policy/v1/policy_pb";
+import { AuthorizationAction } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
 import { isHeaderName, normalizePath, policyName } from "@patchbay/rules";
 import type { Book } from "../core/book.ts";
 import { type HypotheticalRequest, type ServerView, viewRoute, viewServer } from "../core/hypothetical.ts";
@@ -104,11 +105,11 @@ interface Verdict {
   readonly why: string;
 }
 
-function serverVerdict({ server, decision, ambiguous }: ServerView, limits: readonly LimitState[]): Verdict {
+function serverVerdict({ server, decision, policies, ambiguous }: ServerView, limits: readonly LimitState[]): Verdict {
   const name = `${server.namespace}/${server.name}`;
   if (ambiguous)
     return { decision: "denied", why: `${name} has policies about paths, and servers read this path differently` };
-  if (decision.verdict === "deny") return { decision: "denied", why: whyDenied(name, decision.policy) };
+  if (decision.verdict === "deny") return { decision: "denied", why: whyDenied(decision.policy, { name, policies }) };
   const full = limits.find(
     ({ matched, proxies }) => matched && proxies.length > 0 && proxies.every(({ left }) => left < 1),
   );
@@ -124,9 +125,11 @@ function serverVerdict({ server, decision, ambiguous }: ServerView, limits: read
   return { decision: "allowed", why: whyAllowed(name, decision.policy) };
 }
 
-function whyDenied(server: string, policy: string): string {
+function whyDenied(policy: string, { name, policies }: { name: string; policies: ServerView["policies"] }): string {
   if (policy !== "default") return `${policy} denies it`;
-  return `no policy allows it: ${server} is denied by default, or has Allow policies that do not match`;
+  if (policies.some(({ action }) => action === AuthorizationAction.ALLOW))
+    return `${name} has policies that allow some requests, and this is none of them`;
+  return `no policy of ${name} allows it, and the mesh's default is deny`;
 }
 
 function whyAllowed(server: string, policy: string): string {

@@ -16,6 +16,8 @@ export interface ResourceFiles {
 
 export interface ResourceFilesOptions {
   readonly dir: string;
+  /** A file where last good versions outlive this process. */
+  readonly memory: string;
   readonly log: Log;
   /** Some resource is another, new or gone. */
   onChange(resources: readonly Resource[]): void;
@@ -24,13 +26,14 @@ export interface ResourceFilesOptions {
 const STATIC_SERVICE = "StaticService";
 
 /** Settles after the first look at the folder. */
-export async function watchResourceFiles({ dir, log, onChange }: ResourceFilesOptions): Promise<ResourceFiles> {
+export async function watchResourceFiles({ dir, memory, log, onChange }: ResourceFilesOptions): Promise<ResourceFiles> {
   let resources: readonly Resource[] = [];
   let staticServices: ReadonlySet<string> = new Set();
   let outdated: ReadonlySet<string> = new Set();
   let problems: readonly Problem[] = [];
   const watch: ResourceWatch = await watchResources({
     dir,
+    memory,
     // Of static services only the names matter here; their own reader says what is wrong with them.
     kinds: { ...schemas, [STATIC_SERVICE]: {} },
     checks,
