@@ -41,6 +41,8 @@ describe("header changes of a rule", () => {
       "te",
       "x-forwarded-client-cert",
       "l5d-client-id",
+      "l5d-anything",
+      "x-envoy-anything",
       "mesh-via",
       "mesh-error",
       ":path",

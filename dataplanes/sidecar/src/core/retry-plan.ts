@@ -17,10 +17,10 @@ export interface RetryPlan {
   readonly anyMethod: boolean;
 }
 
-/** Nobody waits longer between two tries. */
-const MAX_PAUSE_MS = 10_000;
+/** A pause is not doubled beyond this. */
+const MAX_DOUBLED_MS = 10_000;
 /** More tries than this help nobody but an attacker. */
-const MAX_TRIES = 10;
+const MAX_TRIES = 11;
 
 export function compileRetry(retry: Retry | undefined): RetryPlan | undefined {
   if (retry === undefined) return undefined;
@@ -33,8 +33,11 @@ export function compileRetry(retry: Retry | undefined): RetryPlan | undefined {
   };
 }
 
-/** Pause before the `retry`th further try (from 1), in milliseconds: twice the one before, less up to a half at random. */
-export function pauseBefore(plan: RetryPlan, retry: number, random: number): number {
-  const whole = Math.min(plan.backoffMs * 2 ** (retry - 1), MAX_PAUSE_MS);
-  return whole * (1 - random / 2);
+/**
+ * Pause before the `retry`th further try (from 1), in milliseconds: twice the one before, and up to a half more at random, so
+ * that clients who failed together do not come back together. Never less than the author has said.
+ */
+export function pauseBefore({ backoffMs }: RetryPlan, retry: number, random: number): number {
+  const whole = Math.min(backoffMs * 2 ** (retry - 1), Math.max(backoffMs, MAX_DOUBLED_MS));
+  return whole * (1 + random / 2);
 }

@@ -1,4 +1,5 @@
 import type { HeaderChange } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
+import { isClaim } from "./claims.ts";
 import { HeaderKind, type HeaderList, headerKind } from "./header-kinds.ts";
 
 /** Returns a list of its own with the changes of a rule made. */
@@ -38,7 +39,7 @@ function pairsOf(headers: readonly { readonly name: string; readonly value: stri
 }
 
 function mayChange(name: string): boolean {
-  if (!NAME.test(name) || name.startsWith("mesh-")) return false;
+  if (!NAME.test(name) || isClaim(name)) return false;
   const kind = headerKind(name);
   return kind === HeaderKind.END_TO_END || kind === HeaderKind.CONTENT_TYPE;
 }
