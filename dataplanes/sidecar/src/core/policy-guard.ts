@@ -74,7 +74,8 @@ export function createPolicyGuard(options: PolicyGuardOptions): Guard {
     const { inbound } = rules;
     if (inbound === undefined) return undefined;
     const question = { inbound, facts: connectionFacts(peer, target), peer, context: contextOf(inbound) };
-    return decide(inbound.authorization.decideConnection(sourceOf(peer)), question, () => undefined);
+    // It counts as one request: nobody sees how many are inside.
+    return decide(inbound.authorization.decideConnection(sourceOf(peer)), question, () => limit(question));
   }
 
   /** Before the first rules, or when those that came cannot be enforced. */
