@@ -1,4 +1,5 @@
 import { noLog } from "@patchbay/wire";
+import { createAdmin } from "../../../dataplanes/sidecar/src/admin/server.ts";
 import { parseAuthority } from "../../../dataplanes/sidecar/src/core/authority.ts";
 import { createRecorder } from "../../../dataplanes/sidecar/src/core/recorder.ts";
 import { createReportTable, REPORT_LIMITS } from "../../../dataplanes/sidecar/src/core/report-table.ts";
@@ -7,6 +8,7 @@ import { BALANCER_DEFAULTS } from "../../../dataplanes/sidecar/src/core/settings
 import { createTarget } from "../../../dataplanes/sidecar/src/core/target.ts";
 import type { Endpoint, Router, WorkloadIdentity } from "../../../dataplanes/sidecar/src/core/types.ts";
 import { createProxy } from "../../../dataplanes/sidecar/src/proxy/proxy.ts";
+import { createTaps } from "../../../dataplanes/sidecar/src/sources/taps.ts";
 import { childOptions, ready } from "../harness.ts";
 
 export interface MeshProxyOptions {
@@ -16,6 +18,8 @@ export interface MeshProxyOptions {
   readonly endpoints: readonly Endpoint[];
   /** Port of the program behind it; 0: only calls. */
   readonly app: number;
+  /** Of tokens, in base64: then it can be tapped. Default: it cannot. */
+  readonly key?: string;
 }
 
 /** The sidecar as it runs in the mesh, balancer and recorder included; only the answers of destination are given. */
@@ -35,6 +39,11 @@ function createFixedRouter(endpoints: readonly Endpoint[]): Router {
 // As many buckets as a report has; their bounds do not matter here.
 const bucketOf = (ms: number): number => Math.min(25, Math.max(0, Math.floor(Math.log2(ms) * 2) + 2));
 const table = createReportTable({ ...REPORT_LIMITS, buckets: 26, bucketOf });
+const { service, key } = options;
+const taps =
+  key === undefined
+    ? undefined
+    : createTaps({ self: { service, namespace: "default", instance: "bench", identity: () => "" }, serves: false });
 const proxy = createProxy({
   self: { service: options.service, namespace: "default" },
   outbound: { host: "127.0.0.1", port: 0 },
@@ -44,7 +53,13 @@ const proxy = createProxy({
   router: createFixedRouter(options.endpoints),
   identity: { current: () => options.identity, onChange: () => () => undefined },
   recorder: createRecorder(table),
+  ...(taps === undefined ? {} : { witnesses: [taps] }),
   log: noLog,
 });
 await proxy.start();
-ready({ outbound: proxy.outboundPort, inbound: proxy.inboundPort });
+const admin =
+  taps === undefined || key === undefined
+    ? undefined
+    : createAdmin({ key: Buffer.from(key, "base64"), taps, log: noLog });
+await admin?.start();
+ready({ outbound: proxy.outboundPort, inbound: proxy.inboundPort, admin: admin?.address ?? "" });

@@ -1,5 +1,6 @@
 import { Tap } from "@patchbay/proto/mesh/tap/v1/tap_pb";
 import type { App, AppContext } from "@patchbay/runtime";
+import { pause } from "@patchbay/wire";
 import { Counter, Gauge } from "prom-client";
 import { createWatches, WATCH_PATH } from "./api/watch.ts";
 import { createDialler } from "./sources/dialler.ts";
@@ -33,7 +34,7 @@ export function createTapApp(context: AppContext): App {
     streams: new Map([[WATCH_PATH, watches.handler]]),
     start: () => Promise.resolve(),
     async stop() {
-      watches.stop();
+      await Promise.race([watches.stop(), pause(context.settings.drainMs)]);
       dialler.close();
     },
     readiness: () => ({ ready: true, reason: "" }),

@@ -31,8 +31,8 @@ export interface WatchesOptions {
 export interface Watches {
   readonly handler: RawStreamHandler;
   count(): number;
-  /** Ends all; callers come back elsewhere. */
-  stop(): void;
+  /** Ends all; callers come back elsewhere. Resolves when all have heard it. */
+  stop(): Promise<void>;
 }
 
 export function createWatches(options: WatchesOptions): Watches {
@@ -40,6 +40,7 @@ export function createWatches(options: WatchesOptions): Watches {
   /** Taken when the call is accepted, so that a herd cannot slip in while services are looked up. */
   let taken = 0;
   const sessions = new Set<Session>();
+  let drained: (() => void) | undefined;
 
   const begin = async (asked: Asked, call: RawCall, stream: Parameters<RawStreamHandler>[0]): Promise<void> => {
     if (asked.selector.target !== "") await findService(context, asked.selector.target);
@@ -54,6 +55,7 @@ export function createWatches(options: WatchesOptions): Watches {
       dialler,
       onEnd(summary) {
         sessions.delete(session);
+        if (sessions.size === 0) drained?.();
         give();
         audit(context.log, { asked, call, summary });
         options.onEnd?.(summary);
@@ -83,7 +85,11 @@ export function createWatches(options: WatchesOptions): Watches {
     },
     stop() {
       const error = new ConnectError("this replica is stopping; ask again", Code.Unavailable);
-      for (const session of sessions) session.end("the service is stopping", error);
+      return new Promise<void>((resolve) => {
+        drained = resolve;
+        if (sessions.size === 0) resolve();
+        for (const session of sessions) session.end("the service is stopping", error);
+      });
     },
   };
 }
