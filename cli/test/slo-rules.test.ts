@@ -27,10 +27,7 @@ describe("rules for Prometheus", () => {
 
   it("count the pair, and hold a bound at its bucket", () => {
     const expr = group?.rules[0]?.expr ?? "";
-    assert.match(
-      expr,
-      /direction="outbound",namespace="default",deployment="web",dst_namespace="shop",dst_service="users"/,
-    );
+    assert.match(expr, /direction="outbound",namespace="default",deployment="web",authority="users.shop"/);
     assert.match(expr, /response_latency_ms_bucket\{[^}]*le="300"/);
   });
 

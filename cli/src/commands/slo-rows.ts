@@ -36,20 +36,31 @@ function compliance(window: ObjectiveWindow | undefined): number | undefined {
 }
 
 const columns: readonly Column[] = [
-  { title: "OBJECTIVE", flexible: true },
+  { title: "NAME", flexible: true },
   { title: "FROM", flexible: true },
   { title: "TARGET", flexible: true },
-  { title: "PROMISE" },
-  { title: "KEPT", align: "right" },
-  { title: "BUDGET", align: "right" },
+  { title: "OBJECTIVE" },
+  { title: "COMPLIANCE", align: "right" },
+  { title: "BUDGET LEFT", align: "right" },
   { title: "BURN", align: "right" },
   { title: "STATE" },
 ];
 
+const EXAMPLE = `No objectives. Write one into a file in the folder of resources, such as resources/slo.yaml in the mesh's state folder:
+
+  apiVersion: patchbay.dev/v1alpha1
+  kind: ServiceLevelObjective
+  metadata: { name: payments-works }
+  spec:
+    target: { name: payments }
+    objective: 99          # percent of requests that are good
+    latency: { under: 250ms }   # optional: slower ones are not good
+
+docs/objectives.md has every field.`;
+
 /** Objectives for people, those that burn in colour. */
 export function objectiveLines(objectives: readonly Objective[], width: number): string[] {
-  if (objectives.length === 0)
-    return ["No objectives. Write a ServiceLevelObjective into the folder of resources: docs/resources.md shows how."];
+  if (objectives.length === 0) return EXAMPLE.split("\n");
   const [title = "", ...lines] = table({ columns, rows: objectives.map(cells), width });
   const painted = lines.map((line, index) => (objectives[index]?.state === "burning" ? paint("bad", line) : line));
   return [paint("bold", title), ...painted, ...legend(objectives)];
@@ -79,7 +90,7 @@ function legend(objectives: readonly Objective[]): string[] {
   return [
     paint(
       "dim",
-      `kept and budget over ${span(durationMs(long.window))}, burn over ${span(durationMs(short.window))} / ${span(durationMs(long.window))}${young}`,
+      `compliance and budget over ${span(durationMs(long.window))}, burn over ${span(durationMs(short.window))} / ${span(durationMs(long.window))}${young}`,
     ),
   ];
 }

@@ -27,8 +27,12 @@ const alerts = [
   },
   { severity: "ticket", pairs: [{ burn: 1, long: "3d", short: "6h" }] },
 ] as const;
-const windows = ["5m", "30m", "1h", "6h", "3d"] as const;
+/** Seconds of each window that some alert looks at. */
+const windows = { "5m": 300, "30m": 1_800, "1h": 3_600, "6h": 21_600, "3d": 259_200 } as const;
+type Window = keyof typeof windows;
 const RECORD = "slo:error_ratio:rate";
+/** Requests in a window below which nothing is concluded from it, as in the mesh itself. */
+const MIN_REQUESTS = 10;
 
 export function prometheusRules(objectives: readonly Objective[]): RulesFile {
   return { groups: objectives.map((objective) => ({ name: `slo-${idOf(objective)}`, rules: rulesOf(objective) })) };
@@ -45,7 +49,7 @@ function idOf({ namespace, name }: Objective): string {
 
 function rulesOf(objective: Objective): Rule[] {
   const labels = { objective: `${objective.namespace}/${objective.name}` };
-  const recorded = windows.map((window) => ({
+  const recorded = (Object.keys(windows) as Window[]).map((window) => ({
     record: `${RECORD}${window}`,
     expr: errorRatio(objective, window),
     labels,
@@ -73,34 +77,37 @@ function alertOf(
   };
 }
 
-/** Failed requests, and with a bound those that took longer, as a share of all. At most 1: a slow failure counts twice. */
-function errorRatio(objective: Objective, window: string): string {
+/**
+ * Failed requests, and with a bound those that took longer, as a share of all, when there are enough of them. At most 1: a slow
+ * failure counts twice.
+ */
+function errorRatio(objective: Objective, window: Window): string {
   const all = total(objective, "response_total", { window });
   const failed = total(objective, "response_total", { window, more: 'classification="failure"' });
-  if (objective.latencyBoundMs === 0) return `${failed} / ${all}`;
+  const enough = `(${all} * ${windows[window]} >= ${MIN_REQUESTS})`;
+  if (objective.latencyBoundMs === 0) return `${failed} / ${all} and ${enough}`;
   const counted = total(objective, "response_latency_ms_count", { window });
   const le = LATENCY_BOUNDS_MS.find((bound) => bound >= objective.latencyBoundMs) ?? "+Inf";
   const fast = total(objective, "response_latency_ms_bucket", { window, more: `le="${le}"` });
-  return `clamp_max((${failed} + ${counted} - ${fast}) / ${all}, 1)`;
+  return `clamp_max((${failed} + ${counted} - ${fast}) / ${all}, 1) and ${enough}`;
 }
 
 interface Selection {
-  readonly window: string;
+  readonly window: Window;
   readonly more?: string;
 }
 
 /** As in `mesh stat`: what callers' proxies saw, and at the callee's what came from callers without one. */
 function total(objective: Objective, metric: string, { window, more }: Selection): string {
-  const [name = "", namespace = "default"] = objective.target.split(".");
   const sum = (labels: readonly string[]): string =>
     `(sum(rate(${metric}{${[...labels, ...(more === undefined ? [] : [more])].join(",")}}[${window}])) or vector(0))`;
-  const asked = [`dst_namespace=${quote(namespace)}`, `dst_service=${quote(name)}`];
+  // What was asked for, whichever backend a split chose.
+  const asked = `authority=${quote(objective.target)}`;
   if (objective.source) {
     const [caller = "", of = "default"] = objective.source.split(".");
-    return sum(['direction="outbound"', `namespace=${quote(of)}`, `deployment=${quote(caller)}`, ...asked]);
+    return sum(['direction="outbound"', `namespace=${quote(of)}`, `deployment=${quote(caller)}`, asked]);
   }
-  const served = [`namespace=${quote(namespace)}`, `deployment=${quote(name)}`, 'client_id="unknown"'];
-  return `(${sum(['direction="outbound"', ...asked])} + ${sum(['direction="inbound"', ...served])})`;
+  return `(${sum(['direction="outbound"', asked])} + ${sum(['direction="inbound"', asked, 'client_id="unknown"'])})`;
 }
 
 function quote(text: string): string {

@@ -19,7 +19,7 @@ Examples:
   mesh slo rules > slo-rules.yaml && promtool check rules slo-rules.yaml
 
 Objectives are YAML files of kind ServiceLevelObjective in the folder of
-resources; docs/resources.md has every field. Burn 1 uses up the budget exactly;
+resources; docs/objectives.md has every field. Burn 1 uses up the budget exactly;
 an objective burns when both of its windows are above its rate. Exit code 1 when
 one burns.`,
     )
