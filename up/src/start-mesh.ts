@@ -191,7 +191,9 @@ async function runOnSomePort(run: RunServicesOptions, options: StartMeshOptions)
 
 /** A service that hangs must not keep the rest from ending. */
 async function stopWithin(running: RunningServices, limitMs: number): Promise<void> {
-  await Promise.race([running.stop(), pause(limitMs)]);
+  const over = new AbortController();
+  await Promise.race([running.stop(), pause(limitMs, over.signal)]);
+  over.abort();
 }
 
 function once(work: () => Promise<void>): () => Promise<void> {
