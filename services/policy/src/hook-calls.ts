@@ -63,7 +63,7 @@ export function createHookCalls(options: HookCallsOptions): HookCalls {
   const underWay = new Map<string, Promise<AuthorizeAnswer>>();
 
   async function ask(question: AskedAuthorizer, { plugin }: PluginPolicy): Promise<AuthorizeAnswer> {
-    const key = questionKey(question);
+    const key = questionKey(question, plugin);
     const askedAt = options.now();
     const request = toBinary(AskedAuthorizerSchema, question);
     const bytes = await options.call({ kind: "authorize", plugin, key, request });
@@ -75,7 +75,7 @@ export function createHookCalls(options: HookCallsOptions): HookCalls {
       if (ttlMs <= 0 || vary.length === 0) return decision;
       const kept = { answer: { ...decision, vary: [...vary] }, until: askedAt + ttlMs };
       cache.keep({
-        subject: subjectKey(question),
+        subject: subjectKey(question, plugin),
         vary,
         key: varyKey(question, vary),
         answer: kept,
@@ -90,9 +90,9 @@ export function createHookCalls(options: HookCallsOptions): HookCalls {
       const policy = found(options, caller, request.policy);
       const question = questionOf(request, caller, policy.plugin);
       const now = options.now();
-      const held = cache.find(subjectKey(question), (vary) => varyKey(question, vary), now);
+      const held = cache.find(subjectKey(question, policy.plugin), (vary) => varyKey(question, vary), now);
       if (held) return usable(held, now);
-      const key = questionKey(question);
+      const key = questionKey(question, policy.plugin);
       const asked = underWay.get(key) ?? ask(question, policy).finally(() => underWay.delete(key));
       underWay.set(key, asked);
       return await asked;

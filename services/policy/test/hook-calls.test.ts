@@ -109,6 +109,7 @@ async function start(behaviour: Behaviour, more: Partial<HookPlugin> = {}) {
     lease,
     clock,
     plugin,
+    named,
     async [Symbol.asyncDispose]() {
       instance.close();
       server.forceShutdown();
@@ -163,6 +164,13 @@ describe("a question to an authorizer", () => {
     await started.ask({ headers: { "x-tenant": "" } });
     await started.ask({});
     assert.equal(started.asked.length, 7);
+  });
+
+  it("is not answered by the word of a plugin that the policy named before", async () => {
+    await using started = await start({ authorize: () => ({ ...ALLOW, ttl, vary: ["path"] }) });
+    await started.ask();
+    started.named.name = "another";
+    await assert.rejects(started.ask(), codeOf(Code.Unavailable));
   });
 
   it("is asked again after the time to live, of which every answer carries the rest", async () => {

@@ -1,21 +1,25 @@
 import type { AuthorizeRequest, AuthorizeResponse } from "@patchbay/proto/mesh/plugin/v1/authorizer_pb";
 import type { LeaseResponse } from "@patchbay/proto/mesh/plugin/v1/rate_limiter_pb";
+import type { PluginRef } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
 
 /** A plugin's answer that breaks the contract. */
 export class AnswerError extends Error {
   override readonly name = "AnswerError";
 }
 
+/** Who is asked: a policy that names another plugin has another word to go by. */
+export type Asked = Pick<PluginRef, "namespace" | "name">;
+
 /** Everything that a question of an authorizer says, as one key: equal questions are one call. */
-export function questionKey(question: AuthorizeRequest): string {
+export function questionKey(question: AuthorizeRequest, { namespace, name }: Asked): string {
   const { policy, sourceIdentity, target, method, path, headers } = question;
   const sorted = Object.entries(headers).sort(([a], [b]) => (a < b ? -1 : 1));
-  return JSON.stringify([policy, sourceIdentity, target, method, path, sorted]);
+  return JSON.stringify([namespace, name, policy, sourceIdentity, target, method, path, sorted]);
 }
 
 /** What an answer always depends on. */
-export function subjectKey({ policy, sourceIdentity, target }: AuthorizeRequest): string {
-  return JSON.stringify([policy, sourceIdentity, target]);
+export function subjectKey({ policy, sourceIdentity, target }: AuthorizeRequest, { namespace, name }: Asked): string {
+  return JSON.stringify([namespace, name, policy, sourceIdentity, target]);
 }
 
 /** The question's values of what an answer depends on; a header that is not there is not the same as an empty one. */
@@ -26,6 +30,7 @@ export function varyKey(question: AuthorizeRequest, vary: readonly string[]): st
 const HEADER = "header:";
 
 function attributeOf(question: AuthorizeRequest, name: string): string | null {
+  if (name === "source") return question.sourceIdentity;
   if (name === "method") return question.method;
   if (name === "path") return question.path;
   return question.headers[name.slice(HEADER.length)] ?? null;
@@ -33,13 +38,11 @@ function attributeOf(question: AuthorizeRequest, name: string): string | null {
 
 /** `vary` in a fixed order, each name once. Throws AnswerError for a name that the question cannot have told. */
 export function checkVary(vary: readonly string[], headers: readonly string[]): readonly string[] {
+  const told = ["source", "method", "path", ...headers.map((header) => HEADER + header)];
   for (const name of vary) {
-    const known =
-      name === "method" || name === "path" || (name.startsWith(HEADER) && headers.includes(name.slice(HEADER.length)));
-    if (!known)
-      throw new AnswerError(
-        `its answer varies by "${name.slice(0, 100)}", which it was not told; it may vary by ${["method", "path", ...headers.map((header) => HEADER + header)].join(", ")}`,
-      );
+    if (told.includes(name)) continue;
+    const may = told.join(", ");
+    throw new AnswerError(`its answer varies by "${name.slice(0, 100)}", which it was not told; it may vary by ${may}`);
   }
   return [...new Set(vary)].sort();
 }

@@ -52,7 +52,11 @@ export function watchHookPlugins({ view, hookToken }: HookPluginsOptions): HookP
     const before = plugins;
     plugins = new Map();
     for (const registration of usable) addHooks(registration);
-    for (const [key, plugin] of plugins) plugin.calls = before.get(key)?.calls ?? 0;
+    // The same object stays: calls that are under way count down on it when they end.
+    for (const [key, plugin] of plugins) {
+      const held = before.get(key);
+      if (held) plugins.set(key, Object.assign(held, { ...plugin, calls: held.calls }));
+    }
     const used = new Set(usable.map(({ id, announce }) => `${id} ${announce?.address}`));
     for (const [key, instance] of instances) if (!used.has(key) && instances.delete(key)) instance.close();
   }
