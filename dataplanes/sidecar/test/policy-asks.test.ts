@@ -65,6 +65,16 @@ describe("plugins' answers", () => {
     assert.equal(bench.asked.length, 8);
   });
 
+  it("that depend on nothing but the caller are used again for all that it asks, and for nobody else", async () => {
+    const bench = new Bench(() => ({ vary: ["source"] }));
+    await bench.ask();
+    await bench.ask({ path: "/other", method: "POST", headers: { "x-user": "a" } });
+    assert.equal(bench.asked.length, 1);
+    await bench.ask({ sourceIdentity: "batch" });
+    await bench.ask({ sourceIdentity: "" });
+    assert.equal(bench.asked.length, 3);
+  });
+
   it("that depend on what the plugin was not shown, or on something unheard of, are not used again", async () => {
     for (const attribute of ["header:authorization", "weather"]) {
       const bench = new Bench(() => ({ vary: ["path", attribute] }));

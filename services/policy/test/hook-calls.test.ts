@@ -166,6 +166,16 @@ describe("a question to an authorizer", () => {
     assert.equal(started.asked.length, 7);
   });
 
+  it("is answered for all requests of a caller when nothing but the caller counts, and for no other caller", async () => {
+    await using started = await start({ authorize: () => ({ ...ALLOW, ttl, vary: ["source"] }) });
+    await started.ask();
+    await started.ask({ path: "/admin", headers: { "x-tenant": "red" } });
+    assert.equal(started.asked.length, 1);
+    await started.ask({ identity: "spiffe://b" });
+    await started.ask({ identity: "" });
+    assert.equal(started.asked.length, 3);
+  });
+
   it("is not answered by the word of a plugin that the policy named before", async () => {
     await using started = await start({ authorize: () => ({ ...ALLOW, ttl, vary: ["path"] }) });
     await started.ask();

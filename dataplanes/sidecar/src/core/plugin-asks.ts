@@ -128,6 +128,8 @@ function wholeKey(name: string, { sourceIdentity, target, method, path, headers 
 function keyOf(name: string, attributes: Attributes, vary: readonly string[]): string | undefined {
   const parts: (string | null)[] = [name, attributes.sourceIdentity, attributes.target];
   for (const attribute of vary) {
+    // Who calls counts in any case; an answer that depends on nothing else says so with this.
+    if (attribute === "source") continue;
     if (attribute === "method") parts.push(attribute, attributes.method);
     else if (attribute === "path") parts.push(attribute, attributes.path);
     else if (attribute.startsWith("header:")) {

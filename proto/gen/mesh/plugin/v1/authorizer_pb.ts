@@ -96,8 +96,8 @@ export type AuthorizeResponse = Message<"mesh.plugin.v1.AuthorizeResponse"> & {
 
   /**
    * Attributes that the answer depends on: "method", "path", "header:x-tenant", "source". The source's identity, the target and the
-   * policy always count, so "source" is for answers that depend on nothing else. Without any attribute, or with one that the mesh
-   * does not know, the answer is not used again, whatever `ttl` says.
+   * policy always count, so "source" is for answers that depend on nothing else. Without any attribute the answer is not used
+   * again, whatever `ttl` says. An answer that depends on a header that the policy does not show is not valid.
    *
    * @generated from field: repeated string vary = 4;
    */

@@ -242,8 +242,7 @@ export type AuthorizeResponse = Message<"mesh.policy.v1.AuthorizeResponse"> & {
 
   /**
    * Attributes that the answer depends on: "method", "path", "header:x-tenant", "source". The source's identity, the target and the
-   * policy always count, so "source" is for answers that depend on nothing else. Empty, or with one that is not known: the answer
-   * may not be reused.
+   * policy always count, so "source" is for answers that depend on nothing else. Empty: the answer may not be reused.
    *
    * @generated from field: repeated string vary = 5;
    */
