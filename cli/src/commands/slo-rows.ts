@@ -41,7 +41,7 @@ const columns: readonly Column[] = [
   { title: "TARGET", flexible: true },
   { title: "OBJECTIVE" },
   { title: "COMPLIANCE", align: "right" },
-  { title: "BUDGET LEFT", align: "right" },
+  { title: "BUDGET", align: "right" },
   { title: "BURN", align: "right" },
   { title: "STATE" },
 ];
@@ -72,7 +72,7 @@ function cells(objective: Objective): string[] {
   const within = latencyBoundMs > 0 ? ` < ${latencyBoundMs}ms` : "";
   return [
     namespace === "default" ? name : `${namespace}/${name}`,
-    source || "everybody",
+    source || "all",
     target,
     `${Number((targetRatio * 100).toFixed(4))}%${within}`,
     kept === undefined ? "-" : percent(kept),
@@ -83,14 +83,26 @@ function cells(objective: Objective): string[] {
 }
 
 function legend(objectives: readonly Objective[]): string[] {
-  const [short, long] = objectives[0]?.windows ?? [];
-  if (!short?.window || !long?.window) return [];
-  const covered = span(long.covered * 1_000);
-  const young = objectives.some(({ partial }) => partial) ? `; only ${covered} are covered yet` : "";
-  return [
-    paint(
-      "dim",
-      `compliance and budget over ${span(durationMs(long.window))}, burn over ${span(durationMs(short.window))} / ${span(durationMs(long.window))}${young}`,
-    ),
-  ];
+  const measured = objectives.filter(({ windows }) => windows.length > 1);
+  if (measured.length === 0) return [];
+  const [times = "", ...others] = new Set(measured.map(({ windows }) => windows.map(length).join(" / ")));
+  const [, long = ""] = times.split(" / ");
+  const over =
+    others.length === 0
+      ? `over ${long}, burn over ${times}`
+      : "over the long window, burn over the short and the long one (-o json says which)";
+  return [paint("dim", `compliance and what is left of the budget ${over}${young(measured)}`)];
+}
+
+/** Until a telemetry service is as old as the windows. */
+function young(objectives: readonly Objective[]): string {
+  const covered = objectives.flatMap(({ windows, partial }) => (partial ? windows.map((each) => each.covered) : []));
+  return covered.length === 0 ? "" : `; ${span(Math.max(...covered) * 1_000)} are covered so far`;
+}
+
+/** "5m", "1h", "90s": whole units, as people write them. */
+function length({ window }: ObjectiveWindow): string {
+  const seconds = window ? Math.round(durationMs(window) / 1_000) : 0;
+  if (seconds > 0 && seconds % 3_600 === 0) return `${seconds / 3_600}h`;
+  return seconds > 0 && seconds % 60 === 0 ? `${seconds / 60}m` : `${seconds}s`;
 }

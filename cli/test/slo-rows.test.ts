@@ -1,0 +1,58 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { stripVTControlCharacters } from "node:util";
+import { create } from "@bufbuild/protobuf";
+import { durationFromMs, timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { ObjectiveSchema, ObjectiveWindowSchema } from "@patchbay/proto/mesh/policy/v1/policy_pb";
+import { objectiveJson, objectiveLines } from "../src/commands/slo-rows.ts";
+
+const window = (ms: number, good: number, total: number) =>
+  create(ObjectiveWindowSchema, {
+    window: durationFromMs(ms),
+    covered: ms / 1_000,
+    good: BigInt(good),
+    total: BigInt(total),
+    burn: ((total - good) / total || 0) / 0.01,
+    threshold: 14.4,
+  });
+const objective = create(ObjectiveSchema, {
+  namespace: "shop",
+  name: "payments-works",
+  target: "payments.shop",
+  targetRatio: 0.99,
+  latencyBoundMs: 250,
+  windows: [window(300_000, 80, 100), window(3_600_000, 995, 1_000)],
+  budgetLeft: 0.5,
+  state: "burning",
+  since: timestampFromMs(0),
+  file: "slo.yaml",
+});
+
+describe("mesh slo", () => {
+  it("shows promise, compliance, budget and burn in a line that fits a terminal", () => {
+    const lines = objectiveLines([objective], 80).map(stripVTControlCharacters);
+    assert.match(lines[0] ?? "", /^NAME +FROM +TARGET +OBJECTIVE +COMPLIANCE +BUDGET +BURN +STATE/);
+    assert.match(lines[1] ?? "", /all .*99% < 250ms +99\.5% +50\.0% +20\.0 \/ 0\.5 +burning/);
+    assert.ok(lines.slice(0, 2).every((line) => line.length <= 80));
+    assert.match(lines[2] ?? "", /over 1h, burn over 5m \/ 1h/);
+  });
+
+  it("says so when objectives have windows of their own, or their time has not come yet", () => {
+    const other = { ...objective, partial: true, windows: [window(10_000, 1, 1), window(90_000, 1, 1)] };
+    const last = (...objectives: (typeof objective)[]) =>
+      stripVTControlCharacters(objectiveLines(objectives, 80).at(-1) ?? "");
+    assert.match(last(other), /over 90s, burn over 10s \/ 90s; 1m30s are covered so far/);
+    assert.match(last(objective, other), /over the long window, .*-o json/);
+  });
+
+  it("says how to write one when there is none", () => {
+    assert.match(objectiveLines([], 80).join("\n"), /kind: ServiceLevelObjective[\s\S]*docs\/objectives\.md/);
+  });
+
+  it("has compliance as a number for scripts, and none without a request", () => {
+    const json = objectiveJson(objective) as { compliance: number; windows: object[] };
+    assert.deepEqual([json.compliance, json.windows.length], [0.995, 2]);
+    const silent = objectiveJson({ ...objective, windows: [window(1, 0, 0)] }) as { compliance?: number };
+    assert.equal(silent.compliance, undefined);
+  });
+});
