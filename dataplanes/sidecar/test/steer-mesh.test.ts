@@ -70,4 +70,6 @@ test("a canary that goes from 90/10 to 50/50 in its file moves under load, witho
   const { headers, body } = await callUsers(web.outboundPort);
   assert.equal(headers["mesh-error"], "no-backend");
   assert.match(body, /HTTPRoute default\/canary/);
+  await eventually("all is reported", async () => web.stats().reports.stored > 0);
+  assert.equal(web.stats().reports.refused, 0);
 });

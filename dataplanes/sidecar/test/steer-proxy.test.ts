@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { authorityOf, callUsers, ms, rulesFor, share, startSteered } from "./support/steering.ts";
-import { type App, bodyOf, startApp, startBytes, until } from "./support/wire.ts";
+import { create } from "@bufbuild/protobuf";
+import { RetryBudgetSchema } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
+import { absentAnswer } from "./support/destination.ts";
+import { authorityOf, callUsers, ms, prefix, rulesFor, share, startSteered } from "./support/steering.ts";
+import { type App, bodyOf, closedPort, exchangeRaw, openRaw, startApp, startBytes, until } from "./support/wire.ts";
 
 /** Answers with each of the statuses in turn, the last for ever. */
 async function startFlaky(statuses: readonly number[]): Promise<App & { readonly bodies: string[] }> {
@@ -135,12 +138,23 @@ describe("retries of a rule", () => {
     assert.equal(app.bodies.length, 2);
   });
 
+  test("a budget without routes is above the proxy's own", async () => {
+    const closed = await closedPort();
+    await using world = await startSteered({ users: [closed] });
+    const rules = rulesFor("users", []);
+    rules.retryBudget = create(RetryBudgetSchema, {});
+    world.policy.say(rules);
+    assert.equal((await callUsers(world.proxy.outboundPort)).status, 503);
+    assert.equal(world.recorder.records[0]?.attempts, 1);
+    const [row] = world.router.take();
+    assert.deepEqual([row?.refused, row?.retries, row?.retriesDenied, row?.retryBudget], [1, 0, 1, 0]);
+  });
+
   test("the budget is above them, and what it denied is counted", async () => {
     await using app = await startFlaky([503]);
     await using world = await startSteered({ users: [app.port] });
     const rules = rulesFor("users", [{ retry }]);
-    rules.retryBudget = { $typeName: "mesh.policy.v1.RetryBudget", percent: 0, minCount: 1 };
-    rules.retryBudget.minInterval = { $typeName: "google.protobuf.Duration", ...ms(10_000) };
+    rules.retryBudget = create(RetryBudgetSchema, { minCount: 1, minInterval: ms(10_000) });
     world.policy.say(rules);
     assert.equal((await callUsers(world.proxy.outboundPort)).status, 503);
     assert.equal(app.bodies.length, 2);
@@ -178,6 +192,42 @@ describe("retries of a rule", () => {
     world.policy.say(rulesFor("users", [{ retry: { attempts: 1, codes: [503] } }]));
     assert.equal((await callUsers(world.proxy.outboundPort, post)).status, 502);
     assert.equal(calls, 3);
+  });
+});
+
+describe("tunnels", () => {
+  test("to a name that nobody serves are opened when its rules lead elsewhere, request by request", async () => {
+    await using next = await startApp((request, response) => response.end(`next ${request.url}`));
+    await using world = await startSteered({ "users-next": [next.port] });
+    world.destination.say(authorityOf("users"), absentAnswer(authorityOf("users")));
+    const send = "CONNECT users:80 HTTP/1.1\r\nHost: users:80\r\n\r\n";
+    assert.match(await exchangeRaw(world.proxy.outboundPort, send), /^HTTP\/1.1 502 /);
+    world.policy.say(rulesFor("users", [{ backends: [share("users-next", 1)] }], [{ rule: 0, path: prefix("/next") }]));
+    const raw = await openRaw(world.proxy.outboundPort);
+    raw.send(send);
+    assert.match(await raw.until((text) => text.includes("\r\n\r\n")), /^HTTP\/1.1 200 /);
+    raw.send("GET /next HTTP/1.1\r\nHost: users\r\n\r\n");
+    await raw.until((text) => text.includes("next /next"));
+    raw.send("GET /other HTTP/1.1\r\nHost: users\r\nConnection: close\r\n\r\n");
+    assert.match(await raw.closed(), /HTTP\/1.1 404 .*mesh-error: no-route/s);
+  });
+
+  test("of bytes that nobody looks into go by a rule without conditions, and are counted by its backend", async () => {
+    await using echo = await startBytes((socket) => void socket.pipe(socket));
+    await using world = await startSteered({ users: [], "users-next": [echo.port] });
+    world.policy.say(rulesFor("users", [{ backends: [share("users-next", 1)] }]));
+    const raw = await openRaw(world.proxy.outboundPort);
+    raw.send("CONNECT users:80 HTTP/1.1\r\nHost: users:80\r\n\r\n");
+    await raw.until((text) => text.includes("\r\n\r\n"));
+    raw.send("\x00\x01hello");
+    await raw.until((text) => text.endsWith("hello"));
+    raw.socket.destroy();
+    await until("it is recorded", () => world.recorder.records.length === 1);
+    const [record] = world.recorder.records;
+    assert.deepEqual(
+      [record?.opaque, record?.target, record?.backend, record?.status],
+      [true, "users", "users-next", 0],
+    );
   });
 });
 

@@ -193,9 +193,9 @@ describe("the first request for a name", () => {
 
 describe("names of backends", () => {
   test("stay watched as long as the name that leads to them is used, and go with it", async () => {
-    await using world = await startSteered({ users: [1001], "users-next": [1002] }, { routerLimits: { idleMs: 60 } });
+    await using world = await startSteered({ users: [1001], "users-next": [1002] }, { routerLimits: { idleMs: 300 } });
     world.policy.say(rulesFor("users", [{ backends: [share("users", 1), share("users-next", 0)] }]));
-    for (let i = 0; i < 15; i += 1) {
+    for (let i = 0; i < 45; i += 1) {
       await world.router.route("users", head("/"));
       await new Promise((resolve) => setTimeout(resolve, 10));
     }

@@ -137,25 +137,30 @@ export function createBalancer(settings: BalancerSettings, backend = ""): Balanc
     has: (key) => byKey.has(key),
     size: () => slots.length,
     ejected: () => ejectedOf(slots),
-    gauges: () => ({
-      endpoints: slots.length,
-      ejected: ejectedOf(slots),
-      outstanding: slots.reduce((sum, slot) => sum + slot.outstanding, 0),
-    }),
+    gauges: () => gaugesOf(slots),
     takeCounts() {
       const taken = { ...counts };
       Object.assign(counts, { ejections: 0, overloads: 0 });
       return taken;
     },
-    states: () =>
-      slots.map(({ endpoint, health, outstanding, ewma }) => ({
-        endpoint,
-        backend,
-        state: health.state,
-        outstanding,
-        latencyMs: cost(ewma, { outstanding: 0, now: settings.now(), decayMs: settings.decayMs }),
-      })),
+    states: () => slots.map((slot) => stateOf(slot, { backend, now: settings.now(), decayMs: settings.decayMs })),
   };
+}
+
+function gaugesOf(slots: readonly Slot[]): Gauges {
+  const outstanding = slots.reduce((sum, slot) => sum + slot.outstanding, 0);
+  return { endpoints: slots.length, ejected: ejectedOf(slots), outstanding };
+}
+
+interface Seen {
+  readonly backend: string;
+  readonly now: number;
+  readonly decayMs: number;
+}
+
+function stateOf({ endpoint, health, outstanding, ewma }: Slot, { backend, now, decayMs }: Seen): EndpointState {
+  const latencyMs = cost(ewma, { outstanding: 0, now, decayMs });
+  return { endpoint, backend, state: health.state, outstanding, latencyMs };
 }
 
 function ejectedOf(slots: readonly Slot[]): number {
