@@ -5,6 +5,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Readable } from "node:stream";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
@@ -139,6 +140,58 @@ describe("commands against a running mesh", () => {
     }
   });
 
+  it("tap shows requests as they come, with both ends and the answer, until there are as many as asked for", async () => {
+    const text = mesh.start("tap", "greeter", "--status", "5xx", "-n", "1");
+    const lines = mesh.start("tap", "greeter", "-n", "2", "-o", "json", "--show-headers", "host,authorization");
+    const [said, shown, objects] = [text.stderr, text.stdout, lines.stdout].map(collected);
+    await until("it looks", () => /looking at 1 proxy of servers/.test(said?.() ?? ""));
+    const urls = ["http://greeter/a", "http://greeter/fail"];
+    const ended = Promise.all([once(text, "close"), once(lines, "close")]);
+    assert.equal((await mesh.run("run", "--", process.execPath, fixture("caller"), ...urls)).stdout, "200\n500\n");
+    assert.deepEqual(await ended, [
+      [0, null],
+      [0, null],
+    ]);
+    assert.match(shown?.() ?? "", /^[\d:.]{12} node -> greeter GET \/fail +500 +\S+ms 0B>6B$/m);
+    assert.match(said?.() ?? "", /1 request in /);
+    const requests = (objects?.() ?? "")
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    assert.deepEqual(
+      requests.map(({ path, status }) => [path, status]),
+      [
+        ["/a", 200],
+        ["/fail", 500],
+      ],
+    );
+    assert.deepEqual(Object.keys(requests[0]), TAP_KEYS);
+  });
+
+  it("tap shows where an expression is wrong, and which service may have been meant", async () => {
+    const wrong = await mesh.run("tap", "greeter", "--where", "true && response.cod >= 500");
+    assert.equal(wrong.code, 2);
+    assert.match(wrong.stderr, / {2}true && response\.cod >= 500\n {10}\^\nDid you mean response\.code\?/);
+    const unknown = await mesh.run("tap", "greter");
+    assert.equal(unknown.code, 1);
+    assert.match(unknown.stderr, /no service greter: .*"greeter"/);
+    for (const args of [
+      ["--header", "cookie:a=b"],
+      ["--for", "2h"],
+    ])
+      assert.equal((await mesh.run("tap", "greeter", ...args)).code, 2, args.join(" "));
+  });
+
+  it("a tap that is killed leaves a line that says who has looked at what", async () => {
+    const tap = mesh.start("tap", "greeter", "--path", "/killed");
+    const said = collected(tap.stderr);
+    await until("it looks", () => said().includes("looking at"));
+    tap.kill("SIGKILL");
+    await until("it is written", async () =>
+      /path=\/killed.*the caller went away/.test((await mesh.run("logs", "tap", "-o", "json")).stdout),
+    );
+  });
+
   it("explain gives the answer that proxies hold", async () => {
     const held = await json("endpoints", "greeter");
     const { resolution, steps } = await json("explain", "greeter");
@@ -239,7 +292,7 @@ describe("mesh up", () => {
     const { address, token, services } = JSON.parse(String(line));
     assert.deepEqual(
       services.map((each: { name: string }) => each.name),
-      ["registry", "identity", "destination", "telemetry"],
+      ["registry", "identity", "destination", "tap", "policy", "telemetry"],
     );
     const metrics = await fetch(`${address}/metrics?token=${token}`);
     assert.equal(metrics.status, 200);
@@ -273,6 +326,43 @@ describe("mesh up", () => {
     await rm(stateDir, { recursive: true });
   });
 });
+
+/** What `tap -o json` says of each request, in its order. */
+const TAP_KEYS = [
+  "id",
+  "proxy",
+  "inbound",
+  "source",
+  "target",
+  "started",
+  "method",
+  "authority",
+  "path",
+  "route",
+  "protocol",
+  "open",
+  "status",
+  "grpcStatus",
+  "latencyMs",
+  "requestBytes",
+  "responseBytes",
+  "tls",
+  "attempts",
+  "error",
+  "policy",
+  "traceId",
+  "requestHeaders",
+  "responseHeaders",
+];
+
+/** What a stream has brought so far. */
+function collected(stream: Readable): () => string {
+  let text = "";
+  stream.setEncoding("utf8").on("data", (chunk: string) => {
+    text += chunk;
+  });
+  return () => text;
+}
 
 async function anyPort(): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1");

@@ -16,7 +16,7 @@ import { waitForNats } from "../src/nats/wait-for-nats.ts";
 import { assertNothingLeft, type Traces, until } from "./support/aftermath.ts";
 
 const fixture = fileURLToPath(new URL("fixtures/start-mesh.ts", import.meta.url));
-const names = ["registry", "identity", "destination", "telemetry"];
+const names = ["registry", "identity", "destination", "tap", "policy", "telemetry"];
 
 describe("a mesh", () => {
   let stateDir = "";

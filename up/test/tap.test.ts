@@ -4,14 +4,14 @@ import { request as httpRequest } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { createClient } from "@connectrpc/connect";
-import { type Coverage, type Notice, type Request, Tap } from "@patchbay/proto/mesh/tap/v1/tap_pb";
+import { Code, ConnectError, createClient } from "@connectrpc/connect";
+import { type Coverage, type Notice, type Request, Tap, View } from "@patchbay/proto/mesh/tap/v1/tap_pb";
 import type { Sidecar } from "@patchbay/sidecar";
 import { type ClosableTransport, createTransport } from "@patchbay/wire";
 import { type Mesh, startMesh } from "../src/index.ts";
 import { until } from "./support/aftermath.ts";
 import { createOperator } from "./support/operator.ts";
-import { startSidecarHere, startWeb, type Web } from "./support/workload.ts";
+import { endOf, spawnSidecar, startSidecarHere, startWeb, type Web } from "./support/workload.ts";
 
 type Asked = Parameters<ReturnType<typeof createClient<typeof Tap>>["watch"]>[0];
 
@@ -78,7 +78,7 @@ describe("a tap", () => {
         }
         return undefined;
       } catch (error) {
-        return error;
+        return stopping.signal.aborted ? undefined : error;
       }
     };
     return { requests, notices, coverages, ended: read(), stop: () => stopping.abort() };
@@ -106,6 +106,36 @@ describe("a tap", () => {
     await call("/again");
     await until("the next is shown", () => tap.requests.length === 2);
     tap.stop();
-    await tap.ended;
+    assert.equal(await tap.ended, undefined);
+  });
+
+  it("goes on without a proxy that is killed, and names it", async () => {
+    await using killed = spawnSidecar(mesh, "users", web.port);
+    const tap = await listening({ selector: { target: "default/users" } });
+    await until("both take part", () => tap.coverages.at(-1)?.inbound === 2);
+    await endOf(killed.child, "SIGKILL");
+    await until("one is missing", () => tap.coverages.at(-1)?.inbound === 1);
+    assert.match(tap.coverages.at(-1)?.missing.join() ?? "", /default\/users\//);
+    await call("/still");
+    await until("the other is heard", () => tap.requests.some(({ path }) => path === "/still"));
+    tap.stop();
+  });
+
+  it("reaches proxies that come after it began", async () => {
+    const tap = await listening({ selector: { target: "default/users", view: View.INBOUND } });
+    const before = tap.coverages.at(-1)?.inbound ?? 0;
+    await using late = await startSidecarHere(mesh, "users", { port: web.port });
+    await until("it takes part", () => (tap.coverages.at(-1)?.inbound ?? 0) > before);
+    tap.stop();
+    await late.stop();
+  });
+
+  it("for a service that does not exist, or with a wrong expression, is refused with the nearest name", async () => {
+    const unknown = ConnectError.from(await watch({ selector: { target: "default/uzers" } }).ended);
+    assert.equal(unknown.code, Code.NotFound);
+    assert.match(unknown.rawMessage, /"users"/);
+    const wrong = ConnectError.from(await watch({ selector: { where: "request.pth == '/'" } }).ended);
+    assert.equal(wrong.code, Code.InvalidArgument);
+    assert.match(wrong.rawMessage, /at 1: .*request\.path/);
   });
 });

@@ -2,9 +2,11 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { request as httpRequest, type IncomingMessage } from "node:http";
 import { describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { Proxy as ProxyService } from "@patchbay/proto/mesh/proxy/v1/proxy_pb";
 import { NoticeKind, type Request, View } from "@patchbay/proto/mesh/tap/v1/tap_pb";
+import { spawnTied } from "@patchbay/wire";
 import { createAuthority, identityOf, spiffe } from "./support/certificates.ts";
 import { until } from "./support/core-server.ts";
 import { endpoint } from "./support/proxies.ts";
@@ -213,7 +215,20 @@ describe("a tap at a proxy", () => {
     await assert.rejects(reading);
     await until("the proxy has forgotten it", () => pair.users.taps.count() === 0);
   });
+
+  it("ends when its caller is killed", async () => {
+    await using pair = await startPair(0);
+    const child = spawnTied(process.execPath, [OBSERVER, pair.users.address], {
+      stdio: ["ignore", "ignore", "inherit"],
+    });
+    await until("it is in force", () => pair.users.taps.count() === 1);
+    child.kill("SIGKILL");
+    await once(child, "exit");
+    await until("the proxy has forgotten it", () => pair.users.taps.count() === 0);
+  });
 });
+
+const OBSERVER = fileURLToPath(new URL("fixtures/observer.ts", import.meta.url));
 
 async function firstOf<T>(stream: AsyncIterable<T>, count = 1): Promise<void> {
   let seen = 0;
