@@ -39,8 +39,7 @@ export interface ParserOptions {
 
 /** Kinds of other readers of the same folder are known, and left alone. */
 export function createParser({ kinds, checks = {} }: ParserOptions): ParseFile {
-  const ajv = new Ajv({ allErrors: true, strict: false, verbose: true });
-  const validators = new Map(Object.entries(kinds).map(([kind, spec]) => [kind, ajv.compile(resourceSchema(spec))]));
+  const validators = createValidators(kinds);
   const names = [...new Set([...Object.keys(kinds), ...apiVersions.keys()])];
   return (file, text) => {
     if (text.length > MAX_FILE_BYTES) {
@@ -55,11 +54,30 @@ export function createParser({ kinds, checks = {} }: ParserOptions): ParseFile {
   };
 }
 
+/** Compiled when the first resource of a kind comes: most folders hold few kinds, and compiling takes its time. */
+interface Validators {
+  get(kind: string): ValidateFunction | undefined;
+}
+
+function createValidators(kinds: Kinds): Validators {
+  const ajv = new Ajv({ allErrors: true, strict: false, verbose: true });
+  const compiled = new Map<string, ValidateFunction>();
+  return {
+    get(kind) {
+      const spec = Object.hasOwn(kinds, kind) ? kinds[kind] : undefined;
+      if (!spec) return undefined;
+      const validate = compiled.get(kind) ?? ajv.compile(resourceSchema(spec));
+      compiled.set(kind, validate);
+      return validate;
+    },
+  };
+}
+
 interface Reading {
   readonly document: Document.Parsed;
   readonly file: string;
   readonly lines: LineCounter;
-  readonly validators: ReadonlyMap<string, ValidateFunction>;
+  readonly validators: Validators;
   readonly names: readonly string[];
   readonly checks: Checks;
 }
