@@ -1,5 +1,4 @@
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from "node:http";
 import { withinTrace } from "./trace-context.ts";
 
 export interface Reply {
@@ -7,7 +6,14 @@ export interface Reply {
   readonly body: unknown;
 }
 
-export type Handle = (request: { method: string; path: string; query: URLSearchParams }) => Promise<Reply> | Reply;
+interface Asked {
+  readonly method: string;
+  readonly path: string;
+  readonly query: URLSearchParams;
+  readonly headers: IncomingHttpHeaders;
+}
+
+export type Handle = (request: Asked) => Promise<Reply> | Reply;
 
 /** Serves JSON over HTTP/1.1 on PORT, with GET /health, and ends cleanly at SIGTERM. */
 export function serveHttp(handle: Handle): void {
@@ -24,7 +30,7 @@ export function serveHttp(handle: Handle): void {
 
 async function answer(handle: Handle, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const url = urlOf(request);
-  const { status, body } = url === null ? notFound : await reply(handle, request.method ?? "GET", url);
+  const { status, body } = url === null ? notFound : await reply(handle, request, url);
   response.writeHead(status, { "content-type": "application/json" });
   response.end(`${JSON.stringify(body)}\n`);
 }
@@ -34,10 +40,10 @@ function urlOf({ url = "/" }: IncomingMessage): URL | null {
   return URL.parse(url.startsWith("/") ? `http://localhost${url}` : url);
 }
 
-async function reply(handle: Handle, method: string, url: URL): Promise<Reply> {
+async function reply(handle: Handle, { method = "GET", headers }: IncomingMessage, url: URL): Promise<Reply> {
   if (url.pathname === "/health") return { status: 200, body: "ok" };
   try {
-    return await handle({ method, path: url.pathname, query: url.searchParams });
+    return await handle({ method, path: url.pathname, query: url.searchParams, headers });
   } catch (error) {
     return { status: 502, body: { error: error instanceof Error ? error.message : String(error) } };
   }

@@ -7,12 +7,15 @@ interface Step {
   path(user: number): string;
 }
 
+/** Who has issued the voucher of a customer. */
+const issuers = [...Array(4).fill("acme"), ...Array(3).fill("globex"), ...Array(3).fill("initech")];
+
 const steps: readonly Step[] = [
   { share: 40, method: "GET", path: (user) => `/?user=${user}` },
   { share: 30, method: "GET", path: (user) => `/products/${user % 97}` },
   { share: 15, method: "POST", path: (user) => `/cart?user=${user}` },
   { share: 10, method: "POST", path: () => "/checkout?method=card" },
-  { share: 5, method: "POST", path: () => "/checkout?method=voucher" },
+  { share: 5, method: "POST", path: (user) => `/checkout?method=voucher&issuer=${issuers[user % 10]}` },
 ];
 
 function nextStep(): Step | undefined {

@@ -12,10 +12,18 @@ async function home(user: string): Promise<Reply> {
   return { status: 200, body: { shop: "patchbay demo", user: await response.json() } };
 }
 
-async function checkout(method: string): Promise<Reply> {
+/** Who has issued a voucher; payments asks that company. */
+const ISSUER = "x-voucher-issuer";
+
+function issuerOf(query: URLSearchParams): string {
+  const issuer = query.get("issuer") ?? "";
+  return /^[a-z]{1,20}$/.test(issuer) ? issuer : "acme";
+}
+
+async function checkout(method: string, issuer: string): Promise<Reply> {
   const response = await fetch(`http://payments/charge/${method}`, {
     method: "POST",
-    headers: traceFields(),
+    headers: { ...traceFields(), ...(method === "voucher" && { [ISSUER]: issuer }) },
     signal: AbortSignal.timeout(5_000),
   });
   await response.arrayBuffer();
@@ -29,6 +37,6 @@ serveHttp(async ({ method, path, query }) => {
   if (method === "GET" && path.startsWith("/products/")) return { status: 200, body: await getProduct(path) };
   if (method === "POST" && path === "/cart") return { status: 200, body: { size: await addToCart(user, "lamp") } };
   if (method === "POST" && path === "/checkout")
-    return await checkout(query.get("method") === "voucher" ? "voucher" : "card");
+    return await checkout(query.get("method") === "voucher" ? "voucher" : "card", issuerOf(query));
   return notFound;
 });
