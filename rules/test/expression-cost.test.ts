@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { compileExpression, compilePattern, RuleError } from "@patchbay/rules";
 import fc from "fast-check";
-import { requestFacts } from "./support/facts.ts";
+import { expressions } from "./support/arbitrary-expression.ts";
+import { requestFacts, responseFacts } from "./support/facts.ts";
 
 function whyNot(text: string): string {
   const result = compileExpression(text, "request");
@@ -93,6 +94,23 @@ describe("the cost of an expression", () => {
         );
       }),
       { numRuns: 500 },
+    );
+  });
+
+  it("is never spent on what could have been refused: whatever was loaded fits the types at every request", () => {
+    const facts = requestFacts({ headers: ["Accept", "a", "host", "b"] });
+    const ordinary = /^field not found|out of (?:range|bounds)|overflow|divi|modul|index|cannot|invalid|no such/i;
+    fc.assert(
+      fc.property(expressions, (text) => {
+        const result = compileExpression(text, "response");
+        if (!result.ok) return;
+        try {
+          assert.equal(typeof result.expression.matches(facts, responseFacts()), "boolean");
+        } catch (error) {
+          assert.match(error instanceof Error ? error.message : "", ordinary, text);
+        }
+      }),
+      { numRuns: 1_000 },
     );
   });
 });

@@ -99,6 +99,19 @@ describe("an expression", () => {
     assert.match(refusal('{"a": 1} == {}'), /builds a map or message/);
   });
 
+  it("is refused when it looks for a header by a name that none has", () => {
+    for (const text of [
+      'request.headers["X-Tenant"] == "a"',
+      '"X-Tenant" in request.headers',
+      "has(request.headers.Accept)",
+    ])
+      assert.match(
+        refusal(text),
+        /is never there\. Names of headers are in lower case here: (x-tenant|accept)\./,
+        text,
+      );
+  });
+
   it("is refused where it cannot be read, with what was most likely meant", () => {
     assert.match(refusal('request.method = "GET"'), /^16: .* Write == to compare\.$/);
     assert.match(refusal("connection.tls and true"), /^16: .* Write && for and\.$/);

@@ -4,6 +4,7 @@ import { RuleError } from "../rule-error.ts";
 import type { Checking } from "./checking.ts";
 import { type Expr, type ExprOf, isAccumulator, literalText } from "./expr.ts";
 import { functions, macros, methods, operators, type Signature } from "./functions.ts";
+import { checkHeaderName } from "./header-name.ts";
 import { ExpressionProblem } from "./problem.ts";
 import { comparable, fits, iterated, nameOfType } from "./types.ts";
 
@@ -61,6 +62,7 @@ function specialOperator(expr: Expr, call: Call, types: readonly string[]): stri
       );
     case "@in": {
       const element = iterated(second);
+      checkHeaderName(second, literalText(call.args[0]), expr.id);
       if (element !== undefined && comparable(first, element)) return "bool";
       throw new ExpressionProblem(
         `looks for ${nameOfType(first)} in ${nameOfType(second)}`,
@@ -69,6 +71,7 @@ function specialOperator(expr: Expr, call: Call, types: readonly string[]): stri
       );
     }
     case "_[_]":
+      checkHeaderName(first, literalText(call.args[1]), expr.id);
       return indexed(expr, first, second);
     case "_?_:_":
       if (!fits(first, "bool"))

@@ -3,6 +3,7 @@ import { createBudget } from "./budget.ts";
 import { checkCall } from "./check-call.ts";
 import type { Checking } from "./checking.ts";
 import { chainOf, type Expr, type ExprOf, firstOf } from "./expr.ts";
+import { checkHeaderName } from "./header-name.ts";
 import { ExpressionProblem } from "./problem.ts";
 import { fits, iterated, nameOfType } from "./types.ts";
 import { roots, variables } from "./variables.ts";
@@ -82,6 +83,7 @@ function typeOfField(expr: Expr, select: ExprOf<"selectExpr">, checking: Checkin
       "Only maps have, as in request.headers.accept.",
       expr.id,
     );
+  checkHeaderName(type, field, expr.id);
   if (testOnly) return "bool";
   return type === "dyn" ? "dyn" : type.slice(type.indexOf(",") + 2, -1);
 }
