@@ -28,6 +28,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
       reports: parts.reporter.stats(),
       traces: parts.traces.stats(),
       names: parts.router.names(),
+      policy: parts.policing.stats(),
     }),
     [Symbol.asyncDispose]: () => life.stop(),
   };

@@ -10,7 +10,7 @@ import type { SidecarProxy } from "./proxy/proxy-options.ts";
 import type { SidecarOptions } from "./sidecar.ts";
 import { type ControlPlane, connectControlPlane } from "./sources/control-plane.ts";
 import { createIdentityClient, type IdentityClient } from "./sources/identity-client.ts";
-import { createPolicing } from "./sources/policing.ts";
+import { createPolicing, type Policing } from "./sources/policing.ts";
 import { createReporter, type Reporter } from "./sources/reporter.ts";
 import { createRouter, type RunningRouter } from "./sources/router.ts";
 import { createTaps } from "./sources/taps.ts";
@@ -24,6 +24,7 @@ export interface Parts {
   readonly app: { host: string; readonly port: number } | undefined;
   readonly instance: string;
   readonly controlPlane: ControlPlane;
+  readonly policing: Policing;
   readonly router: RunningRouter;
   readonly identity: IdentityClient;
   readonly reporter: Reporter;
@@ -99,5 +100,5 @@ export function createParts(options: SidecarOptions): Parts {
     identity.stop();
     controlPlane.close();
   };
-  return { app, instance, controlPlane, router, identity, reporter, proxy, traces, admin, close };
+  return { app, instance, controlPlane, policing, router, identity, reporter, proxy, traces, admin, close };
 }

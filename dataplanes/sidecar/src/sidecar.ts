@@ -5,6 +5,7 @@ import type { DefaultAuthorization } from "./core/policy-rules.ts";
 import type { Counters } from "./proxy/counters.ts";
 import type { Limits } from "./proxy/limits.ts";
 import type { HostPort, LocalPort } from "./proxy/proxy-options.ts";
+import type { PolicyStats } from "./sources/policing.ts";
 import type { ReporterStats } from "./sources/reporter.ts";
 
 export interface SidecarOptions {
@@ -70,4 +71,5 @@ export interface SidecarStats {
   readonly traces: ExporterStats;
   /** Names held at destination. */
   readonly names: number;
+  readonly policy: PolicyStats;
 }

@@ -29,6 +29,16 @@ export interface Policing {
   readonly limiter: Limiter;
   /** For the report. */
   readonly counts: DecisionCounts;
+  stats(): PolicyStats;
+}
+
+export interface PolicyStats {
+  /** Of the rules in force; empty: none. */
+  readonly version: string;
+  /** Buckets of limits that were pushed out by others. */
+  readonly evictedBuckets: number;
+  /** Decisions that found no row in a report. */
+  readonly uncounted: number;
 }
 
 export function createPolicing(options: PolicingOptions): Policing {
@@ -58,5 +68,15 @@ export function createPolicing(options: PolicingOptions): Policing {
     counts,
     audit,
   });
-  return { client, guard, limiter, counts };
+  return {
+    client,
+    guard,
+    limiter,
+    counts,
+    stats: () => ({
+      version: client.current()?.version ?? "",
+      evictedBuckets: limiter.evicted(),
+      uncounted: counts.overflowed(),
+    }),
+  };
 }

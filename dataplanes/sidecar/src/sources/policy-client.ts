@@ -1,7 +1,8 @@
 import type { Transport } from "@connectrpc/connect";
 import type { Outbound, Snapshot } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
-import { errorMessage, type Log, pause } from "@patchbay/wire";
-import { compileSnapshot, type DefaultAuthorization, type PolicyRules } from "../core/policy-rules.ts";
+import { type Log, pause } from "@patchbay/wire";
+import { createPolicyInForce, type PolicyInForce } from "../core/policy-in-force.ts";
+import type { DefaultAuthorization, PolicyRules } from "../core/policy-rules.ts";
 import type { PolicyFile } from "./policy-file.ts";
 import { openPolicyStream } from "./policy-stream.ts";
 
@@ -50,12 +51,10 @@ const HOST_MS = 500;
 
 export function createPolicyClient(options: PolicyClientOptions): PolicyClient {
   const { log, file, firstMs = FIRST_MS, hostMs = HOST_MS } = options;
-  const listeners = new Set<(snapshot: Snapshot) => void>();
+  const inForce = createPolicyInForce(options.defaultAuthorization ?? "allow");
   const first = Promise.withResolvers<void>();
   const stopped = new AbortController();
-  let hosts = new Map<string, Outbound>();
-  let rules: PolicyRules | undefined;
-  let unenforceable = "";
+  const version = (): string => inForce.rules()?.snapshot.version ?? "";
   let settled = false;
   /** The service has answered, or the time for its first answer is over. */
   let started = false;
@@ -66,47 +65,29 @@ export function createPolicyClient(options: PolicyClientOptions): PolicyClient {
     first.resolve();
   }
 
-  /** Returns why not; empty: it is in force. */
-  function enforce(snapshot: Snapshot): string {
-    try {
-      rules = compileSnapshot(snapshot, { otherwise: options.defaultAuthorization ?? "allow", before: rules });
-    } catch (error) {
-      return errorMessage(error);
-    }
-    unenforceable = "";
-    hosts = new Map(snapshot.outbound.map((outbound) => [outbound.target, outbound]));
-    for (const listener of listeners) listener(snapshot);
-    return "";
+  function begun(): void {
+    started = true;
+    settle();
   }
 
   function onSnapshot(snapshot: Snapshot): string {
-    const { version } = snapshot;
-    const known = version === rules?.snapshot.version;
-    const refused = known ? "" : enforce(snapshot);
-    if (known) log.debug({ version }, "the rules in force are the service's");
-    else if (refused === "") file?.write(snapshot);
-    else {
-      if (rules === undefined) unenforceable = refused;
-      log.error({ version, reason: refused }, "rules that this proxy cannot enforce are refused; those before stay");
-    }
-    started = true;
-    settle();
+    const known = snapshot.version === inForce.rules()?.snapshot.version;
+    const refused = known ? "" : inForce.put(snapshot);
+    if (refused !== "")
+      log.error(
+        { version: snapshot.version, reason: refused },
+        "rules that this proxy cannot enforce are refused; those before stay",
+      );
+    else if (!known) file?.write(snapshot);
+    begun();
     return refused;
   }
 
-  const kept = file?.read();
-  if (kept !== undefined) {
-    const refused = enforce(kept);
-    if (refused === "") settle();
-    else log.warn({ reason: refused }, "kept rules that cannot be enforced are ignored");
-  }
-  void pause(firstMs, stopped.signal).then(() => {
-    started = true;
-    settle();
-  });
+  if (putKept(options, inForce)) settle();
+  void pause(firstMs, stopped.signal).then(begun);
   const stream = openPolicyStream({
     policy: options.policy,
-    version: () => rules?.snapshot.version ?? "",
+    version,
     onSnapshot,
     onConnected: (connected) => (away = !connected),
     log,
@@ -114,32 +95,26 @@ export function createPolicyClient(options: PolicyClientOptions): PolicyClient {
 
   async function learn(host: string): Promise<Outbound | undefined> {
     const found = Promise.withResolvers<void>();
-    const stopListening = onChange(() => hosts.has(host) && found.resolve());
+    const stopListening = inForce.onChange(() => inForce.outbound(host) !== undefined && found.resolve());
     const over = new AbortController();
     await Promise.race([found.promise, pause(started ? hostMs : firstMs, over.signal)]);
     over.abort();
     stopListening();
-    return hosts.get(host);
-  }
-
-  function onChange(listener: (snapshot: Snapshot) => void): () => void {
-    listeners.add(listener);
-    return () => listeners.delete(listener);
+    return inForce.outbound(host);
   }
 
   return {
-    current: () => rules?.snapshot,
-    rules: () => rules,
-    unenforceable: () => unenforceable,
+    current: () => inForce.rules()?.snapshot,
+    rules: inForce.rules,
+    unenforceable: inForce.unenforceable,
     ready: () => first.promise,
     settled: () => settled,
-    onChange,
+    onChange: inForce.onChange,
     follow: stream.follow,
     outbound(host) {
-      const known = hosts.get(host);
+      const known = inForce.outbound(host);
       // With the service away there is nothing to wait for.
-      if (known !== undefined || (started && away)) return known;
-      return learn(host);
+      return known !== undefined || (started && away) ? known : learn(host);
     },
     retryNow: stream.retryNow,
     stop() {
@@ -147,4 +122,14 @@ export function createPolicyClient(options: PolicyClientOptions): PolicyClient {
       stream.stop();
     },
   };
+}
+
+/** What was in force when this workload's sidecar last ran. What cannot be enforced lets nothing in until the service says better. */
+function putKept({ file, log }: PolicyClientOptions, inForce: PolicyInForce): boolean {
+  const kept = file?.read();
+  if (kept === undefined) return false;
+  const refused = inForce.put(kept);
+  if (refused !== "")
+    log.error({ reason: refused }, "kept rules cannot be enforced; nothing comes in until policy says what does");
+  return refused === "";
 }
