@@ -109,6 +109,18 @@ describe("retries of a rule", () => {
     assert.equal(world.recorder.records[0]?.attempts, 3);
   });
 
+  test("and their connection is kept, for the answer that was not wanted is short", async () => {
+    await using app = await startFlaky([503, 503, 200]);
+    let connections = 0;
+    app.server.on("connection", () => {
+      connections += 1;
+    });
+    await using world = await startSteered({ users: [app.port] });
+    world.policy.say(rulesFor("users", [{ retry: { ...retry, backoff: ms(20) } }]));
+    assert.equal((await callUsers(world.proxy.outboundPort)).status, 200);
+    assert.deepEqual([app.bodies.length, connections], [3, 1]);
+  });
+
   test("so is a body that came without a length, as long as it is short", async () => {
     await using app = await startFlaky([503, 200, 503, 200]);
     await using world = await startSteered({ users: [app.port] }, { limits: { replayBytes: 1_000 } });

@@ -19,6 +19,8 @@ import { Steered, type SteeredEvents } from "./steered.ts";
 /** HTTP/2 error codes, RFC 9113 §7. */
 const INTERNAL_ERROR = 2;
 const CANCEL = 8;
+/** Bytes of a response that are rather read than break a connection. */
+const MAX_FORGONE = 16_384;
 /** For the record: the client went away before a response began. */
 const CLIENT_CLOSED = 499;
 
@@ -94,7 +96,7 @@ export class Exchange extends AdmittedRequest implements DownstreamEvents, Attem
   onHead(head: ResponseHead): void {
     this.patience?.met("response");
     if (this.#attempts.isUnprocessed(head) && this.#mayRetry(UNPROCESSED)) {
-      this.#attempt?.cancel(CANCEL);
+      this.#forgo(head);
       return this.#retry(UNPROCESSED);
     }
     if (head.coded) return this.#breakOff(CODED);
@@ -106,12 +108,19 @@ export class Exchange extends AdmittedRequest implements DownstreamEvents, Attem
     steered.tried();
     const listed = steered.listed(head);
     if (listed !== undefined && this.#mayRetry(listed)) {
-      this.#attempt?.cancel(CANCEL);
+      this.#forgo(head);
       return this.#retry(listed);
     }
     const answer = steered.respond(head);
     if (this.replayable && steered.awaitsTrailers(head)) this.#waiting = answer;
     else this.#respond(answer);
+  }
+
+  /** Nobody wants this response. A short one does not cost its connection, of which a retry has need soon. */
+  #forgo({ length }: ResponseHead): void {
+    const short = length >= 0 && length <= MAX_FORGONE;
+    if (short && this.#attempt?.leave !== undefined) this.#attempt.leave();
+    else this.#attempt?.cancel(CANCEL);
   }
 
   #respond(head: ResponseHead): void {

@@ -18,6 +18,9 @@ export interface HeldRequest {
   readonly body: Buffer;
 }
 
+/** Milliseconds for the rest of a response that nobody wants. */
+const LEAVE_MS = 1_000;
+
 export interface Http1AttemptOptions {
   readonly pool: Http1Pool;
   readonly events: AttemptEvents;
@@ -36,6 +39,7 @@ export class Http1Attempt implements Attempt, Taker, Dispatcher.DispatchHandler 
   #controller: Dispatcher.DispatchController | undefined;
   #over = false;
   #reused = false;
+  #leaving: NodeJS.Timeout | undefined;
 
   constructor({ pool, events, request }: Http1AttemptOptions) {
     this.#pool = pool;
@@ -65,6 +69,12 @@ export class Http1Attempt implements Attempt, Taker, Dispatcher.DispatchHandler 
     if (this.#slot === undefined) this.#pool.leave(this);
     // Before undici has a connection there is nothing to abort: onRequestStart does it then.
     this.#controller?.abort(new Error("the client went away"));
+  }
+
+  leave(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#leaving = setTimeout(() => this.#controller?.abort(new Error("the rest did not come")), LEAVE_MS).unref();
   }
 
   pause(): void {
@@ -125,6 +135,7 @@ export class Http1Attempt implements Attempt, Taker, Dispatcher.DispatchHandler 
   }
 
   #release(): void {
+    clearTimeout(this.#leaving);
     if (this.#slot === undefined) return;
     this.#slot.idleSince = performance.now();
     this.#pool.give(this.#slot);

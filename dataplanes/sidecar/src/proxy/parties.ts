@@ -43,6 +43,8 @@ export interface Attempt {
   start(): void;
   /** Stops it; no event follows. `code`: of HTTP/2. */
   cancel(code: number): void;
+  /** As `cancel`, for a response that is short: its connection is kept, and what is left of it is read away. */
+  leave?(): void;
   /** Holds the response's body back; may deliver what has arrived. */
   pause(): void;
   resume(): void;
