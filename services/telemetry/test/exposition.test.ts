@@ -168,7 +168,7 @@ test("OpenMetrics text keeps its specification, and has the samples that Prometh
           .map((line) => line.replace(/ # .*/, ""));
       assert.deepEqual(samples(open), samples(textIn("prometheus", all, 1_700_000_050_000)));
     }),
-    { numRuns: 30 },
+    { numRuns: 20 },
   );
 });
 

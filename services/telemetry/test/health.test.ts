@@ -24,7 +24,7 @@ function ago(ms: number, report: Partial<TestReport>): TestReport {
 }
 
 function applyAll(reports: readonly TestReport[], aggregate = new Aggregate()): Aggregate {
-  for (const report of reports) aggregate.apply(decoded(report), NOW);
+  for (const report of reports) aggregate.apply(decoded(report), report.endMs);
   return aggregate;
 }
 
@@ -77,6 +77,26 @@ test("gauges are forgotten three report intervals after the last report, counts 
   assert.deepEqual(at(NOW + 2_001), [0, 0, 0, 1, 2]);
   assert.deepEqual(health(aggregate, minute, NOW + 61_000).rows, []);
   assert.equal(health(aggregate, hour, NOW + 61_000).rows[0]?.refused, 2);
+});
+
+test("a proxy whose clock is slow is believed as long as others", () => {
+  const aggregate = new Aggregate();
+  aggregate.apply(decoded(ago(30_000, { health: [aTargetsHealth] })), NOW);
+  assert.equal(health(aggregate, minute, NOW + 3_000).rows[0]?.reporting, 1);
+  assert.equal(health(aggregate, minute, NOW + 3_001).rows[0]?.reporting, 0);
+});
+
+test("a service that makes up proxies takes no other's room", () => {
+  const aggregate = new Aggregate();
+  const many = Array.from({ length: 500 }, (_, index) => ({ ...aTargetsHealth, target: `t${index}` }));
+  const rounds = Array.from({ length: 41 }, (_, index) => ago(1_000, { bootId: `made-up-${index}`, health: many }));
+  applyAll([...rounds, ago(1_000, { reporter: "default/shop", health: [aTargetsHealth] })], aggregate);
+  const { rows } = health(aggregate, minute, NOW);
+  assert.equal(rows.find(({ source }) => source === "shop")?.reporting, 1);
+  assert.equal(
+    rows.filter(({ source }) => source === "web").reduce((sum, row) => sum + row.proxies, 0),
+    20_000,
+  );
 });
 
 test("a proxy that reports seldom is believed for longer", () => {

@@ -108,14 +108,18 @@ export class Extras {
     const id = this.health.findOrMake(by.self);
     this.health.count(id, { of: ints, from: from + HEALTH_EJECTIONS }, by);
     if (!placed) return;
-    this.gauges.set(table.boot, id, {
-      timeMs: by.timeMs,
-      intervalMs: Math.max(SHORTEST_REPORT_MS, by.intervalMs),
-      endpoints: ints[from + HEALTH_ENDPOINTS] ?? 0,
-      ejected: ints[from + HEALTH_EJECTED] ?? 0,
-      outstanding: ints[from + HEALTH_OUTSTANDING] ?? 0,
-      retryBudget: retryBudgets[entry] ?? 0,
-    });
+    this.gauges.set(
+      { boot: table.boot, owner: by.self, id },
+      {
+        timeMs: by.timeMs,
+        arrivedMs: by.arrivedMs,
+        intervalMs: Math.max(SHORTEST_REPORT_MS, by.intervalMs),
+        endpoints: ints[from + HEALTH_ENDPOINTS] ?? 0,
+        ejected: ints[from + HEALTH_EJECTED] ?? 0,
+        outstanding: ints[from + HEALTH_OUTSTANDING] ?? 0,
+        retryBudget: retryBudgets[entry] ?? 0,
+      },
+    );
   }
 
   #applyDecision(table: ReportTable, from: number, by: ReportedBy): void {

@@ -48,7 +48,7 @@ export function health(aggregate: Aggregate, query: HealthQuery, now: number): H
     if (row) addCounts(row, counts, from);
   });
   extras.gauges.visit((id, gauge) => {
-    const row = gauge.timeMs >= window.fromMs ? rowOf(id) : undefined;
+    const row = gauge.arrivedMs >= window.fromMs ? rowOf(id) : undefined;
     if (row) addGauge(row, gauge, now);
   });
   const decisions = new Map<number, DecisionRow>();
