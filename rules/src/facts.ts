@@ -30,7 +30,7 @@ export interface RequestFacts {
   readonly path: string;
   /** Without "?", as the client wrote it. */
   readonly query: string;
-  /** Lower case, without its port. */
+  /** Without its port; in any case and with a dot at its end it is the same. */
   readonly host: string;
   /** Port that was asked for; absent: 80. */
   readonly port?: number;

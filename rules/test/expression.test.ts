@@ -40,6 +40,11 @@ describe("an expression", () => {
       assert.equal(holds(text), true, text);
   });
 
+  it("reads a host as one, however the client wrote it", () => {
+    for (const host of ["users.default.svc", "USERS.default.svc", "users.default.svc."])
+      assert.ok(compiled('request.host == "users.default.svc"').matches(requestFacts({ host })), host);
+  });
+
   it("knows operators, methods and loops", () => {
     for (const text of [
       'request.method in ["GET", "HEAD"] && !(request.method in [])',

@@ -27,12 +27,18 @@ function ofResponse<T extends CelInput>(type: string, read: (response: ResponseF
   return { type, ended: true, read: ({ response }) => (response === undefined ? none : read(response)) };
 }
 
+/** A host is the same in any case and with a dot at its end, and a client chooses how to write it. */
+function plainHost(host: string): string {
+  const lower = host.toLowerCase();
+  return lower.endsWith(".") ? lower.slice(0, -1) : lower;
+}
+
 /** What expressions may name. */
 export const variables: ReadonlyMap<string, Variable> = new Map<string, Variable>([
   ["request.method", ofRequest(({ method }) => method)],
   ["request.path", ofRequest(({ path }) => path)],
   ["request.query", ofRequest(({ query }) => query)],
-  ["request.host", ofRequest(({ host }) => host)],
+  ["request.host", ofRequest(({ host }) => plainHost(host))],
   ["request.headers", { type: HEADERS, read: ({ request }) => headerView(request.headers) }],
   ["request.protocol", ofRequest(({ protocol }) => protocol)],
   ["request.route", ofRequest(({ route = "" }) => route)],

@@ -34,6 +34,15 @@ const ALLOW: Answer = { decision: { case: "allow", value: {} } };
 const ref = { kind: "AuthorizationPolicy", namespace: "default", name: "ask" };
 const users: Claims = { kind: "proxy", namespace: "default", name: "users", instance: "i1", expiresAt: 0 };
 
+async function answerTo(behaviour: Behaviour, question: Question, done: sendUnaryData<Uint8Array>): Promise<void> {
+  try {
+    const answer = (await behaviour.authorize?.(question)) ?? ALLOW;
+    done(null, toBinary(AnswerSchema, create(AnswerSchema, answer)));
+  } catch (error) {
+    done({ code: status.UNAVAILABLE, details: String(error) });
+  }
+}
+
 /** A real gRPC server in the plugin's place, and the calls to it. */
 async function start(behaviour: Behaviour, more: Partial<HookPlugin> = {}) {
   const asked: (Question | LeaseQuestion)[] = [];
@@ -58,10 +67,7 @@ async function start(behaviour: Behaviour, more: Partial<HookPlugin> = {}) {
       const question = fromBinary(QuestionSchema, call.request);
       asked.push(question);
       tokens.push(call.metadata.get("authorization")[0]);
-      Promise.resolve(behaviour.authorize?.(question) ?? ALLOW).then(
-        (answer) => done(null, toBinary(AnswerSchema, create(AnswerSchema, answer))),
-        (error: Error) => done({ code: status.UNAVAILABLE, details: error.message }),
-      );
+      void answerTo(behaviour, question, done);
     },
     lease(call: ServerUnaryCall<Buffer, Uint8Array>, done: sendUnaryData<Uint8Array>) {
       const question = fromBinary(LeaseQuestionSchema, call.request);
