@@ -13,9 +13,15 @@ const program = await createProgram(commandIn(process.argv.slice(2)));
 for (const command of [program, ...program.commands]) command.exitOverride();
 try {
   await program.parseAsync();
-  process.exit();
 } catch (error) {
-  process.exit(report(error));
+  process.exitCode = report(error);
+}
+await Promise.all([process.stdout, process.stderr].map(written));
+process.exit();
+
+/** A pipe takes 64 KiB at a time; what is still on its way at the exit would be lost. */
+function written(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => void stream.write("", () => resolve()));
 }
 
 /** Says what went wrong, on standard error, and returns the exit code. */

@@ -108,7 +108,7 @@ interface Verdict {
 function serverVerdict({ server, decision, policies, ambiguous }: ServerView, limits: readonly LimitState[]): Verdict {
   const name = `${server.namespace}/${server.name}`;
   if (ambiguous)
-    return { decision: "denied", why: `${name} has policies about paths, and servers read this path differently` };
+    return { decision: "denied", why: `${name} has policies about paths, and servers read this path differently: 400` };
   if (decision.verdict === "deny") return { decision: "denied", why: whyDenied(decision.policy, { name, policies }) };
   const full = limits.find(
     ({ matched, proxies }) => matched && proxies.length > 0 && proxies.every(({ left }) => left < 1),
