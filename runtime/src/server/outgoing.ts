@@ -40,6 +40,9 @@ export function createOutgoing(options: OutgoingOptions): Outgoing {
   return new OutgoingStream(options);
 }
 
+/** For the reader to take what was sent last. */
+const LAST_MS = 1_000;
+
 class OutgoingStream implements Outgoing {
   readonly #options: OutgoingOptions;
   #waiting: Buffer[] = [];
@@ -67,8 +70,8 @@ class OutgoingStream implements Outgoing {
   send(message: Uint8Array): boolean {
     const { stream, maxMessages, maxBytes, gatherMs = 10 } = this.#options;
     if (this.#end !== undefined || stream.destroyed) return false;
-    if (this.#waiting.length >= maxMessages || this.#bytes + message.byteLength > maxBytes) return false;
     const framed = envelope(message);
+    if (this.#waiting.length >= maxMessages || this.#bytes + framed.byteLength > maxBytes) return false;
     this.#waiting.push(framed);
     this.#bytes += framed.byteLength;
     if (this.#blockedSince === 0) this.#gathering ??= setTimeout(() => this.#flush(), gatherMs);
@@ -98,7 +101,10 @@ class OutgoingStream implements Outgoing {
       this.#forget();
       if (!stream.write(bytes)) this.#block();
     }
-    if (this.#end !== undefined) endStream(stream, protocol, this.#end.error);
+    if (this.#end === undefined) return;
+    endStream(stream, protocol, this.#end.error);
+    // Who has not ended its own side would hold the stream for ever (RFC 9113 §8.1).
+    stream.once("finish", () => setTimeout(() => stream.close(constants.NGHTTP2_NO_ERROR), LAST_MS).unref());
   }
 
   #block(): void {

@@ -1,13 +1,15 @@
 import assert from "node:assert/strict";
 import { type ClientHttp2Session, connect } from "node:http2";
 import { describe, it } from "node:test";
-import { create, toBinary } from "@bufbuild/protobuf";
+import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { NoticeKind, View, WatchRequestSchema } from "@patchbay/proto/mesh/tap/v1/tap_pb";
 import { envelope } from "@patchbay/runtime";
 import { mintToken } from "@patchbay/wire";
 import { type RunningTap, startFakeProxy, startTap, until, type Watched } from "./support/tap-service.ts";
+
+type Asked = MessageInitShape<typeof WatchRequestSchema>;
 
 const USERS = { selector: { target: "default/users" } };
 
@@ -216,6 +218,20 @@ describe("the tap service", () => {
     session.destroy();
   });
 
+  it("does not wait for a caller that never ends its own side", async () => {
+    await using tap = await startTap();
+    await using users = await startFakeProxy("users");
+    tap.know([users]);
+    const session = connect(tap.address);
+    const stream = await beginWithoutReading(session, { ...USERS, limit: 1 }, false);
+    stream.resume();
+    await until("it listens", () => users.asked().length === 1);
+    users.show();
+    await until("it has ended", () => tap.lines.length === 1);
+    assert.match(String(tap.lines[0]?.fields["why"]), /as many requests/);
+    session.destroy();
+  });
+
   it("ends its taps when it stops, and tells their callers to ask again", async () => {
     const tap = await startTap();
     await using users = await startFakeProxy("users");
@@ -229,7 +245,11 @@ describe("the tap service", () => {
 });
 
 /** A call whose answer nobody takes from the socket. */
-async function beginWithoutReading(session: ClientHttp2Session) {
+async function beginWithoutReading(
+  session: ClientHttp2Session,
+  asked: Asked = { ...USERS, maxRps: 1_000 },
+  ends = true,
+) {
   const expiresAt = Date.now() + 3_600_000;
   const claims = { kind: "operator", namespace: "default", name: "somebody", instance: "two", expiresAt } as const;
   const stream = session.request({
@@ -240,6 +260,7 @@ async function beginWithoutReading(session: ClientHttp2Session) {
   });
   stream.on("error", () => undefined);
   session.on("error", () => undefined);
-  stream.end(envelope(toBinary(WatchRequestSchema, create(WatchRequestSchema, { ...USERS, maxRps: 1_000 }))));
+  stream.write(envelope(toBinary(WatchRequestSchema, create(WatchRequestSchema, asked))));
+  if (ends) stream.end();
   return stream;
 }

@@ -4,6 +4,8 @@ import { type AppContext, nearest } from "@patchbay/runtime";
 import { serviceNames } from "../core/participants.ts";
 
 const DEADLINE_MS = 1_500;
+/** Under which proxies put everything outside of the mesh together. */
+const OUTSIDE = "default/egress";
 
 /**
  * Whether somebody serves "namespace/name", or a proxy would find it: behind proxies, by a static service, by a plugin.
@@ -12,7 +14,7 @@ const DEADLINE_MS = 1_500;
  */
 export async function findService(context: Pick<AppContext, "view" | "locate">, service: string): Promise<void> {
   const names = serviceNames(context.view.list());
-  if (names.includes(service)) return;
+  if (service === OUTSIDE || names.includes(service)) return;
   const [namespace, name] = split(service);
   const candidates = [
     `${name}.${namespace}.svc.cluster.local`,

@@ -32,11 +32,6 @@ export function participantsOf(
   return found;
 }
 
-/** Whether anybody serves "namespace/name" or could call under it. */
-export function isKnown(registrations: readonly Registration[], service: string): boolean {
-  return serviceNames(registrations).includes(service);
-}
-
 /** "namespace/name" of all services behind proxies. */
 export function serviceNames(registrations: readonly Registration[]): readonly string[] {
   const names = registrations.flatMap(({ announce }) =>
