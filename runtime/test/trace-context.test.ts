@@ -171,4 +171,42 @@ describe("a request to a collector", () => {
     const request = encodeRequest([{ source, spans: [bytes] }]);
     assert.deepEqual(decode(request), [{ service: "web", namespace: "shop", ...expected }]);
   });
+
+  it("carries any text and number as it is, and cuts what nobody would read", () => {
+    // Half a surrogate pair is no text: it comes out as the replacement character.
+    const text = fc.string({ unit: "grapheme", maxLength: 1_100 });
+    const number = fc
+      .oneof(fc.maxSafeInteger(), fc.double({ noNaN: true, noDefaultInfinity: true }))
+      .map((n) => n || 0);
+    const attributes = fc.dictionary(fc.string({ minLength: 1, maxLength: 40 }), fc.oneof(text, number, fc.boolean()));
+    const cut = (value: string): string => (value.length <= 1_024 ? value : `${value.slice(0, 1_023)}…`.toWellFormed());
+    fc.assert(
+      fc.property(attributes, text, fc.array(attributes, { maxLength: 4 }), (values, name, events) => {
+        const span = {
+          ...expected,
+          kind: "server" as const,
+          sampled: false,
+          startedAt: 1,
+          endedAt: 0,
+          name,
+          attributes: values,
+          events: events.map((each) => ({ name: "retry", at: 1, attributes: each })),
+        };
+        const source = { name: "web", namespace: "", instance: "", version: "" };
+        const [seen] = decode(encodeRequest([{ source, spans: [encodeSpan(span)] }]));
+        const kept = (all: typeof values) =>
+          Object.fromEntries(
+            Object.entries(all).map(([key, value]) => [key, typeof value === "string" ? cut(value) : value]),
+          );
+        assert.equal(seen?.name, cut(name));
+        assert.deepEqual({ ...seen?.attributes }, kept(values));
+        assert.deepEqual(
+          seen?.events.map((event) => ({ ...event.attributes })),
+          events.map(kept),
+        );
+        assert.equal(seen?.end, seen?.start);
+      }),
+      { numRuns: 60 },
+    );
+  });
 });

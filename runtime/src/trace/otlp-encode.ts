@@ -1,4 +1,5 @@
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
+import { ProtoWriter } from "./proto-writer.ts";
 import type { Attributes, Span, SpanEvent, SpanKind, SpanSource } from "./span.ts";
 
 /** Spans of one source. */
@@ -17,54 +18,64 @@ const SCOPE = "patchbay";
 
 /** Bytes of an ExportTraceServiceRequest. */
 export function encodeRequest(groups: readonly SpanGroup[]): Uint8Array<ArrayBuffer> {
-  const writer = new BinaryWriter();
+  const request = new BinaryWriter();
   for (const { source, spans } of groups) {
-    message(writer, 1, () => {
-      message(writer, 1, () => attributes(writer, 1, resourceAttributes(source)));
-      message(writer, 2, () => {
-        message(writer, 1, () => {
-          text(writer, 1, SCOPE);
-          text(writer, 2, source.version);
-        });
-        for (const span of spans) writer.tag(2, WireType.LengthDelimited).bytes(span);
-      });
-    });
+    request.tag(1, WireType.LengthDelimited).fork();
+    request.tag(1, WireType.LengthDelimited).bytes(encodeResource(source));
+    request.tag(2, WireType.LengthDelimited).fork();
+    request.tag(1, WireType.LengthDelimited).bytes(encodeScope(source));
+    for (const span of spans) request.tag(2, WireType.LengthDelimited).bytes(span);
+    request.join().join();
   }
-  return writer.finish();
+  return request.finish();
 }
 
-/** Bytes of one Span, so that a batch is only put together when it leaves. */
+function encodeResource(source: SpanSource): Uint8Array {
+  attributes(writer, 1, resourceAttributes(source));
+  return writer.take();
+}
+
+function encodeScope({ version }: SpanSource): Uint8Array {
+  writer.text(1, SCOPE);
+  writer.text(2, version);
+  return writer.take();
+}
+
+/** One for all: nothing is awaited while it is in use. */
+const writer = new ProtoWriter();
+
+/** Bytes of one Span, so that a batch is only put together when it leaves. Runs for every request of a trace. */
 export function encodeSpan(span: Span): Uint8Array {
-  const writer = new BinaryWriter();
-  bytes(writer, 1, span.traceId);
-  bytes(writer, 2, span.spanId);
-  text(writer, 3, span.traceState);
-  bytes(writer, 4, span.parentSpanId);
-  text(writer, 5, cut(span.name));
-  writer.tag(6, WireType.Varint).int32(KINDS[span.kind]);
-  time(writer, 7, span.startedAt);
-  time(writer, 8, Math.max(span.startedAt, span.endedAt));
+  writer.hex(1, span.traceId);
+  writer.hex(2, span.spanId);
+  if (span.traceState.length <= MAX_TEXT) writer.text(3, span.traceState);
+  writer.hex(4, span.parentSpanId);
+  writer.text(5, cut(span.name));
+  writer.integer(6, KINDS[span.kind]);
+  writer.fixed64(7, nanoseconds(span.startedAt));
+  writer.fixed64(8, nanoseconds(Math.max(span.startedAt, span.endedAt)));
   attributes(writer, 9, span.attributes);
-  for (const event of span.events) message(writer, 11, () => encodeEvent(writer, event));
-  const { error } = span;
-  if (error !== undefined) {
-    message(writer, 15, () => {
-      text(writer, 2, cut(error));
-      writer.tag(3, WireType.Varint).int32(STATUS_ERROR);
-    });
-  }
+  for (const event of span.events) writer.message(11, () => encodeEvent(event));
+  if (span.error !== undefined) encodeError(span.error);
   // Trace flags in the lowest byte: sampled.
-  writer.tag(16, WireType.Bit32).fixed32(span.sampled ? 1 : 0);
-  return writer.finish();
+  writer.fixed32(16, span.sampled ? 1 : 0);
+  return writer.take();
 }
 
 const KINDS: Readonly<Record<SpanKind, number>> = { server: 2, client: 3 };
 const STATUS_ERROR = 2;
 
-function encodeEvent(writer: BinaryWriter, event: SpanEvent): void {
-  time(writer, 1, event.at);
-  text(writer, 2, event.name);
-  attributes(writer, 3, event.attributes);
+function encodeError(error: string): void {
+  writer.message(15, () => {
+    writer.text(2, cut(error));
+    writer.integer(3, STATUS_ERROR);
+  });
+}
+
+function encodeEvent({ at, name, attributes: values }: SpanEvent): void {
+  writer.fixed64(1, nanoseconds(at));
+  writer.text(2, name);
+  attributes(writer, 3, values);
 }
 
 function resourceAttributes({ name, namespace, instance, version }: SpanSource): Attributes {
@@ -78,40 +89,27 @@ function resourceAttributes({ name, namespace, instance, version }: SpanSource):
   };
 }
 
-function attributes(writer: BinaryWriter, field: number, values: Attributes): void {
-  for (const [key, value] of Object.entries(values)) {
+function attributes(to: ProtoWriter, field: number, values: Attributes): void {
+  for (const key in values) {
+    const value = values[key];
     if (value === undefined) continue;
-    message(writer, field, () => {
-      text(writer, 1, key);
-      message(writer, 2, () => anyValue(writer, value));
+    to.message(field, () => {
+      to.text(1, key);
+      to.message(2, () => anyValue(to, value));
     });
   }
 }
 
-function anyValue(writer: BinaryWriter, value: string | number | boolean): void {
-  if (typeof value === "string") writer.tag(1, WireType.LengthDelimited).string(cut(value));
-  else if (typeof value === "boolean") writer.tag(2, WireType.Varint).bool(value);
-  else if (Number.isSafeInteger(value)) writer.tag(3, WireType.Varint).int64(value);
-  else writer.tag(4, WireType.Bit64).double(value);
+function anyValue(to: ProtoWriter, value: string | number | boolean): void {
+  if (typeof value === "string") to.string(1, cut(value));
+  else if (typeof value === "boolean") to.integer(2, value ? 1 : 0);
+  else if (Number.isSafeInteger(value)) to.integer(3, value);
+  else to.double(4, value);
 }
 
-function message(writer: BinaryWriter, field: number, write: () => void): void {
-  writer.tag(field, WireType.LengthDelimited).fork();
-  write();
-  writer.join();
-}
-
-function text(writer: BinaryWriter, field: number, value: string): void {
-  if (value !== "") writer.tag(field, WireType.LengthDelimited).string(value);
-}
-
-function bytes(writer: BinaryWriter, field: number, hex: string): void {
-  if (hex !== "") writer.tag(field, WireType.LengthDelimited).bytes(Buffer.from(hex, "hex"));
-}
-
-/** Nanoseconds since the epoch, of which a millisecond's fraction keeps the microseconds. */
-function time(writer: BinaryWriter, field: number, ms: number): void {
-  writer.tag(field, WireType.Bit64).fixed64(BigInt(Math.round(ms * 1_000)) * 1_000n);
+/** Since the epoch; of a millisecond's fraction the microseconds are kept. */
+function nanoseconds(ms: number): bigint {
+  return BigInt(Math.round(ms * 1_000)) * 1_000n;
 }
 
 function cut(value: string): string {

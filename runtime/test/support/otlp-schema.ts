@@ -38,7 +38,6 @@ const MESSAGES: Readonly<Record<string, readonly string[]>> = {
   Link: ["bytes trace_id 1", "bytes span_id 2"],
   Status: ["string message 2", "int32 code 3"],
   KeyValue: ["string key 1", "AnyValue value 2"],
-  // A oneof on the wire looks like its fields.
   AnyValue: ["string string_value 1", "bool bool_value 2", "int64 int_value 3", "double double_value 4"],
 };
 
@@ -54,7 +53,10 @@ const TYPES: Readonly<Record<string, Type>> = {
   double: Type.DOUBLE,
 };
 
-function field(text: string): FieldDescriptorProto {
+/** Its fields are one oneof: of these also 0, false and empty text are said. */
+const ONEOF = "AnyValue";
+
+function field(text: string, oneof: boolean): FieldDescriptorProto {
   const words = text.split(" ");
   const label = words[0] === "repeated" ? Label.REPEATED : Label.OPTIONAL;
   const [type = "", name = "", number = ""] = words[0] === "repeated" ? words.slice(1) : words;
@@ -63,12 +65,17 @@ function field(text: string): FieldDescriptorProto {
     name,
     label,
     number: Number(number),
+    ...(oneof ? { oneofIndex: 0 } : {}),
     jsonName: name.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase()),
     ...(scalar === undefined ? { type: Type.MESSAGE, typeName: `.otlp.${type}` } : { type: scalar }),
   });
 }
 
-const messageType = Object.entries(MESSAGES).map(([name, fields]) => ({ name, field: fields.map(field) }));
+const messageType = Object.entries(MESSAGES).map(([name, fields]) => ({
+  name,
+  field: fields.map((text) => field(text, name === ONEOF)),
+  oneofDecl: name === ONEOF ? [{ name: "value" }] : [],
+}));
 const file = create(FileDescriptorProtoSchema, { name: "otlp.proto", package: "otlp", syntax: "proto3", messageType });
 const registry = createFileRegistry(create(FileDescriptorSetSchema, { file: [file] }));
 
