@@ -2,13 +2,14 @@ import type { Duration } from "./duration.ts";
 
 /**
  * What an answer depends on. `"source"` is the proven identity, which always counts, as do the policy and the called service:
- * name it when the answer depends on nothing else. `"header:x-tenant"` is one of the headers that the policy shows.
+ * name it when the answer depends on nothing else. `"header:x-tenant"` is one of the headers that the policy shows; an answer
+ * that depends on any other is not valid.
  */
 export type Vary = "source" | "method" | "path" | `header:${string}`;
 
 /** Whether the mesh may use an answer again without asking. Both or none: a time without `vary` would never be used. */
 export interface ReuseOptions {
-  /** For how long. */
+  /** For how long; the mesh asks again after 5 minutes at the latest. */
   readonly ttl?: Duration;
   /** For requests that are equal in all of these. */
   readonly vary?: readonly Vary[];
@@ -42,7 +43,7 @@ export type Decision = AllowDecision | DenyDecision;
 
 /** How long a share of a limit is good. */
 export interface GrantOptions {
-  /** What is not used by then is lost. Default: for one request, now. */
+  /** What is not used by then is lost. At most an hour. Default: for one request, now. */
   readonly validFor?: Duration;
 }
 
