@@ -83,7 +83,13 @@ async function stat(options: StatOptions): Promise<void> {
   const { window, from: source = "", to = "", health } = options;
   if (health !== undefined) {
     const target = health === true ? to : health;
-    return await statHealth(telemetry, { window, source, target, json: options.output === "json", watch: !!options.watch });
+    return await statHealth(telemetry, {
+      window,
+      source,
+      target,
+      json: options.output === "json",
+      watch: !!options.watch,
+    });
   }
   const query = { window, groupBy: groupBy[byOf(options)], source, target: to, backend: options.backend ?? "" };
   if (!options.watch) {
