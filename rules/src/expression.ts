@@ -30,8 +30,26 @@ export type Compiled =
   | { readonly ok: true; readonly expression: Expression }
   | { readonly ok: false; readonly problem: Problem };
 
-/** Scope "request" knows nothing of the response. */
+const known = new Map<string, Compiled>();
+const MAX_KNOWN = 2_000;
+
+/**
+ * Scope "request" knows nothing of the response. Expressions hold nothing of the requests that they saw, so equal texts share one:
+ * a change of one policy among a thousand does not read the others again.
+ */
 export function compileExpression(text: string, scope: "request" | "response"): Compiled {
+  const key = `${scope} ${text}`;
+  const before = known.get(key);
+  if (before !== undefined) return before;
+  const compiled = compileNew(text, scope);
+  if (!compiled.ok) return compiled;
+  const [oldest] = known.keys();
+  if (known.size >= MAX_KNOWN && oldest !== undefined) known.delete(oldest);
+  known.set(key, compiled);
+  return compiled;
+}
+
+function compileNew(text: string, scope: "request" | "response"): Compiled {
   const tooLong = new TextEncoder().encode(text).length > LIMITS.textBytes;
   if (tooLong) return refused(1, `is longer than ${LIMITS.textBytes} bytes`, "Split it into several rules.");
   const deep = tooDeepAt(text);

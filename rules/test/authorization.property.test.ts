@@ -21,7 +21,7 @@ describe("authorization policies, whatever they are", () => {
         const authorization = compileAuthorization(inbound);
         for (const facts of asked) assert.deepEqual(plain(authorization.decide(facts)), decideNaively(inbound, facts));
       }),
-      { numRuns: 500 },
+      { numRuns: 300 },
     );
   });
 
@@ -36,7 +36,7 @@ describe("authorization policies, whatever they are", () => {
           plain(compileAuthorization(inbound).decide(facts)),
         );
       }),
-      { numRuns: 200 },
+      { numRuns: 100 },
     );
   });
 

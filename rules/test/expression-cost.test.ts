@@ -110,7 +110,7 @@ describe("the cost of an expression", () => {
           assert.match(error instanceof Error ? error.message : "", ordinary, text);
         }
       }),
-      { numRuns: 1_000 },
+      { numRuns: 500 },
     );
   });
 });
