@@ -1,19 +1,10 @@
 import { create } from "@bufbuild/protobuf";
 import { durationFromMs, timestampFromMs } from "@bufbuild/protobuf/wkt";
-import { createClient, type Transport } from "@connectrpc/connect";
+import type { Transport } from "@connectrpc/connect";
 import { type Objective, ObjectiveSchema } from "@patchbay/proto/mesh/policy/v1/policy_pb";
-import { GroupBy, Telemetry } from "@patchbay/proto/mesh/telemetry/v1/telemetry_pb";
 import { errorMessage, type Log } from "@patchbay/wire";
-import {
-  budgetLeft,
-  burn,
-  burns,
-  type Measured,
-  measure,
-  nextState,
-  type ObjectiveSpec,
-  type ObjectiveState,
-} from "./core/objective.ts";
+import { budgetLeft, burn, nextState, type ObjectiveSpec, type ObjectiveState } from "./core/objective.ts";
+import { type Counted, createWindowCounter, type Windows } from "./objective-windows.ts";
 import type { ObjectiveChange } from "./sources/objective-events.ts";
 
 export interface ObjectivesOptions {
@@ -41,58 +32,25 @@ interface Held {
   state: ObjectiveState;
   since: number;
   windows: Windows | undefined;
-  /** When the long window was measured, on the clock of `now`. */
-  longAt: number;
-}
-
-interface Windows {
-  readonly short: Counted;
-  readonly long: Counted;
-}
-
-interface Counted extends Measured {
-  /** A replica of telemetry did not answer. */
-  readonly partial: boolean;
 }
 
 const INTERVAL_MS = 1_000;
-const DEADLINE_MS = 2_000;
-/** An hour changes little in this time; it is measured at once when the short window burns. */
-const LONG_EVERY_MS = 10_000;
 
 export function createObjectives(options: ObjectivesOptions): Objectives {
   const { log, now } = options;
-  const telemetry = createClient(Telemetry, options.telemetry);
+  const count = createWindowCounter(options);
   let held = new Map<string, Held>();
   let looking: Promise<void> | undefined;
   let complained = false;
 
-  async function count(spec: ObjectiveSpec, windowMs: number): Promise<Counted> {
-    const { source, target } = spec;
-    const window = Math.round(windowMs / 1_000);
-    const query = { window, groupBy: GroupBy.PAIR, source, target };
-    const response = await telemetry.stat(query, { timeoutMs: DEADLINE_MS });
-    const counted = measure(response.rows, spec.latencyBoundMs);
-    return { windowMs, coveredMs: response.window * 1_000, partial: response.partial, ...counted };
-  }
-
-  async function countLong(each: Held, short: Counted): Promise<Counted> {
-    const { spec, state, windows } = each;
-    const urgent = state === "burning" || burns(short, spec);
-    if (windows && !urgent && now() - each.longAt < LONG_EVERY_MS) return windows.long;
-    const long = await count(spec, spec.longMs);
-    each.longAt = now();
-    return long;
-  }
-
   async function evaluate(each: Held): Promise<void> {
     const { spec } = each;
-    const short = await count(spec, spec.shortMs);
-    const long = await countLong(each, short);
+    const windows = await count(spec, each.windows, each.state === "burning");
     // Its file may have changed meanwhile; the next look goes by that.
     if (each.spec !== spec) return;
-    each.windows = { short, long };
-    const state = nextState(each.state, each.windows, spec);
+    each.windows = windows;
+    const { short, long } = windows;
+    const state = nextState(each.state, windows, spec);
     if (state === each.state) return;
     const told = state === "burning" || each.state === "burning";
     each.state = state;
@@ -121,18 +79,11 @@ export function createObjectives(options: ObjectivesOptions): Objectives {
 
   return {
     update(specs) {
-      const fresh = (spec: ObjectiveSpec): Held => ({
-        spec,
-        state: "no-data",
-        since: now(),
-        windows: undefined,
-        longAt: 0,
-      });
       held = new Map(
         specs.map((spec) => {
           const key = `${spec.namespace}/${spec.name}`;
           const before = held.get(key);
-          if (!before) return [key, fresh(spec)];
+          if (!before) return [key, { spec, state: "no-data", since: now(), windows: undefined }];
           // What was measured by other terms says nothing about these.
           const kept = sameTerms(before.spec, spec) ? before.windows : undefined;
           return [key, Object.assign(before, { spec, windows: kept })];
