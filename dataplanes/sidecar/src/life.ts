@@ -37,6 +37,7 @@ export function createLife(options: SidecarOptions, parts: Parts): Pick<Sidecar,
     await Promise.all([
       parts.reporter.flush(LAST_REPORT_MS),
       parts.traces.flush(LAST_REPORT_MS),
+      parts.policing.client.flush(),
       lease.drain("the sidecar ends"),
     ]);
     lease.close();

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
@@ -164,7 +164,9 @@ describe("the policy client", () => {
     file.write(snapshotOf("old", ALLOW_ALL));
     file.write(snapshotOf("older", ALLOW_ALL));
     file.write(snapshotOf("last", ALLOW_ALL));
-    await eventually("the last is written", async () => file.read()?.version === "last");
+    await file.flush();
+    assert.equal(file.read()?.version, "last");
+    assert.deepEqual(await readdir(join(dir.path, "proxies")), ["default.users.policy"]);
     assert.match(await readFile(join(dir.path, "proxies", "default.users.policy"), "utf8"), /"last"/);
   });
 });

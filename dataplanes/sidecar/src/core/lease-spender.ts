@@ -71,13 +71,7 @@ export function createLeaseSpender<Question extends LeaseQuestion>(
   let waiting = 0;
 
   function accountOf({ id, size }: Question): Account {
-    return accounts.getOrAdd(id, () => ({
-      lease: createLeaseAccount({ size }),
-      asking: undefined,
-      waiting: 0,
-      notBefore: 0,
-      failed: false,
-    }));
+    return accounts.getOrAdd(id, () => createAccount(size));
   }
 
   function ask(account: Account, question: Question): Promise<void> {
@@ -86,34 +80,13 @@ export function createLeaseSpender<Question extends LeaseQuestion>(
     account.asking = options
       .ask(question, amount)
       .then(
-        (grant) => receive(account, grant, { askedAt, wanted: amount.wanted }),
-        () => fail(account),
+        (grant) => receive(account, grant, { askedAt, answeredAt: now(), wanted: amount.wanted }),
+        () => fail(account, now()),
       )
       .then(() => {
         account.asking = undefined;
       });
     return account.asking;
-  }
-
-  function receive(account: Account, grant: Grant, asked: { askedAt: number; wanted: number }): void {
-    account.failed = false;
-    account.lease.receive(grant, asked);
-    if (grant.granted === 0) account.notBefore = now() + (grant.retryAfterMs ?? RETRY_EMPTY_MS);
-    else if (grant.validMs !== undefined && grant.granted < asked.wanted)
-      account.notBefore = now() + (grant.retryAfterMs ?? RETRY_SHORT_MS);
-  }
-
-  function fail(account: Account): void {
-    account.failed = true;
-    account.notBefore = now() + RETRY_SHORT_MS;
-  }
-
-  /** Undefined: the plugin has to be asked. */
-  function trySpend(account: Account): Spent | undefined {
-    const at = now();
-    if (account.lease.spend(at)) return PASSED;
-    if (at >= account.notBefore) return undefined;
-    return account.failed ? FAILED : { kind: "limited", retryAfterMs: account.notBefore - at };
   }
 
   async function wait(account: Account, question: Question): Promise<Spent> {
@@ -123,7 +96,7 @@ export function createLeaseSpender<Question extends LeaseQuestion>(
     try {
       while (now() < until) {
         await (account.asking ?? ask(account, question));
-        const spent = trySpend(account);
+        const spent = trySpend(account, now());
         if (spent !== undefined) return spent;
       }
       return FAILED;
@@ -136,7 +109,7 @@ export function createLeaseSpender<Question extends LeaseQuestion>(
   return {
     spend(question) {
       const account = accountOf(question);
-      const spent = trySpend(account);
+      const spent = trySpend(account, now());
       if (spent === undefined) return waiting < MAX_WAITING ? wait(account, question) : FAILED;
       const early = spent === PASSED && account.asking === undefined && now() >= account.notBefore;
       if (early && account.lease.wantsMore(now())) void ask(account, question);
@@ -144,14 +117,42 @@ export function createLeaseSpender<Question extends LeaseQuestion>(
     },
     state({ id }) {
       const account = accounts.peek(id);
-      if (account === undefined) return undefined;
-      const at = now();
-      const expires = account.lease.expiresAt();
-      return {
-        left: account.lease.left(at),
-        size: account.lease.size(),
-        expiresInMs: expires === undefined ? undefined : expires - at,
-      };
+      return account === undefined ? undefined : stateOf(account.lease, now());
     },
   };
+}
+
+function createAccount(size: number): Account {
+  return { lease: createLeaseAccount({ size }), asking: undefined, waiting: 0, notBefore: 0, failed: false };
+}
+
+function stateOf(lease: LeaseAccount, now: number): LeaseState {
+  const expires = lease.expiresAt();
+  return { left: lease.left(now), size: lease.size(), expiresInMs: expires === undefined ? undefined : expires - now };
+}
+
+interface Answered {
+  readonly askedAt: number;
+  readonly answeredAt: number;
+  readonly wanted: number;
+}
+
+function receive(account: Account, grant: Grant, { askedAt, answeredAt, wanted }: Answered): void {
+  account.failed = false;
+  account.lease.receive(grant, { askedAt, wanted });
+  if (grant.granted === 0) account.notBefore = answeredAt + (grant.retryAfterMs ?? RETRY_EMPTY_MS);
+  else if (grant.validMs !== undefined && grant.granted < wanted)
+    account.notBefore = answeredAt + (grant.retryAfterMs ?? RETRY_SHORT_MS);
+}
+
+function fail(account: Account, now: number): void {
+  account.failed = true;
+  account.notBefore = now + RETRY_SHORT_MS;
+}
+
+/** Undefined: the plugin has to be asked. */
+function trySpend(account: Account, now: number): Spent | undefined {
+  if (account.lease.spend(now)) return PASSED;
+  if (now >= account.notBefore) return undefined;
+  return account.failed ? FAILED : { kind: "limited", retryAfterMs: account.notBefore - now };
 }

@@ -44,6 +44,7 @@ interface Question {
   readonly facts: RequestFacts;
   readonly peer: Peer;
   readonly context: RefusalContext;
+  readonly counts: DecisionCounts;
 }
 
 /**
@@ -64,7 +65,7 @@ export function createPolicyGuard(options: PolicyGuardOptions): Guard {
       return ambiguousPath(name);
     }
     const facts = inboundFacts(head, { peer, version, target });
-    const question = { inbound, facts, peer, context: contextOf(inbound) };
+    const question = { inbound, facts, peer, counts, context: { target: name, named: inbound.namesPolicies } };
     return decide(inbound.authorization.decide(facts), question, () => limit(question));
   }
 
@@ -73,7 +74,13 @@ export function createPolicyGuard(options: PolicyGuardOptions): Guard {
     if (rules === undefined) return withoutRules(peer, () => connection(peer));
     const { inbound } = rules;
     if (inbound === undefined) return undefined;
-    const question = { inbound, facts: connectionFacts(peer, target), peer, context: contextOf(inbound) };
+    const question = {
+      inbound,
+      facts: connectionFacts(peer, target),
+      peer,
+      counts,
+      context: { target: name, named: inbound.namesPolicies },
+    };
     // It counts as one request: nobody sees how many are inside.
     return decide(inbound.authorization.decideConnection(sourceOf(peer)), question, () => limit(question));
   }
@@ -109,13 +116,6 @@ export function createPolicyGuard(options: PolicyGuardOptions): Guard {
     return objection.then((late) => objected(late, question) ?? pass());
   }
 
-  function objected(objection: Objection | undefined, { peer, context }: Question): Refusal | undefined {
-    if (objection === undefined) return undefined;
-    const { kind, policy } = objection;
-    counts.add(policy, peer.name, kind === "refused" ? Verdict.DENIED : Verdict.FAILED_CLOSED);
-    return kind === "refused" ? refusedByPlugin(policy, objection.answer, context) : undecided(policy, context);
-  }
-
   function limit(question: Question): GuardVerdict {
     if (!question.inbound.hasLimits) return undefined;
     const { inbound, facts, peer } = question;
@@ -125,16 +125,19 @@ export function createPolicyGuard(options: PolicyGuardOptions): Guard {
     return excess instanceof Promise ? excess.then((late) => exceeded(late, question)) : exceeded(excess, question);
   }
 
-  function exceeded(excess: Excess | undefined, { peer, context }: Question): Refusal | undefined {
-    if (excess === undefined) return undefined;
-    const { kind, policy } = excess;
-    counts.add(policy, peer.name, kind === "limited" ? Verdict.LIMITED : Verdict.FAILED_CLOSED);
-    return kind === "limited" ? limited(policy, excess.retryAfterMs, context) : undecided(policy, context);
-  }
-
-  function contextOf({ namesPolicies }: InboundRules): RefusalContext {
-    return { target: name, named: namesPolicies };
-  }
-
   return { request, connection };
+}
+
+function objected(objection: Objection | undefined, { peer, context, counts }: Question): Refusal | undefined {
+  if (objection === undefined) return undefined;
+  const { kind, policy } = objection;
+  counts.add(policy, peer.name, kind === "refused" ? Verdict.DENIED : Verdict.FAILED_CLOSED);
+  return kind === "refused" ? refusedByPlugin(policy, objection.answer, context) : undecided(policy, context);
+}
+
+function exceeded(excess: Excess | undefined, { peer, context, counts }: Question): Refusal | undefined {
+  if (excess === undefined) return undefined;
+  const { kind, policy } = excess;
+  counts.add(policy, peer.name, kind === "limited" ? Verdict.LIMITED : Verdict.FAILED_CLOSED);
+  return kind === "limited" ? limited(policy, excess.retryAfterMs, context) : undecided(policy, context);
 }

@@ -28,6 +28,8 @@ export interface PolicyClient {
   outbound(host: string): Outbound | undefined | Promise<Outbound | undefined>;
   /** Policy may have moved or come back. */
   retryNow(): void;
+  /** Settles when what is in force is on disk. */
+  flush(): Promise<void>;
   stop(): void;
 }
 
@@ -117,6 +119,7 @@ export function createPolicyClient(options: PolicyClientOptions): PolicyClient {
       return known !== undefined || (started && away) ? known : learn(host);
     },
     retryNow: stream.retryNow,
+    flush: () => file?.flush() ?? Promise.resolve(),
     stop() {
       stopped.abort();
       stream.stop();

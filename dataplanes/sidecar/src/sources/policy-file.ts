@@ -10,6 +10,8 @@ export interface PolicyFile {
   read(): Snapshot | undefined;
   /** Writes it soon, whole or not at all; of several only the last. */
   write(snapshot: Snapshot): void;
+  /** Settles when nothing is being written. */
+  flush(): Promise<void>;
 }
 
 export interface PolicyFileOptions {
@@ -22,7 +24,7 @@ export interface PolicyFileOptions {
 export function createPolicyFile({ stateDir, namespace, name, log }: PolicyFileOptions): PolicyFile {
   const path = join(stateDir, "proxies", `${namespace}.${name}.policy`);
   let waiting: Snapshot | undefined;
-  let writing = false;
+  let writing: Promise<void> | undefined;
 
   async function writeAll(): Promise<void> {
     while (waiting !== undefined) {
@@ -32,7 +34,7 @@ export function createPolicyFile({ stateDir, namespace, name, log }: PolicyFileO
         log.warn({ path, reason: errorMessage(error) }, "the rules could not be kept for a start without policy"),
       );
     }
-    writing = false;
+    writing = undefined;
   }
 
   return {
@@ -49,10 +51,9 @@ export function createPolicyFile({ stateDir, namespace, name, log }: PolicyFileO
     },
     write(snapshot) {
       waiting = snapshot;
-      if (writing) return;
-      writing = true;
-      void writeAll();
+      writing ??= writeAll();
     },
+    flush: () => writing ?? Promise.resolve(),
   };
 }
 
