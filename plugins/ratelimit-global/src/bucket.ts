@@ -19,31 +19,54 @@ export interface Bucket {
 }
 
 /** Begins full, at a moment of a clock in milliseconds that may stand still, jump, and go backwards. */
-export function createBucket(first: Limit, start: number): Bucket {
-  let tokens = first.burst;
-  let limit = first;
-  let at = start;
-  const fill = (now: number): void => {
-    // Time that the clock takes back was filled in already, and is not filled in again.
-    if (now <= at) return;
-    tokens = Math.min(limit.burst, tokens + (now - at) * perMs(limit));
-    at = now;
-  };
-  return {
-    left(next, now) {
-      // The time until now passed under the limit before.
-      fill(now);
-      limit = next;
-      tokens = Math.min(tokens, limit.burst);
-      return Math.floor(tokens);
-    },
-    take: (count) => (tokens -= count),
-    giveBack: (count, { burst }) => (tokens = Math.min(burst, tokens + count)),
-    wait: (given) => Math.max(0, 1 - tokens) / perMs(given),
-    isFull: (now) => tokens + Math.max(0, now - at) * perMs(limit) >= limit.burst,
-  };
+export function createBucket(limit: Limit, start: number): Bucket {
+  return new TokenBucket(limit, start);
 }
 
-function perMs({ requests, perMs: time }: Limit): number {
-  return requests / time;
+class TokenBucket implements Bucket {
+  #tokens: number;
+  #limit: Limit;
+  #at: number;
+
+  constructor(limit: Limit, start: number) {
+    this.#tokens = limit.burst;
+    this.#limit = limit;
+    this.#at = start;
+  }
+
+  left(limit: Limit, now: number): number {
+    // The time until now passed under the limit before.
+    this.#fill(now);
+    this.#limit = limit;
+    this.#tokens = Math.min(this.#tokens, limit.burst);
+    return Math.floor(this.#tokens);
+  }
+
+  take(tokens: number): void {
+    this.#tokens -= tokens;
+  }
+
+  giveBack(tokens: number, { burst }: Limit): void {
+    this.#tokens = Math.min(burst, this.#tokens + tokens);
+  }
+
+  wait({ requests, perMs }: Limit): number {
+    return (Math.max(0, 1 - this.#tokens) * perMs) / requests;
+  }
+
+  isFull(now: number): boolean {
+    return this.#filled(now) >= this.#limit.burst;
+  }
+
+  /** Time that the clock takes back was filled in already, and is not filled in again. */
+  #fill(now: number): void {
+    if (now <= this.#at) return;
+    this.#tokens = Math.min(this.#limit.burst, this.#filled(now));
+    this.#at = now;
+  }
+
+  #filled(now: number): number {
+    const { requests, perMs } = this.#limit;
+    return this.#tokens + (Math.max(0, now - this.#at) * requests) / perMs;
+  }
 }

@@ -39,49 +39,65 @@ const maxHolders = 256;
 
 /** Begins with nobody. `burst` is the most by which one may be behind the others: older debts are no reason to let them wait. */
 export function createHolders(burst: () => number): Holders {
-  const holders = new Map<string, Holder>();
-  const floor = (): number => {
-    let top = Number.NEGATIVE_INFINITY;
-    for (const { served } of holders.values()) top = Math.max(top, served);
-    return top - burst();
-  };
+  return new KnownHolders(burst);
+}
+
+class KnownHolders implements Holders {
+  /** The one that was silent for the longest time first. */
+  readonly #holders = new Map<string, Holder>();
+  readonly #burst: () => number;
+
+  constructor(burst: () => number) {
+    this.#burst = burst;
+  }
+
+  get count(): number {
+    return this.#holders.size;
+  }
+
+  credit(holder: string, unspent: number): number {
+    return Math.max(0, Math.min(unspent, this.#holders.get(holder)?.outstanding ?? 0));
+  }
+
+  due({ holder, wanted }: Ask, tokens: number): number {
+    const others = this.#othersThan(holder);
+    return dueTo({ served: this.#servedOf(holder, others), wants: wanted }, others, tokens);
+  }
+
+  note({ holder, wanted }: Ask, { granted, back, until }: Got): void {
+    const served = this.#servedOf(holder, this.#othersThan(holder)) + granted - back;
+    // Whoever got all that it wanted will want about as much again; whoever did not still wants it.
+    const wants = granted >= wanted ? granted : wanted;
+    this.#holders.delete(holder);
+    this.#holders.set(holder, { served, wants, outstanding: granted, until });
+    const [oldest] = this.#holders.keys();
+    if (this.#holders.size > maxHolders && oldest !== undefined) this.#holders.delete(oldest);
+  }
+
+  forget(now: number): void {
+    for (const [name, { until }] of this.#holders) if (until <= now) this.#holders.delete(name);
+  }
+
   /** Everybody else, none of them further behind than one burst. */
-  const othersThan = (name: string, lowest: number): Claim[] => {
+  #othersThan(name: string): Claim[] {
+    const lowest = this.#lowest();
     const others: Claim[] = [];
-    for (const [other, { served, wants }] of holders) {
+    for (const [other, { served, wants }] of this.#holders) {
       if (other !== name) others.push({ served: Math.max(served, lowest), wants });
     }
     return others;
-  };
+  }
+
   /** A newcomer begins beside the one that got least. */
-  const servedOf = (name: string, others: readonly Claim[], lowest: number): number => {
-    const own = holders.get(name)?.served;
-    if (own !== undefined) return Math.max(own, lowest);
+  #servedOf(name: string, others: readonly Claim[]): number {
+    const own = this.#holders.get(name)?.served;
+    if (own !== undefined) return Math.max(own, this.#lowest());
     return others.length > 0 ? Math.min(...others.map(({ served }) => served)) : 0;
-  };
-  const outstanding = (name: string): number => holders.get(name)?.outstanding ?? 0;
-  return {
-    credit: (holder, unspent) => Math.max(0, Math.min(unspent, outstanding(holder))),
-    due({ holder, wanted }, tokens) {
-      const lowest = floor();
-      const others = othersThan(holder, lowest);
-      return dueTo({ served: servedOf(holder, others, lowest), wants: wanted }, others, tokens);
-    },
-    note({ holder, wanted }, { granted, back, until }) {
-      const lowest = floor();
-      const served = servedOf(holder, othersThan(holder, lowest), lowest) + granted - back;
-      // Whoever got all that it wanted will want about as much again; whoever did not still wants it.
-      const wants = granted >= wanted ? granted : wanted;
-      holders.delete(holder);
-      holders.set(holder, { served, wants, outstanding: granted, until });
-      const [oldest] = holders.keys();
-      if (holders.size > maxHolders && oldest !== undefined) holders.delete(oldest);
-    },
-    forget(now) {
-      for (const [name, { until }] of holders) if (until <= now) holders.delete(name);
-    },
-    get count() {
-      return holders.size;
-    },
-  };
+  }
+
+  #lowest(): number {
+    let top = Number.NEGATIVE_INFINITY;
+    for (const { served } of this.#holders.values()) top = Math.max(top, served);
+    return top - this.#burst();
+  }
 }

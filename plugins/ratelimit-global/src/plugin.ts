@@ -1,7 +1,7 @@
 import { definePlugin } from "mesh-sdk";
 import { createLimiter } from "./limiter.ts";
 
-/** Some 50 MB when all of them are used. */
+/** Some 60 MB when all of them are in use. */
 const maxKeys = 100_000;
 const limiter = createLimiter({ maxKeys });
 
