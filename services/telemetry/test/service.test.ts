@@ -136,13 +136,24 @@ describe("telemetry", { concurrency: 8 }, () => {
       for (let sequence = 1; sequence <= 20; sequence++) {
         proxy.send(
           sequence,
-          encode(fresh({ bootId: "before", sequence, rows: [{ ...aRow, target: "history", count: 2 }] })),
+          encode(
+            fresh({
+              bootId: "before",
+              sequence,
+              rows: [{ ...aRow, target: "history", count: 2 }],
+              health: [{ ...aTargetsHealth, target: "history" }],
+            }),
+          ),
         );
       }
       await eventually(() => proxy.waiting() === 0);
     }
     await using later = await startTelemetry(nats.url);
     await settled(await whole(later), "history", 40);
+    const transport = transportTo(later.address, token("operator"));
+    const { rows } = await createClient(Telemetry, transport).health({ window: 3_600, target: "history" });
+    transport.close();
+    assert.deepEqual([rows.length, rows[0]?.proxies, rows[0]?.refused], [1, 1, 40n]);
   });
 
   test("replicas answer together, each report once, and name the one that does not answer", async () => {

@@ -25,6 +25,8 @@ export function addTelemetryMetrics(registry: Registry, sources: MetricSources):
     });
   gauge("telemetry_series", "Series held for /metrics.", () => aggregate.series.size);
   gauge("telemetry_groups", "Groups held for windows.", () => aggregate.groups.size);
+  gauge("telemetry_health_targets", "Targets whose health is held.", () => aggregate.extras.health.size);
+  gauge("telemetry_decisions", "Decisions held, by policy, source and verdict.", () => aggregate.extras.decisions.size);
   gauge("telemetry_labels", "Label values held.", () => aggregate.labels.size);
   gauge(
     "telemetry_overflowed_rows",
