@@ -13,7 +13,7 @@ export interface ObjectivesOptions {
   onChange(change: ObjectiveChange): void;
   readonly log: Log;
   now(): number;
-  /** Between two looks. Default 1 s. */
+  /** Between two looks, at least. Default 1 s. */
   readonly intervalMs?: number;
 }
 
@@ -35,6 +35,8 @@ interface Held {
 }
 
 const INTERVAL_MS = 1_000;
+/** To ask about one objective costs telemetry about 2 ms: hundreds of them are looked at less often. */
+const PER_OBJECTIVE_MS = 50;
 
 export function createObjectives(options: ObjectivesOptions): Objectives {
   const { log, now } = options;
@@ -74,8 +76,12 @@ export function createObjectives(options: ObjectivesOptions): Objectives {
     });
     return looking;
   };
-  const timer = setInterval(() => void look(), options.intervalMs ?? INTERVAL_MS);
-  timer.unref();
+  let timer: NodeJS.Timeout | undefined;
+  const lookLater = (): void => {
+    const afterMs = Math.max(options.intervalMs ?? INTERVAL_MS, held.size * PER_OBJECTIVE_MS);
+    timer = setTimeout(() => void look().finally(() => timer && lookLater()), afterMs).unref();
+  };
+  lookLater();
 
   return {
     update(specs) {
@@ -92,7 +98,10 @@ export function createObjectives(options: ObjectivesOptions): Objectives {
     },
     list: () => [...held.values()].map(toMessage),
     look,
-    stop: () => clearInterval(timer),
+    stop() {
+      clearTimeout(timer);
+      timer = undefined;
+    },
   };
 }
 

@@ -21,7 +21,7 @@ const spec: ObjectiveSpec = {
 };
 
 /** Telemetry that counts what the test says. */
-function start(counted: { failures: number; up: boolean; at?: number }) {
+function start(counted: { failures: number; up: boolean; at?: number; intervalMs?: number }) {
   const asked: string[] = [];
   const changes: ObjectiveChange[] = [];
   const telemetry = createRouterTransport(({ service }) =>
@@ -38,7 +38,7 @@ function start(counted: { failures: number; up: boolean; at?: number }) {
     onChange: (change) => changes.push(change),
     log: noLog,
     now: () => counted.at ?? 1_000,
-    intervalMs: 3_600_000,
+    intervalMs: counted.intervalMs ?? 3_600_000,
   });
   objectives.update([spec]);
   return { objectives, asked, changes, [Symbol.dispose]: () => objectives.stop() };
@@ -60,6 +60,20 @@ describe("objectives", () => {
       ],
     );
     assert.deepEqual(started.changes, []);
+  });
+
+  it("are looked at again and again, until they are stopped", async () => {
+    using started = start({ failures: 0, up: true, intervalMs: 5 });
+    const end = performance.now() + 10_000;
+    while (started.asked.length < 4) {
+      assert.ok(performance.now() < end);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    started.objectives.stop();
+    await started.objectives.look();
+    const { length } = started.asked;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    assert.equal(started.asked.length, length);
   });
 
   it("tell once that burning begins, and once that it ends", async () => {
