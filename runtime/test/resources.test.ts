@@ -57,7 +57,7 @@ describe("a resource file", () => {
       `apiVersion: ${version}\nkind: HTTPRoute\nmetadata: { name: x }\nspec: { red: 1 }`;
     assert.deepEqual(routes("a.yaml", text("gateway.networking.k8s.io/v1")).problems, []);
     assert.deepEqual(routes("a.yaml", text("gateway.networking.k8s.io/v1beta1")).problems.map(problemText), [
-      'a.yaml:1: a HTTPRoute is not of apiVersion "gateway.networking.k8s.io/v1beta1" (apiVersion: gateway.networking.k8s.io/v1)',
+      'a.yaml:1: apiVersion "gateway.networking.k8s.io/v1beta1" is not that of HTTPRoute (apiVersion: gateway.networking.k8s.io/v1)',
     ]);
   });
 

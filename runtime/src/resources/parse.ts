@@ -114,8 +114,8 @@ function readDocument(reading: Reading): ParsedFile {
 
 function wrongVersion(kind: string, given: unknown): [message: string, hint: string] {
   const hint = `apiVersion: ${apiVersionOf(kind)}`;
-  if (given === undefined) return [`a ${kind} needs an apiVersion`, hint];
-  return [`a ${kind} is not of apiVersion ${JSON.stringify(given)}`, hint];
+  if (given === undefined) return [`${kind} needs an apiVersion`, hint];
+  return [`apiVersion ${JSON.stringify(given)} is not that of ${kind}`, hint];
 }
 
 /** An alias without its anchor, or aliases of aliases beyond measure, show only now. */

@@ -39,6 +39,8 @@ export interface Follower {
   readonly instance: string;
   readonly hosts: ReadonlySet<string>;
   readonly wanted: string;
+  /** Why it cannot be told what it should enforce; empty: it was. */
+  readonly untold: string;
 }
 
 export interface Acknowledged {
@@ -63,6 +65,8 @@ export interface FollowersOptions {
 export const MAX_TARGETS = 1_000;
 const MAX_HOST = 253;
 const MAX_REFUSAL = 1_000;
+/** Proxies take messages of 4 MiB. */
+const MAX_SNAPSHOT_BYTES = 4 * 1024 * 1024 - 1_024;
 
 export function createFollowers(options: FollowersOptions): Followers {
   const members = new Map<string, Member>();
@@ -123,6 +127,7 @@ function createMember({ claims, options, reader, acks, started }: MemberOptions)
   const { namespace, name, instance } = claims;
   const id = proxyId(claims);
   let wanted = "";
+  let untold = "";
   let asked: SnapshotOptions = { workload: { namespace, name }, hosts: new Set(), namePolicies: options.namePolicies };
   const push = (): void => {
     if (!started()) return;
@@ -131,8 +136,12 @@ function createMember({ claims, options, reader, acks, started }: MemberOptions)
     if (version === wanted) return;
     wanted = version;
     snapshot.version = version;
+    const update = createUpdate(snapshot);
+    const size = update.envelope().byteLength;
+    untold = size > MAX_SNAPSHOT_BYTES ? tooLarge(size) : "";
+    if (untold !== "") return;
     options.onPushed();
-    reader.deliver(createUpdate(snapshot));
+    reader.deliver(update);
   };
   const follow = (hosts: readonly string[]): void => {
     asked = { ...asked, hosts: checkHosts(hosts) };
@@ -155,9 +164,13 @@ function createMember({ claims, options, reader, acks, started }: MemberOptions)
     follow,
     ack,
     changed: (touched) => void (concerns(touched, asked) && push()),
-    state: () => ({ namespace, workload: name, instance, hosts: asked.hosts, wanted }),
+    state: () => ({ namespace, workload: name, instance, hosts: asked.hosts, wanted, untold }),
     end: (error) => reader.end(error),
   };
+}
+
+function tooLarge(size: number): string {
+  return `what it should enforce has ${(size / 1_048_576).toFixed(1)} MiB, more than the 4 that proxies take; name targetRefs in policies`;
 }
 
 /** @throws ConnectError INVALID_ARGUMENT */

@@ -62,7 +62,7 @@ function proxies({ followers, neighbours }: StatusOptions): ProxyStatus[] {
   const away = neighbours
     .proxies()
     .filter((each) => !ids.has(proxyId({ ...each, name: each.workload })))
-    .map((each) => ({ ...each, wanted: "", connected: false }));
+    .map((each) => ({ ...each, wanted: "", untold: "", connected: false }));
   return [...following, ...away].map((each) => {
     const said = followers.acknowledged(proxyId({ ...each, name: each.workload }));
     const refuses = said !== undefined && said.refused !== "" && said.refusedVersion === each.wanted;
@@ -72,7 +72,7 @@ function proxies({ followers, neighbours }: StatusOptions): ProxyStatus[] {
       instance: each.instance,
       version: said?.version ?? "",
       wanted: each.wanted,
-      refused: refuses ? said.refused : "",
+      refused: each.untold || (refuses ? said.refused : ""),
       ...(said && said.at > 0 ? { acknowledged: timestampFromMs(said.at) } : {}),
       connected: each.connected,
     });

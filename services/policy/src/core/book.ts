@@ -45,7 +45,7 @@ export function createBook(defaultAction: DefaultAction): Book {
   let sorted: readonly Compiled[] = [];
   const inbound = createIndex<Compiled>();
   const outbound = createIndex<Compiled>();
-  const merged = new Map<string, Map<string, Outbound>>();
+  const merged = createMerged((service) => outbound.get(service));
   const about = ({ namespace, name }: Workload): readonly Compiled[] => {
     const found = [...inbound.get(wholeNamespace(namespace)), ...inbound.get(`${namespace}/${name}`)];
     return found.sort((a, b) => compareNames(a.resource, b.resource));
@@ -66,7 +66,7 @@ export function createBook(defaultAction: DefaultAction): Book {
         inbound: new Set(changed.flatMap((each) => each.inbound)),
         outbound: new Set(changed.flatMap((each) => each.outbound)),
       };
-      for (const service of touched.outbound) merged.delete(service);
+      for (const service of touched.outbound) merged.forget(service);
       return touched;
     },
     all: () => sorted,
@@ -79,16 +79,31 @@ export function createBook(defaultAction: DefaultAction): Book {
         rateLimits: parts.flatMap((part) => (part.kind === "rate-limit" ? [part.policy] : [])),
       });
     },
-    outbound(clients, host) {
+    outbound: merged.get,
+  };
+}
+
+interface Merged {
+  get(clients: string, host: string): Outbound;
+  /** Something about this service is another. */
+  forget(service: string): void;
+}
+
+/** What has been merged stays until it is forgotten; for most targets there is nothing to merge. */
+function createMerged(about: (service: string) => readonly Compiled[]): Merged {
+  const byService = new Map<string, Map<string, Outbound>>();
+  return {
+    get(clients, host) {
       const target = targetOf(host);
-      const here = target.service === undefined ? [] : outbound.get(target.service);
+      const here = target.service === undefined ? [] : about(target.service);
       if (here.length === 0 || target.service === undefined) return mergeOutbound(target, clients, []);
-      const byClients = merged.get(target.service) ?? new Map<string, Outbound>();
-      merged.set(target.service, byClients);
+      const byClients = byService.get(target.service) ?? new Map<string, Outbound>();
+      byService.set(target.service, byClients);
       const found = byClients.get(clients) ?? mergeOutbound(target, clients, here);
       byClients.set(clients, found);
       return found;
     },
+    forget: (service) => void byService.delete(service),
   };
 }
 

@@ -49,7 +49,8 @@ export function compareNames(a: PolicyResource, b: PolicyResource): number {
 }
 
 function createdAt({ metadata: { creationTimestamp } }: PolicyResource): number {
-  return creationTimestamp === undefined ? Number.POSITIVE_INFINITY : Date.parse(creationTimestamp);
+  const time = Date.parse(creationTimestamp ?? "");
+  return Number.isNaN(time) ? Number.POSITIVE_INFINITY : time;
 }
 
 /** The same on every machine, whatever its language. */
