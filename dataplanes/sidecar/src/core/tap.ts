@@ -1,8 +1,9 @@
 import { type Selector, View } from "@patchbay/proto/mesh/tap/v1/tap_pb";
 import type { Selection } from "@patchbay/rules";
 import type { ResponseHead } from "./response-head.ts";
+import { encodeRequest, type Shown } from "./tap-encoder.ts";
 import { responseFacts, selectedName, type TapFacts } from "./tap-facts.ts";
-import { encodeNotices, encodeRequest, type Shown, shownOf } from "./tap-message.ts";
+import { encodeNotices } from "./tap-notices.ts";
 import { TapWindow } from "./tap-window.ts";
 import type { RequestRecord } from "./types.ts";
 
@@ -56,7 +57,7 @@ export class Tap {
     const { selector, maxRps, serves } = options;
     this.#options = options;
     this.#window = new TapWindow(maxRps);
-    this.#shown = shownOf(selector);
+    this.#shown = { headers: new Set(selector.showHeaders), query: selector.showQuery };
     this.#source = selector.source === "" ? "" : selectedName(selector.source);
     this.#target = selector.target === "" ? "" : selectedName(selector.target);
     this.#share = selector.sample === 0 ? 1 : selector.sample;
