@@ -6,15 +6,15 @@ export interface NormalPath {
   /** Without "?". */
   readonly query: string;
   /**
-   * Servers read it differently: it holds an encoded slash, an encoded or plain backslash, an encoded zero, or dots followed by
-   * a parameter ("..;").
+   * Servers read it differently: it holds an encoded slash, an encoded or plain backslash, an encoded zero, bytes that no UTF-8 has
+   * (C0 and C1, by which old decoders hide dots and slashes), or dots followed by a parameter ("..;").
    */
   readonly ambiguous: boolean;
 }
 
 /** Every segment is of characters that need no change and is no dot segment. */
 const NORMAL = /^(?:\/(?!\.{1,2}(?:[/;]|$))[\w.~!$&'()*+,;=:@-]+)*\/?$/;
-const AMBIGUOUS = /%2F|%5C|%00|(?:^|\/)\.{1,2};/;
+const AMBIGUOUS = /%2F|%5C|%00|%C[01]|(?:^|\/)\.{1,2};/;
 /** What RFC 3986 allows in a path as it is (pchar and "/"). */
 const PLAIN = /^[\w\-.~!$&'()*+,;=:@/]$/;
 
@@ -80,8 +80,8 @@ function encodeQuery(query: string): string {
 }
 
 /**
- * For comparisons that must not be slipped past: without regard to case, and with what may stand in a path unencoded decoded
- * ("%40" is "@").
+ * For comparisons that must not be slipped past: without regard to case, with what may stand in a path unencoded decoded ("%40" is
+ * "@"), and without parameters of segments (";v=1"), which some servers take away before they look.
  */
 export function foldPath(normal: string): string {
   const decoded = normal.includes("%")
@@ -89,5 +89,6 @@ export function foldPath(normal: string): string {
         String.fromCharCode(Number.parseInt(part.slice(1), 16)),
       )
     : normal;
-  return decoded.toLowerCase();
+  const plain = decoded.includes(";") ? decoded.replace(/;[^/]*/g, "") : decoded;
+  return plain.toLowerCase();
 }

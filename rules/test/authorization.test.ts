@@ -97,7 +97,16 @@ describe("authorization", () => {
     const deny = authorization({
       admin: { action: DENY, rules: [{ to: [{ paths: ["/admin", "/admin/*", "/me@x"] }] }] },
     });
-    for (const path of ["/admin", "/ADMIN", "/Admin/users", "/me@x", "/me%40X"])
+    for (const path of [
+      "/admin",
+      "/ADMIN",
+      "/Admin/users",
+      "/me@x",
+      "/me%40X",
+      "/admin;v=1",
+      "/admin;v=1/users",
+      "/admin%3Bx",
+    ])
       assert.equal(verdict(deny, requestFacts({ path })), "deny by admin", path);
     assert.equal(verdict(deny, requestFacts({ path: "/administrator" })), "allow by default");
     const except = authorization({ all: { action: DENY, rules: [{ to: [{ notPaths: ["/public/*"] }] }] } });

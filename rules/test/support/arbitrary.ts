@@ -32,7 +32,21 @@ const identityPatterns = [
   "spiffe://*",
 ];
 const namespaces = ["web", "staging", "Web"];
-const paths = ["/", "/a", "/A", "/a/", "/a/b", "/A/b", "/a/b/c", "/a%40x", "/a@x", "/a/b/c/d/e/f/g/h/i/j", "/ab"];
+const paths = [
+  "/",
+  "/a",
+  "/A",
+  "/a/",
+  "/a/b",
+  "/A/b",
+  "/a/b/c",
+  "/a%40x",
+  "/a@x",
+  "/a/b/c/d/e/f/g/h/i/j",
+  "/ab",
+  "/a;v=1",
+  "/a;v=1/b",
+];
 const pathPatterns = [
   ...paths,
   "*",

@@ -69,7 +69,13 @@ function operationMatches(
   const sameMethod = (wanted: string, loosely: boolean): boolean =>
     wanted === method || (loosely && wanted.toUpperCase() === method.toUpperCase());
   const onPath = (pattern: string, loosely: boolean): boolean => {
-    const fold = (text: string): string => (loosely ? text.replaceAll("%40", "@").toLowerCase() : text);
+    const fold = (text: string): string =>
+      loosely
+        ? text
+            .replaceAll("%40", "@")
+            .replace(/;[^/]*/g, "")
+            .toLowerCase()
+        : text;
     if (pattern.endsWith("*") && pattern !== "*") return fold(path).startsWith(fold(pattern.slice(0, -1)));
     return pattern.startsWith("*") ? fold(path).endsWith(fold(pattern.slice(1))) : fold(path) === fold(pattern);
   };
