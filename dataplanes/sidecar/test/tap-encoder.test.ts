@@ -54,7 +54,7 @@ function encoded(change: Partial<RequestHead> = {}, ended: RequestRecord | null 
     facts,
     startedAt: 1_700_000_000_250,
     head: undefined,
-    record: ended,
+    record: ended ?? undefined,
   };
   return fromBinary(ObserveResponseSchema, encodeRequest(seen, { headers: new Set(["*"]), query: false }));
 }
