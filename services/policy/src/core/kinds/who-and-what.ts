@@ -85,7 +85,7 @@ function checkMethod(method: string, path: Path): readonly SpecProblem[] {
 function checkPath(written: string, path: Path): readonly SpecProblem[] {
   const inner = written.replace(/^\*|\*$/, "");
   const text = JSON.stringify(written);
-  if (inner.includes("*"))
+  if (inner.includes("*") || (written.length > 1 && written.startsWith("*") && written.endsWith("*")))
     return [problem(path, `${text} has a * where it has no meaning`, 'as "/admin/*" or "*/info"')];
   if (!written.startsWith("/") && !written.startsWith("*"))
     return [problem(path, `${text} is not a path`, `write "/${written}", or "*/${written}" for its end`)];
