@@ -28,11 +28,12 @@ describe("a mesh", () => {
 
   for (const mode of ["single", "processes"] as const) {
     it(`of mode "${mode}" has all services ready, is found by its run file, and leaves nothing when it stops`, async () => {
-      await using mesh = await startMesh({ stateDir, mode });
+      await using mesh = await startMesh({ stateDir, mode, defaultAuthorization: "deny" });
       const traces = await tracesOf(mesh);
       assert.deepEqual((await readyNames(mesh)).sort(), [...names].sort());
       const run = await readRunFile(stateDir);
       assert.deepEqual([run?.address, run?.mode, run?.pid], [mesh.address, mode, process.pid]);
+      assert.equal(run?.defaultAuthorization, "deny");
       await mesh.stop();
       await assertNothingLeft(traces);
     });

@@ -92,7 +92,7 @@ function routeLines(route: RouteDecision | undefined, dim: (text: string) => str
     ({ authority, weight }) => `  ${percent(total === 0 ? 0 : weight / total).padStart(6)} ${authority}`,
   );
   return [
-    `  ${refText(route.ref)}, rule ${route.rule}`,
+    `  ${refText(route.ref)}, rule ${route.rule + 1}`,
     ...route.why.flatMap(dim),
     ...backends,
     ...route.effects.map(indent),
