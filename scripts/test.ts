@@ -9,7 +9,19 @@ import { exitWithParent, stateDir } from "@patchbay/wire";
 import { root } from "./lib/sources.ts";
 
 exitWithParent();
-const rooms = ["bin", "cli", "rules", "wire", "runtime", "services/*", "dataplanes/*", "plugins/*", "up", "sdk", "examples/*"];
+const rooms = [
+  "bin",
+  "cli",
+  "rules",
+  "wire",
+  "runtime",
+  "services/*",
+  "dataplanes/*",
+  "plugins/*",
+  "up",
+  "sdk",
+  "examples/*",
+];
 const args = process.argv.slice(2);
 const slow = args.includes("--slow");
 const named = args.filter((arg) => !arg.startsWith("--"));

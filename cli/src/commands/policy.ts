@@ -6,14 +6,13 @@ import { lineWidth, type OutputOption, outputOption, print, printJson } from "..
 import { isInForce, policyStatusJson, policyStatusLines } from "./policy-rows.ts";
 
 export function policyCommand(): Command {
-  return new Command("policy")
-    .description("policies in force, and which proxy runs which version")
-    .addCommand(status());
+  return status("policy").addCommand(status("status"));
 }
 
-function status(): Command {
-  return new Command("status")
-    .description("what is in force for whom, what is wrong with files, and who runs which version")
+/** `mesh policy` alone is its only subcommand. */
+function status(name: string): Command {
+  return new Command(name)
+    .description("policies in force, what is wrong with files, and which proxy runs which version")
     .addOption(outputOption())
     .addHelpText(
       "after",

@@ -88,7 +88,11 @@ function errorRatio(objective: Objective, window: Window): string {
   if (objective.latencyBoundMs === 0) return `${failed} / ${all} and ${enough}`;
   const counted = total(objective, "response_latency_ms_count", { window });
   const le = LATENCY_BOUNDS_MS.find((bound) => bound >= objective.latencyBoundMs) ?? "+Inf";
-  const fast = total(objective, "response_latency_ms_bucket", { window, more: `le="${le}"` });
+  // Prometheus 3 stores the bound 300 as 300.0.
+  const fast = total(objective, "response_latency_ms_bucket", {
+    window,
+    more: le === "+Inf" ? 'le="+Inf"' : `le=~"${le}(\\\\.0)?"`,
+  });
   return `clamp_max((${failed} + ${counted} - ${fast}) / ${all}, 1) and ${enough}`;
 }
 

@@ -19,9 +19,9 @@ Examples:
   mesh slo rules > slo-rules.yaml && promtool check rules slo-rules.yaml
 
 Objectives are YAML files of kind ServiceLevelObjective in the folder of
-resources; docs/objectives.md has every field. Burn 1 uses up the budget exactly;
-an objective burns when both of its windows are above its rate. Exit code 1 when
-one burns.`,
+resources; docs/objectives.md has every field. Burn 1 uses up the budget
+exactly; an objective burns when both of its windows are above its rate. Exit
+code 1 when one burns.`,
     )
     .action(showObjectives);
   return command.addCommand(rules());

@@ -46,7 +46,7 @@ Examples:
   mesh tap users                           what is called there, by whom
   mesh tap payments --status 5xx -n 10     the next ten that fail
   mesh tap --from web --to cart --method POST --show-headers
-  mesh tap users --where 'response.code >= 500 && request.path.startsWith("/cart")'
+  mesh tap users --where 'response.code >= 500 && request.path != "/health"'
   mesh tap users -o json | jq 'select(.latencyMs > 100)'
 
 The sidecars select, so what is not shown costs next to nothing. Shown are no
