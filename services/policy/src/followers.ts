@@ -3,7 +3,6 @@ import type { Claims } from "@patchbay/wire";
 import type { Book, Touched } from "./core/book.ts";
 import { composeSnapshot, concerns, type SnapshotOptions } from "./core/snapshot.ts";
 import { createUpdate, type Update } from "./update.ts";
-import { versionOf } from "./version.ts";
 
 /** The proxies that follow, what each should enforce and what it says that it does. */
 export interface Followers {
@@ -131,14 +130,10 @@ function createMember({ claims, options, reader, acks, started }: MemberOptions)
   let asked: SnapshotOptions = { workload: { namespace, name }, hosts: new Set(), namePolicies: options.namePolicies };
   const push = (): void => {
     if (!started()) return;
-    const snapshot = composeSnapshot(options.book, asked);
-    const version = versionOf(snapshot);
-    if (version === wanted) return;
-    wanted = version;
-    snapshot.version = version;
-    const update = createUpdate(snapshot);
-    const size = update.envelope().byteLength;
-    untold = size > MAX_SNAPSHOT_BYTES ? tooLarge(size) : "";
+    const update = createUpdate(composeSnapshot(options.book, asked));
+    if (update.version === wanted) return;
+    wanted = update.version;
+    untold = update.bytes > MAX_SNAPSHOT_BYTES ? tooLarge(update.bytes) : "";
     if (untold !== "") return;
     options.onPushed();
     reader.deliver(update);

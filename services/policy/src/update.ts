@@ -1,26 +1,42 @@
+import { createHash } from "node:crypto";
 import { create, toBinary } from "@bufbuild/protobuf";
+import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { type FollowResponse, FollowResponseSchema } from "@patchbay/proto/mesh/policy/v1/policy_pb";
-import type { Snapshot } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
+import { type Snapshot, SnapshotSchema } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
 import { envelope } from "@patchbay/runtime";
 
 /** A snapshot on its way to a proxy. */
 export interface Update {
+  /** A hash of the content. */
   readonly version: string;
-  readonly message: FollowResponse;
-  /** Encoded when it is first asked for. */
+  readonly bytes: number;
+  /** With its version. */
+  message(): FollowResponse;
+  /** The same, encoded and framed. */
   envelope(): Buffer;
 }
 
-/** `snapshot` has its version. */
+const HEX_DIGITS = 16;
+
+/**
+ * Gives a snapshot its version. It is encoded once, for the hash and for the wire: protobuf-es writes fields in the order of
+ * their numbers and snapshots hold no maps, so equal contents are equal bytes.
+ */
 export function createUpdate(snapshot: Snapshot): Update {
-  const message = create(FollowResponseSchema, { snapshot });
-  let encoded: Buffer | undefined;
+  const content = toBinary(SnapshotSchema, snapshot);
+  const version = createHash("sha256").update(content).digest("hex").slice(0, HEX_DIGITS);
   return {
-    version: snapshot.version,
-    message,
-    envelope() {
-      encoded ??= envelope(toBinary(FollowResponseSchema, message));
-      return encoded;
-    },
+    version,
+    bytes: content.byteLength,
+    message: () => create(FollowResponseSchema, { snapshot: { ...snapshot, version } }),
+    envelope: () => envelope(response(version, content)),
   };
+}
+
+/** FollowResponse { snapshot { version, content } }; fields may come in any order. */
+function response(version: string, content: Uint8Array): Uint8Array {
+  const { version: versionField } = SnapshotSchema.field;
+  const snapshot = new BinaryWriter().tag(versionField.number, WireType.LengthDelimited).string(version).raw(content);
+  const { snapshot: snapshotField } = FollowResponseSchema.field;
+  return new BinaryWriter().tag(snapshotField.number, WireType.LengthDelimited).bytes(snapshot.finish()).finish();
 }

@@ -5,7 +5,7 @@ import type { Resource } from "@patchbay/runtime";
 import fc from "fast-check";
 import { createBook } from "../src/core/book.ts";
 import { composeSnapshot, concerns, type SnapshotOptions } from "../src/core/snapshot.ts";
-import { versionOf } from "../src/version.ts";
+import { createUpdate } from "../src/update.ts";
 import { host } from "./support/resources.ts";
 
 // A model of few words: it looks at every resource for every workload, and says what it finds in plain lists.
@@ -150,7 +150,7 @@ it("a workload's snapshot is what a look at every resource finds, whatever chang
         const touched = book.replace(all);
         for (const options of asked) {
           const snapshot = composeSnapshot(book, options);
-          const version = versionOf(snapshot);
+          const version = createUpdate(snapshot).version;
           if (versions.get(options) !== version && versions.has(options)) assert.ok(concerns(touched, options));
           versions.set(options, version);
           compare(snapshot, options, all);

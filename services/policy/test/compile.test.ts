@@ -6,7 +6,7 @@ import { DefaultAction, MatchType, type Outbound, OutboundSchema } from "@patchb
 import { compileRoutes } from "@patchbay/rules";
 import { createBook } from "../src/core/book.ts";
 import { composeSnapshot } from "../src/core/snapshot.ts";
-import { versionOf } from "../src/version.ts";
+import { createUpdate } from "../src/update.ts";
 import { host, resources, yaml } from "./support/resources.ts";
 
 const users = [{ group: "", kind: "Service", name: "users" }];
@@ -237,7 +237,8 @@ describe("a version", () => {
       yaml("HTTPRoute", "s", { parentRefs: users, rules: [{}] }),
     ];
     const version = (some: readonly string[], hosts = [host("users"), host("carts")]): string =>
-      versionOf(composeSnapshot(bookOf(...some), { workload: web, hosts: new Set(hosts), namePolicies: true }));
+      createUpdate(composeSnapshot(bookOf(...some), { workload: web, hosts: new Set(hosts), namePolicies: true }))
+        .version;
     const first = version(documents);
     assert.match(first, /^[0-9a-f]{16}$/);
     assert.equal(version([...documents].reverse(), [host("carts"), host("users")]), first);

@@ -12,7 +12,7 @@ export function createFollow(followers: Followers) {
   ): AsyncGenerator<FollowResponse> {
     const latest = createLatest();
     const session = createFollowSession(followers, caller(context), {
-      deliver: (update) => latest.put(update.message),
+      deliver: (update) => latest.put(update.message()),
       end: (error) => latest.end(error),
     });
     context.signal.addEventListener("abort", () => latest.end(), { once: true });
