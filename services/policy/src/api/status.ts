@@ -13,8 +13,8 @@ import type { Book } from "../core/book.ts";
 import type { Compiled } from "../core/compile.ts";
 import { whereInForce } from "../core/in-force.ts";
 import { summaryOf } from "../core/summary.ts";
-import { warningsOf } from "../core/warnings.ts";
-import { type Followers, proxyId } from "../followers.ts";
+import { type Known, warningsOf } from "../core/warnings.ts";
+import { type Follower, type Followers, proxyId } from "../followers.ts";
 import type { Neighbours } from "../sources/neighbours.ts";
 import type { ResourceFiles } from "../sources/resource-files.ts";
 
@@ -28,28 +28,39 @@ export interface StatusOptions {
 
 /** Resources in force, what is wrong with files, and who runs which version. */
 export function createStatus(options: StatusOptions): () => StatusResponse {
+  const { book, followers, neighbours } = options;
   return () => {
     const files = options.files();
+    const known = { ...neighbours.known(), staticServices: files?.staticServices() ?? new Set<string>() };
+    const seen: Seen = { book, known, followers: followers.list(), outdated: files?.outdated() ?? new Set() };
     return create(StatusResponseSchema, {
       defaultAction: options.defaultAction,
-      resources: options.book.all().map((each) => resourceStatus(each, options)),
+      resources: book.all().map((each) => resourceStatus(each, seen)),
       problems: [...(files?.problems() ?? [])],
       proxies: proxies(options),
     });
   };
 }
 
-function resourceStatus(compiled: Compiled, { book, followers, neighbours, files }: StatusOptions): ResourceStatus {
+/** What all resources are held against at one moment. */
+interface Seen {
+  readonly book: Book;
+  readonly known: Known;
+  readonly followers: readonly Follower[];
+  /** Files. */
+  readonly outdated: ReadonlySet<string>;
+}
+
+function resourceStatus(compiled: Compiled, { book, known, followers, outdated }: Seen): ResourceStatus {
   const { resource, ref } = compiled;
   const { kind, namespace, name } = ref;
-  const known = { ...neighbours.known(), staticServices: files()?.staticServices() ?? new Set<string>() };
   return create(ResourceStatusSchema, {
     kind,
     namespace,
     name,
     file: resource.file,
-    outdated: files()?.outdated().has(resource.file) ?? false,
-    workloads: [...whereInForce(compiled, { book, workloads: known.workloads, followers: followers.list() })],
+    outdated: outdated.has(resource.file),
+    workloads: [...whereInForce(compiled, { book, workloads: known.workloads, followers })],
     summary: summaryOf(resource),
     warnings: [...warningsOf(compiled, { book, known })],
   });
