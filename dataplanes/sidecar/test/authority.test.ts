@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { parseAuthority } from "../src/core/authority.ts";
+import { parseAuthority, serviceHost } from "../src/core/authority.ts";
 
 describe("authorities", () => {
   const canonical: readonly (readonly [string, string, string])[] = [
@@ -52,5 +52,15 @@ describe("authorities", () => {
     const texts = ["10.0.0.1", "[::1]:1", "users", "a.b.svc", "a.b", "300.1.1.1"];
     const forms = texts.map((text) => parseAuthority(text, "default")?.form);
     assert.deepEqual(forms, ["ip", "ip", "mesh", "mesh", "outside", "outside"]);
+  });
+
+  test("a service is meant by its name, with its namespace, or in full, and never by an address or a longer host", () => {
+    const texts = ["users", "users.demo:8080", "users.demo.svc", "10.0.0.1", "a.b.example", "a_b.c"];
+    const hosts = texts.map((text) => {
+      const authority = parseAuthority(text, "default");
+      return authority && serviceHost(authority);
+    });
+    const demo = "users.demo.svc.cluster.local";
+    assert.deepEqual(hosts, ["users.default.svc.cluster.local", demo, demo, undefined, undefined, undefined]);
   });
 });

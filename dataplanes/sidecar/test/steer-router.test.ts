@@ -57,9 +57,9 @@ describe("routes by rules", () => {
     assert.deepEqual([...world.policy.followed], [hostOf("users")]);
   });
 
-  test("names outside of the mesh have no rules, and nobody is asked for them", async () => {
-    world.destination.say("example.com:80", absentAnswer("example.com:80"));
-    assert.equal((await world.router.route("example.com", head("/"))).kind, "egress");
+  test("names that are no service's have no rules, and nobody is asked for them", async () => {
+    world.destination.say("www.example.com:80", absentAnswer("www.example.com:80"));
+    assert.equal((await world.router.route("www.example.com", head("/"))).kind, "egress");
     assert.equal(world.policy.followed.size, 0);
   });
 

@@ -16,6 +16,7 @@ const SUFFIX = ".svc.cluster.local";
 const IPV4 = /^(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?!$)|$)){4}$/;
 /** Rough: the resolver chain looks closer. */
 const IPV6 = /^(?=(?:[^:]*:){2,7}[^:]*$)[0-9a-f:.]{2,45}$/;
+const SERVICE_IN_NAMESPACE = /^[a-z0-9-]+\.[a-z0-9-]+$/;
 const LABEL = /^(?!-)[a-z0-9_-]{1,63}(?<!-)$/;
 
 /**
@@ -59,6 +60,17 @@ function expand(host: string, namespace: string): string {
 /** "users.default.svc.cluster.local", without its port. */
 export function fullHost({ canonical }: Authority): string {
   return canonical.slice(0, canonical.lastIndexOf(":"));
+}
+
+/**
+ * Host in full of the service that a name means when it means one: "users", "users.demo" and their longer forms. Whether the world
+ * outside has a host "users.demo" is for the resolver chain to say. Undefined: it cannot be a service.
+ */
+export function serviceHost(authority: Authority): string | undefined {
+  if (authority.form === "mesh") return fullHost(authority);
+  return authority.form === "outside" && SERVICE_IN_NAMESPACE.test(authority.host)
+    ? `${authority.host}${SUFFIX}`
+    : undefined;
 }
 
 /** The service as telemetry names it: its namespace is said only when it is not "default". */

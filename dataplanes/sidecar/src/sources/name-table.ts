@@ -1,4 +1,4 @@
-import { type Authority, fullHost, parseAuthority } from "../core/authority.ts";
+import { type Authority, parseAuthority, serviceHost } from "../core/authority.ts";
 import type { SteeredName } from "./steered-name.ts";
 
 export interface NameTableOptions {
@@ -84,8 +84,8 @@ function usedAt({ plain }: SteeredName): number {
   return plain.lastUsed;
 }
 
-/** Hosts in full of the names of the mesh that programs have asked for: those whose rules are wanted. */
+/** Hosts in full of the services that programs have asked for: those whose rules are wanted. */
 export function askedHosts(names: readonly SteeredName[]): ReadonlySet<string> {
-  const asked = names.filter((name) => name.asked && name.plain.authority.form === "mesh");
-  return new Set(asked.map(({ plain }) => fullHost(plain.authority)));
+  const hosts = names.filter((name) => name.asked).map(({ plain }) => serviceHost(plain.authority));
+  return new Set(hosts.filter((host) => host !== undefined));
 }

@@ -1,7 +1,7 @@
 import type { Transport } from "@connectrpc/connect";
 import type { Outbound } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
 import type { Log } from "@patchbay/wire";
-import { type Authority, fullHost } from "../core/authority.ts";
+import { type Authority, serviceHost } from "../core/authority.ts";
 import type { BalancerSettings, EndpointState } from "../core/balancer.ts";
 import type { HealthSource } from "../core/health-part.ts";
 import { BALANCER_DEFAULTS } from "../core/settings.ts";
@@ -73,16 +73,18 @@ export function createRouter(options: RouterOptions): RunningRouter {
   }
 
   function learn(authority: Authority): ReturnType<PolicySource["outbound"]> {
-    // Only names of the mesh have rules.
-    if (policy === undefined || authority.form !== "mesh") return undefined;
+    const host = serviceHost(authority);
+    // Only services have rules.
+    if (policy === undefined || host === undefined) return undefined;
     follow();
-    return policy.outbound(fullHost(authority));
+    return policy.outbound(host);
   }
 
   function enforce(outbound: readonly Outbound[]): void {
     const byHost = new Map(outbound.map((each) => [each.target, each]));
     for (const name of names.all()) {
-      const rules = name.asked ? byHost.get(fullHost(name.plain.authority)) : undefined;
+      const host = name.asked ? serviceHost(name.plain.authority) : undefined;
+      const rules = host === undefined ? undefined : byHost.get(host);
       if (rules !== undefined) name.enforce(rules);
     }
   }
