@@ -145,20 +145,49 @@ export function selectedName(selected: string): string {
   return nameOf({ namespace: selected.slice(0, Math.max(slash, 0)), service: selected.slice(slash + 1) });
 }
 
-/** What became of a request, as selectors see it. */
-export function responseFacts(record: RequestRecord, head: ResponseHead | undefined): ResponseFacts {
-  const { status, grpcStatus, latencyMs, requestBytes, responseBytes, attempts, error = "", trace } = record;
-  return {
-    code: status,
-    grpcStatus,
-    latencyMs,
-    requestBytes,
-    responseBytes,
-    get headers() {
-      return head === undefined ? NO_HEADERS : redacted(head.headers);
-    },
-    attempts,
-    error,
-    traceId: trace?.traceId ?? "",
-  };
+/** What became of a request, as selectors see it. A class: one is made per request, and getters of a literal are made each time. */
+export class AnswerFacts implements ResponseFacts {
+  readonly #record: RequestRecord;
+  readonly #head: ResponseHead | undefined;
+
+  constructor(record: RequestRecord, head: ResponseHead | undefined) {
+    this.#record = record;
+    this.#head = head;
+  }
+
+  get code(): number {
+    return this.#record.status;
+  }
+
+  get grpcStatus(): number | undefined {
+    return this.#record.grpcStatus;
+  }
+
+  get latencyMs(): number {
+    return this.#record.latencyMs;
+  }
+
+  get requestBytes(): number {
+    return this.#record.requestBytes;
+  }
+
+  get responseBytes(): number {
+    return this.#record.responseBytes;
+  }
+
+  get headers(): readonly string[] {
+    return this.#head === undefined ? NO_HEADERS : redacted(this.#head.headers);
+  }
+
+  get attempts(): number {
+    return this.#record.attempts;
+  }
+
+  get error(): string {
+    return this.#record.error ?? "";
+  }
+
+  get traceId(): string {
+    return this.#record.trace?.traceId ?? "";
+  }
 }

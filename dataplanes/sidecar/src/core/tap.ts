@@ -2,7 +2,7 @@ import { type Selector, View } from "@patchbay/proto/mesh/tap/v1/tap_pb";
 import type { Selection } from "@patchbay/rules";
 import type { ResponseHead } from "./response-head.ts";
 import { encodeRequest, type Shown } from "./tap-encoder.ts";
-import { responseFacts, selectedName, type TapFacts } from "./tap-facts.ts";
+import { AnswerFacts, selectedName, type TapFacts } from "./tap-facts.ts";
 import { encodeNotices } from "./tap-notices.ts";
 import { TapWindow } from "./tap-window.ts";
 import type { RequestRecord } from "./types.ts";
@@ -72,7 +72,7 @@ export class Tap {
     if (this.#source !== "" && facts.begun.peer.name !== this.#source) return false;
     if (facts.direction === "outbound" && !this.#mayLeadToTarget(facts)) return false;
     if (this.#share < 1 && this.#options.random() >= this.#share) return false;
-    return this.#look(() => this.#options.selection.begins(facts));
+    return this.#window.mayLook() && this.#begins(facts);
   }
 
   #mayLeadToTarget(facts: TapFacts): boolean {
@@ -89,8 +89,7 @@ export class Tap {
 
   ended(request: Followed, record: RequestRecord): void {
     this.#open.delete(request);
-    const wanted = this.#isHere(record) && this.#look(() => this.#matches(request, record));
-    if (!wanted) return;
+    if (!this.#isHere(record) || !this.#window.mayLook() || !this.#ends(request, record)) return;
     if (this.#announced.has(request) || this.#window.maySend()) this.#send(request, record);
   }
 
@@ -102,8 +101,35 @@ export class Tap {
     return this.#options.selector.view !== View.UNSPECIFIED || !answeredThere;
   }
 
-  #matches(request: Followed, record: RequestRecord): boolean {
-    return this.#options.selection.ends(request.facts, responseFacts(record, request.head));
+  #begins(facts: TapFacts): boolean {
+    const { now, selection } = this.#options;
+    const at = now();
+    try {
+      return selection.begins(facts);
+    } catch (error) {
+      return this.#fail(error);
+    } finally {
+      this.#window.spend(now() - at);
+    }
+  }
+
+  #ends(request: Followed, record: RequestRecord): boolean {
+    const { now, selection } = this.#options;
+    const at = now();
+    try {
+      return selection.ends(request.facts, new AnswerFacts(record, request.head));
+    } catch (error) {
+      return this.#fail(error);
+    } finally {
+      this.#window.spend(now() - at);
+    }
+  }
+
+  /** An expression that cannot be evaluated matches nothing, and that is told. */
+  #fail(error: unknown): false {
+    this.#failure = error instanceof Error ? error.message : String(error);
+    this.#window.missEvaluation();
+    return false;
   }
 
   /** Sends requests that began before `since` (milliseconds since the epoch) and have no answer. */
@@ -123,21 +149,6 @@ export class Tap {
     const { proxy, send, now } = this.#options;
     if (!send(encodeRequest({ id, proxy, facts, startedAt, head, record }, this.#shown))) this.#window.missRead();
     this.#window.spend(now() - at);
-  }
-
-  /** Within its share of the proxy's time. An expression that cannot be evaluated matches nothing, and that is told. */
-  #look(work: () => boolean): boolean {
-    if (!this.#window.mayLook()) return false;
-    const at = this.#options.now();
-    try {
-      return work();
-    } catch (error) {
-      this.#failure = error instanceof Error ? error.message : String(error);
-      this.#window.missEvaluation();
-      return false;
-    } finally {
-      this.#window.spend(this.#options.now() - at);
-    }
   }
 
   /** Once a second: tells what was withheld in the last one. */
