@@ -110,6 +110,7 @@ function welcome(mesh: Mesh, tookMs: number): string[] {
     "",
     "Try, in another terminal in this folder:",
     "  npx mesh stat --routes             which route fails?",
+    "  npx mesh tap payments              single requests, as they happen",
     "  npx mesh explain payments          who answers for a name, and why",
     "  npx mesh run -- curl http://web/   any program, inside the mesh",
     `Elsewhere: ${pathLine(join(mesh.stateDir, "bin"))}`,
