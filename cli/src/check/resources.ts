@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { Destination } from "@patchbay/proto/mesh/destination/v1/destination_pb";
 import { errorMessage } from "@patchbay/wire";
 import type { MeshConnection } from "../connect.ts";
@@ -13,7 +14,7 @@ export async function checkResources(mesh: MeshConnection): Promise<Finding> {
     const destination = await mesh.service("destination", Destination);
     const { links } = await destination.listLinks({});
     const wrong = links.find((link) => link.name === reader)?.reason ?? "";
-    if (wrong === "") return well(component, "every StaticService can be used");
+    if (wrong === "") return well(component, `${join(mesh.stateDir, "resources")}, every StaticService can be used`);
     return ill(component, wrong, "until it is mended, the file's last good version counts, if there was one");
   } catch (error) {
     return ill(component, errorMessage(error), "`mesh logs destination` says why");

@@ -57,13 +57,23 @@ const resourceColumns: readonly Column[] = [
 ];
 const proxyColumns: readonly Column[] = [{ title: "PROXY", flexible: true }, { title: "VERSION" }, { title: "STATE" }];
 
+export interface StatusView {
+  /** Where resources are written. */
+  readonly folder: string;
+  readonly width: number;
+}
+
+function nothing(folder: string): string {
+  return `No policies. Write one into ${folder}; docs/resources.md shows how.`;
+}
+
 /** Status for people: the default, resources, proxies, and what is wrong. */
-export function policyStatusLines(response: StatusResponse, width: number): string[] {
+export function policyStatusLines(response: StatusResponse, { folder, width }: StatusView): string[] {
   const fallback = enumName(DefaultActionSchema, response.defaultAction);
   return [
     `Requests that no policy is about: ${paint("bold", fallback)} (the mesh's default)`,
     "",
-    ...resourceLines(response.resources, width),
+    ...(response.resources.length === 0 ? [nothing(folder)] : resourceLines(response.resources, width)),
     "",
     ...proxyLines(response.proxies, width),
     ...response.problems.flatMap((problem) => problemLines(problem, width)),
@@ -71,7 +81,6 @@ export function policyStatusLines(response: StatusResponse, width: number): stri
 }
 
 function resourceLines(resources: readonly ResourceStatus[], width: number): string[] {
-  if (resources.length === 0) return ["No policies. docs/resources.md shows how to write one."];
   const rows = resources.map((each) => [
     `${each.kind} ${each.namespace}/${each.name}`,
     each.outdated ? `${each.summary} (last good version)` : each.summary,

@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { Policy } from "@patchbay/proto/mesh/policy/v1/policy_pb";
 import { Command } from "commander";
 import { connectMesh } from "../connect.ts";
@@ -32,6 +33,6 @@ async function showStatus(options: OutputOption): Promise<void> {
   const policy = await mesh.service("policy", Policy);
   const response = await policy.status({});
   if (options.output === "json") printJson(policyStatusJson(response));
-  else print(...policyStatusLines(response, lineWidth()));
+  else print(...policyStatusLines(response, { folder: join(mesh.stateDir, "resources"), width: lineWidth() }));
   if (!isInForce(response)) process.exitCode = exitCodes.failure;
 }
