@@ -1,7 +1,7 @@
 import type { Operation } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
 import { allOf, type Condition, oneOf } from "./condition.ts";
 import type { RequestFacts } from "./facts.ts";
-import { foldPath, normalizeEscapes } from "./path.ts";
+import { foldEnd, foldPath, normalizeEscapes } from "./path.ts";
 import { RuleError } from "./rule-error.ts";
 import type { Effect } from "./source-match.ts";
 
@@ -17,9 +17,10 @@ export function readPathPattern(pattern: string, folded: boolean): PathPattern {
     const normal = normalizeEscapes(text, true);
     return folded ? foldPath(normal) : normal;
   };
+  const exact = (text: string): string => (folded ? foldEnd(text) : text);
   if (pattern === "*") return { kind: "any", text: "" };
   const stars = pattern.split("*").length - 1;
-  if (stars === 0 && pattern.startsWith("/")) return { kind: "exact", text: fold(pattern) };
+  if (stars === 0 && pattern.startsWith("/")) return { kind: "exact", text: exact(fold(pattern)) };
   if (stars === 1 && pattern.startsWith("/") && pattern.endsWith("*"))
     return { kind: "prefix", text: fold(pattern.slice(0, -1)) };
   if (stars === 1 && pattern.startsWith("*")) return { kind: "suffix", text: fold(pattern.slice(1)) };
@@ -65,11 +66,12 @@ function pathIn(texts: readonly string[], folded: boolean): Condition<RequestFac
   return {
     holds(facts) {
       const path = folded ? foldPath(facts.path) : facts.path;
+      const end = folded ? foldEnd(path) : path;
       return (
         any ||
-        exact.has(path) ||
+        exact.has(end) ||
         prefixes.some((prefix) => path.startsWith(prefix)) ||
-        suffixes.some((suffix) => path.endsWith(suffix))
+        suffixes.some((suffix) => path.endsWith(suffix) || end.endsWith(suffix))
       );
     },
     why: ({ path }) => `request.path is ${path}, not ${oneOf(texts)}`,

@@ -1,4 +1,4 @@
-import { foldPath } from "./path.ts";
+import { foldEnd, foldPath } from "./path.ts";
 
 /** Paths under which something is to be found: exact ones, and beginnings. */
 export interface PathKeys {
@@ -17,6 +17,7 @@ export interface PathBuckets<Value> {
 }
 
 interface PathTable<Value> {
+  readonly folded: boolean;
   readonly exact: Map<string, Value[]>;
   /** By their beginning up to the last "/". */
   readonly folders: Map<string, Value[]>;
@@ -29,8 +30,8 @@ const MAX_DEPTH = 8;
 
 export function createPathBuckets<Value>(): PathBuckets<Value> {
   const any: Value[] = [];
-  const plain: PathTable<Value> = { exact: new Map(), folders: new Map(), depth: 0 };
-  const folded: PathTable<Value> = { exact: new Map(), folders: new Map(), depth: 0 };
+  const plain: PathTable<Value> = { folded: false, exact: new Map(), folders: new Map(), depth: 0 };
+  const folded: PathTable<Value> = { folded: true, exact: new Map(), folders: new Map(), depth: 0 };
   return {
     any,
     plain,
@@ -74,7 +75,7 @@ function folderOf(prefix: string): { folder: string; depth: number } {
 }
 
 function lookUp<Value>(table: PathTable<Value>, path: string, visit: (value: Value) => void): void {
-  for (const value of table.exact.get(path) ?? []) visit(value);
+  for (const value of table.exact.get(table.folded ? foldEnd(path) : path) ?? []) visit(value);
   let end = path.indexOf("/");
   for (let depth = 1; depth <= table.depth && end >= 0; depth += 1) {
     for (const value of table.folders.get(path.slice(0, end + 1)) ?? []) visit(value);

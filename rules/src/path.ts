@@ -7,14 +7,14 @@ export interface NormalPath {
   readonly query: string;
   /**
    * Servers read it differently: it holds an encoded slash, an encoded or plain backslash, an encoded zero, bytes that no UTF-8 has
-   * (C0 and C1, by which old decoders hide dots and slashes), or dots followed by a parameter ("..;").
+   * (C0 and C1, by which old decoders hide dots and slashes), or dots followed by a parameter ("..;", "..%3B").
    */
   readonly ambiguous: boolean;
 }
 
 /** Every segment is of characters that need no change and is no dot segment. */
 const NORMAL = /^(?:\/(?!\.{1,2}(?:[/;]|$))[\w.~!$&'()*+,;=:@-]+)*\/?$/;
-const AMBIGUOUS = /%2F|%5C|%00|%C[01]|(?:^|\/)\.{1,2};/;
+const AMBIGUOUS = /%2F|%5C|%00|%C[01]|(?:^|\/)\.{1,2}(?:;|%3B)/;
 /** What RFC 3986 allows in a path as it is (pchar and "/"). */
 const PLAIN = /^[\w\-.~!$&'()*+,;=:@/]$/;
 
@@ -75,13 +75,19 @@ function removeDots(path: string): string {
   return `/${kept.join("/")}`;
 }
 
+/** A folded path by which an exact rule is found: most servers take "/admin/" for "/admin". */
+export function foldEnd(folded: string): string {
+  return folded.length > 1 && folded.endsWith("/") ? folded.slice(0, -1) : folded;
+}
+
 function encodeQuery(query: string): string {
   return query.replace(/[\p{Cc} #]/gu, (char) => percent(char.charCodeAt(0)));
 }
 
 /**
  * For comparisons that must not be slipped past: without regard to case, with what may stand in a path unencoded decoded ("%40" is
- * "@"), and without parameters of segments (";v=1"), which some servers take away before they look.
+ * "@"), and without parameters of segments (";v=1"), which some servers take away before they look, with what is left of a segment
+ * that was nothing else ("/;v=1/admin" is "/admin").
  */
 export function foldPath(normal: string): string {
   const decoded = normal.includes("%")
@@ -89,6 +95,6 @@ export function foldPath(normal: string): string {
         String.fromCharCode(Number.parseInt(part.slice(1), 16)),
       )
     : normal;
-  const plain = decoded.includes(";") ? decoded.replace(/;[^/]*/g, "") : decoded;
+  const plain = decoded.includes(";") ? decoded.replace(/;[^/]*/g, "").replace(/\/{2,}/g, "/") : decoded;
   return plain.toLowerCase();
 }

@@ -106,6 +106,12 @@ describe("authorization", () => {
       "/admin;v=1",
       "/admin;v=1/users",
       "/admin%3Bx",
+      "/admin/",
+      "/admin/;v=1",
+      "/;v=1/admin",
+      "/;/admin;/users",
+      "/%3Bx/ADMIN/users",
+      "/me@x/",
     ])
       assert.equal(verdict(deny, requestFacts({ path })), "deny by admin", path);
     assert.equal(verdict(deny, requestFacts({ path: "/administrator" })), "allow by default");

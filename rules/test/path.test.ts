@@ -50,6 +50,11 @@ describe("the normal form of a path", () => {
     assert.equal(normalizePath("/a/.").path, "/a/");
   });
 
+  it("says where servers would see dots that it leaves", () => {
+    for (const path of ["/a/..;/admin", "/a/..%3b/admin", "/a/.;x/admin"])
+      assert.equal(normalizePath(path).ambiguous, true, path);
+  });
+
   it("keeps the query as it is, and calls it by its name", () => {
     const { path, bare, query } = normalizePath("/a/../users?next=/../x&y=%2e");
     assert.deepEqual(

@@ -46,6 +46,7 @@ const paths = [
   "/ab",
   "/a;v=1",
   "/a;v=1/b",
+  "/;v=1/a/b",
 ];
 const pathPatterns = [
   ...paths,

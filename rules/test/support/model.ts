@@ -74,15 +74,22 @@ function operationMatches(
         ? text
             .replaceAll("%40", "@")
             .replace(/;[^/]*/g, "")
+            .replace(/\/+/g, "/")
             .toLowerCase()
         : text;
     if (pattern.endsWith("*") && pattern !== "*") return fold(path).startsWith(fold(pattern.slice(0, -1)));
-    return pattern.startsWith("*") ? fold(path).endsWith(fold(pattern.slice(1))) : fold(path) === fold(pattern);
+    const ends = [fold(path), ...(loosely ? [withoutEnd(fold(path))] : [])];
+    if (pattern.startsWith("*")) return ends.some((path) => path.endsWith(fold(pattern.slice(1))));
+    return loosely ? withoutEnd(fold(path)) === withoutEnd(fold(pattern)) : path === pattern;
   };
   if (methods.length > 0 && !methods.some((wanted) => sameMethod(wanted, !allows))) return false;
   if (notMethods.some((wanted) => sameMethod(wanted, allows))) return false;
   if (paths.length > 0 && !paths.some((pattern) => onPath(pattern, !allows))) return false;
   return !notPaths.some((pattern) => onPath(pattern, allows));
+}
+
+function withoutEnd(path: string): string {
+  return path === "/" ? path : path.replace(/\/$/, "");
 }
 
 function whenMatches(when: string, facts: RequestFacts, allows: boolean): boolean {
