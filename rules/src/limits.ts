@@ -8,7 +8,7 @@ import {
   type RateLimitPolicy,
 } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
 import { naming, refuseUndecidedPlugin } from "./authorization-policy.ts";
-import type { RequestFacts } from "./facts.ts";
+import type { RequestFacts, SourceFacts } from "./facts.ts";
 import { type KeyReader, keyReader } from "./limit-key.ts";
 import { inOrder, policyName } from "./policy-name.ts";
 import { RuleError } from "./rule-error.ts";
@@ -31,6 +31,8 @@ export interface Limits {
   readonly size: number;
   /** In order of their names. */
   matching(facts: RequestFacts): readonly MatchedLimit[];
+  /** For bytes that nobody looks into: the first policy that may count what is inside, however often. */
+  connection(source: SourceFacts): RateLimitPolicy | undefined;
   explain(facts: RequestFacts): MessageInitShape<typeof LimitStateSchema>[];
 }
 
@@ -63,6 +65,7 @@ export function compileLimits(inbound: Inbound): Limits {
       if (found.length > 1) found.sort((a, b) => a.rank - b.rank);
       return found.map((limit) => matched(limit, facts));
     },
+    connection: (source) => limits.find(({ match }) => match.holdsForConnection(source))?.policy,
     explain: (facts) => limits.map((limit) => explanation(limit, facts)),
   };
 }

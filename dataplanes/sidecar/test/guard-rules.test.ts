@@ -248,6 +248,23 @@ describe("plugins that decide", () => {
     assert.equal(await ask(closed, peer("web")), "503 policy-unavailable");
   });
 
+  it("cannot count what is inside of bytes that nobody looks into, so those are refused where a limit may hold", async () => {
+    const guard = createTestGuard(limits(["source"], { requests: 100 }));
+    const refusal = await guard.connection(peer("web"));
+    assert.deepEqual([told(refusal), refusal?.policy], ["403 denied", "RateLimitPolicy default/per-client"]);
+    const { rateLimits, ...rest } = limits([]);
+    const [policy] = rateLimits;
+    assert.ok(policy);
+    const [limit] = policy.limits;
+    assert.ok(limit);
+    for (const what of [{ to: [{ paths: ["/admin/*"] }] }, { when: 'request.method == "GET"' }]) {
+      const some = { ...limit, ...what, from: [{ namespaces: ["staging"] }] };
+      const part = createTestGuard({ ...rest, rateLimits: [{ ...policy, limits: [some] }] });
+      assert.equal(told(await part.connection(peer("web"))), "200");
+      assert.equal(told(await part.connection(peer("web", "staging"))), "403 denied");
+    }
+  });
+
   it("cannot judge bytes that nobody looks into, so those are refused", async () => {
     const guard = createTestGuard(
       { ...ALLOW_ALL, authorization: [plugin("one", OPEN)] },

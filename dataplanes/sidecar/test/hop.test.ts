@@ -31,7 +31,7 @@ test("bytes that came while the loop was blocked decide on the protocol, not the
   const accepted = once(server, "connection");
   const client = connect({ port: await listen(server), host: "127.0.0.1" });
   const [socket] = (await accepted) as [Socket];
-  const decided = new Promise((resolve) => readFirstBytes(socket, 50, resolve));
+  const decided = new Promise((resolve) => readFirstBytes(socket, { waitMs: 50 }, resolve));
   client.write("GET / HTTP/1.1\r\n\r\n");
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200);
   assert.equal(await decided, "http1");

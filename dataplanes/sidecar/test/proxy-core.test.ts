@@ -61,15 +61,40 @@ describe("protocol detection", () => {
       assert.equal(detectProtocol(bytes(text)), expected);
     });
 
+  it("takes an absolute target for HTTP where it is asked to, and nothing else that looks like one", () => {
+    const cases = [
+      ["GET http://users/ HTTP/1.1", "http1"],
+      ["GET HTTPS://users/ HTTP/1.1", "http1"],
+      ["GET http:/", undefined],
+      ["GET h", undefined],
+      ["CONNECT users:80 HTTP/1.1", "opaque"],
+      ["CONNECT {}", "opaque"],
+      ["SET key value", "opaque"],
+      ["GET :// HTTP/1.1", "opaque"],
+      [`GET ${"a".repeat(17)}`, "opaque"],
+    ] as const;
+    for (const [text, expected] of cases) assert.equal(detectProtocol(bytes(text), true), expected, text);
+  });
+
   it("never changes its mind, however the bytes are cut", () => {
     fc.assert(
       fc.property(
-        fc.oneof(fc.string(), fc.constantFrom("GET /a HTTP/1.1", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "\x16\x03\x01ab")),
+        fc.oneof(
+          fc.string(),
+          fc.constantFrom(
+            "GET /a HTTP/1.1",
+            "GET http://a/ HTTP/1.1",
+            "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+            "\x16\x03\x01ab",
+          ),
+        ),
         fc.nat(30),
         (text, cut) => {
           const whole = bytes(text);
-          const early = detectProtocol(whole.subarray(0, cut));
-          if (early !== undefined) assert.equal(detectProtocol(whole), early);
+          for (const absolute of [false, true]) {
+            const early = detectProtocol(whole.subarray(0, cut), absolute);
+            if (early !== undefined) assert.equal(detectProtocol(whole, absolute), early);
+          }
         },
       ),
     );

@@ -1,4 +1,4 @@
-import { type Decision, normalizePath, type RequestFacts, type TargetFacts } from "@patchbay/rules";
+import { type Decision, normalizePath, policyName, type RequestFacts, type TargetFacts } from "@patchbay/rules";
 import type { Audit } from "./audit.ts";
 import type { Consents, Objection } from "./consents.ts";
 import { type DecisionCounts, Verdict } from "./decision-counts.ts";
@@ -74,15 +74,17 @@ export function createPolicyGuard(options: PolicyGuardOptions): Guard {
     if (rules === undefined) return withoutRules(peer, () => connection(peer));
     const { inbound } = rules;
     if (inbound === undefined) return undefined;
-    const question = {
-      inbound,
-      facts: connectionFacts(peer, target),
-      peer,
-      counts,
-      context: { target: name, named: inbound.namesPolicies },
-    };
-    // It counts as one request: nobody sees how many are inside.
-    return decide(inbound.authorization.decideConnection(sourceOf(peer)), question, () => limit(question));
+    const context = { target: name, named: inbound.namesPolicies };
+    const question = { inbound, facts: connectionFacts(peer, target), peer, counts, context };
+    const caller = sourceOf(peer);
+    return decide(inbound.authorization.decideConnection(caller), question, () => {
+      // Nobody sees how many requests are inside, so that any number would pass as one.
+      const limiting = inbound.limits.connection(caller);
+      if (limiting === undefined) return undefined;
+      const policy = policyName(limiting.ref);
+      counts.add(policy, peer.name, Verdict.DENIED);
+      return denied(policy, peer, context);
+    });
   }
 
   /** Before the first rules, or when those that came cannot be enforced. */

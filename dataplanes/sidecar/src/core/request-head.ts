@@ -12,7 +12,7 @@ export interface RequestHead {
   readonly headers: HeaderList;
   /** Bytes of the body; 0: none; -1: as many as come. */
   readonly length: number;
-  /** Protocol that the client wants to switch to, such as "websocket"; else empty. */
+  /** Protocols that the client wants to switch to, such as "websocket"; else empty. */
   readonly upgrade: string;
   /** The client waits for 100 (Continue) before it sends the body. */
   readonly expectsContinue: boolean;
@@ -102,14 +102,29 @@ function takeField(fields: Reading, kind: HeaderKind, { name, value }: { name: s
 }
 
 function takeOther(fields: Reading, kind: HeaderKind, { name, value }: { name: string; value: string }): void {
-  // "h2c" is an offer that may be ignored (RFC 9113 §3.1); Java's client makes it with every first request.
-  if (kind === HeaderKind.UPGRADE) fields.upgrade = /^h2c?$/i.test(value.trim()) ? "" : value.trim();
+  if (kind === HeaderKind.UPGRADE) fields.upgrade = joined(fields.upgrade, offeredUpgrade(value));
   else if (kind === HeaderKind.TE) fields.trailers ||= /(?:^|,)\s*trailers\s*(?:,|;|$)/i.test(value);
-  else if (kind === HeaderKind.VISITED) fields.visited = fields.visited === "" ? value : `${fields.visited},${value}`;
+  else if (kind === HeaderKind.VISITED) fields.visited = joined(fields.visited, value);
   else if (kind === HeaderKind.CONTENT_TYPE) {
     fields.grpc = value.startsWith("application/grpc");
     fields.headers.push(name, value);
   } else if (kind === HeaderKind.GRPC_STATUS) fields.headers.push(name, value);
+}
+
+function joined(before: string, value: string): string {
+  return before === "" || value === "" ? before + value : `${before},${value}`;
+}
+
+/** HTTP of another version or in TLS: whoever switched to it could send requests past all rules. */
+const CARRIES_HTTP = /^(?:h2c?|h3|http|tls)(?:\/.*)?$/i;
+
+/**
+ * What of an Upgrade field is passed on. An offer may be ignored (RFC 9110 §7.8); Java's client makes that of "h2c" with every
+ * first request.
+ */
+export function offeredUpgrade(value: string): string {
+  const protocols = value.split(",").map((protocol) => protocol.trim());
+  return protocols.filter((protocol) => protocol !== "" && !CARRIES_HTTP.test(protocol)).join(", ");
 }
 
 function takeLength(fields: Reading, value: string): void {

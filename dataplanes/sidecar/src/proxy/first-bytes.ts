@@ -5,11 +5,21 @@ import { startPatientTimer } from "./patient-timer.ts";
 /** What the first bytes said, or why there are none. */
 export type FirstBytes = DetectedProtocol | "silent" | "closed";
 
+export interface Reading {
+  readonly waitMs: number;
+  /** "GET http://host/" is HTTP; else it is meant for a forward proxy. */
+  readonly absolute?: boolean;
+}
+
 /**
  * Looks at the first bytes of a connection without taking them: they are put back before `decided` is called, exactly once.
  * `silent`: not enough came within `waitMs` to tell; what came is put back too.
  */
-export function readFirstBytes(socket: Socket, waitMs: number, decided: (first: FirstBytes) => void): void {
+export function readFirstBytes(
+  socket: Socket,
+  { waitMs, absolute = false }: Reading,
+  decided: (first: FirstBytes) => void,
+): void {
   let bytes: Buffer = Buffer.alloc(0);
   const finish = (first: FirstBytes): void => {
     stopTimer();
@@ -21,7 +31,7 @@ export function readFirstBytes(socket: Socket, waitMs: number, decided: (first: 
   const look = (): void => {
     for (let chunk = read(socket); chunk !== null; chunk = read(socket))
       bytes = bytes.length === 0 ? chunk : Buffer.concat([bytes, chunk]);
-    const protocol = detectProtocol(bytes);
+    const protocol = detectProtocol(bytes, absolute);
     if (protocol !== undefined) finish(protocol);
   };
   const closed = (): void => finish("closed");

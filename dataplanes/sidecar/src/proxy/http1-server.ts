@@ -3,7 +3,7 @@ import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { ReadRequest } from "../core/http2-fields.ts";
 import { normalizeHead } from "../core/normal-head.ts";
-import { type RequestFault, type RequestHead, readRequestFields } from "../core/request-head.ts";
+import { offeredUpgrade, type RequestFault, type RequestHead, readRequestFields } from "../core/request-head.ts";
 import { parseRequestTarget } from "../core/request-target.ts";
 import type { Direction } from "../core/types.ts";
 import { codeOf } from "./connect-errors.ts";
@@ -96,7 +96,7 @@ function serverOptions(limits: Limits): ServerOptions<typeof IncomingMessage, ty
     requireHostHeader: false,
     optimizeEmptyRequests: true,
     // From Node 24.9 on. Before, such a request comes as an upgrade and closes its connection.
-    shouldUpgradeCallback: ({ headers }) => headers.upgrade !== undefined && !/^h2c?\b/i.test(headers.upgrade),
+    shouldUpgradeCallback: ({ headers }) => headers.upgrade !== undefined && offeredUpgrade(headers.upgrade) !== "",
   };
 }
 

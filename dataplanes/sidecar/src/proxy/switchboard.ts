@@ -35,7 +35,7 @@ export function createSwitchboard({
 }: SwitchboardOptions): Switchboard {
   return {
     proxyClient(socket, origin) {
-      readFirstBytes(socket, limits.headMs, (first) => {
+      readFirstBytes(socket, { waitMs: limits.headMs }, (first) => {
         if (first === "http2") return http2.serve(socket, origin);
         if (first === "silent") counters.slow += 1;
         if (first === "silent" || first === "closed" || first === "tls") return void socket.destroy();
@@ -44,7 +44,7 @@ export function createSwitchboard({
       });
     },
     tunnel(socket, origin) {
-      readFirstBytes(socket, limits.detectMs, (first) => {
+      readFirstBytes(socket, { waitMs: limits.detectMs }, (first) => {
         if (first === "http2") http2.serve(socket, origin);
         else if (first === "http1") http1.serve(socket, origin);
         else if (first === "closed") socket.destroy();
@@ -52,7 +52,7 @@ export function createSwitchboard({
       });
     },
     inbound(socket, origin) {
-      readFirstBytes(socket, limits.detectMs, (first) => {
+      readFirstBytes(socket, { waitMs: limits.detectMs, absolute: true }, (first) => {
         if (first === "tls") onTls(socket);
         else if (first === "http2") http2.serve(socket, origin);
         else if (first === "http1") http1.serve(socket, origin);

@@ -87,7 +87,7 @@ function leave({ socket, origin, outside, switchboard }: Opening, { inner, host,
     // Nobody else listens to it before the client has spoken.
     server.on("error", () => server.destroy());
     socket.write(ESTABLISHED);
-    readFirstBytes(socket, inner.side.limits.detectMs, (first) => {
+    readFirstBytes(socket, { waitMs: inner.side.limits.detectMs }, (first) => {
       if (first === "opaque" || first === "tls" || first === "silent")
         return joinOpaque({
           origin: inner,
