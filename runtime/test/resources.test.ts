@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
 import { mkdtemp, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -152,6 +153,37 @@ describe("a watched folder", () => {
         [{ red: 20 }],
       );
       assert.deepEqual([problems, outdated], [[], []]);
+    } finally {
+      watch.stop();
+      await rm(dir, { recursive: true });
+    }
+  });
+
+  it("keeps a file's resources while it is empty for a moment, as when it is saved in place, and drops them when it stays so", async () => {
+    const dir = await mkdtemp(join(tmpdir(), "patchbay-resources-"));
+    const file = join(dir, "a.yaml");
+    await writeFile(file, color("one", "  red: 1\n"));
+    const seen: unknown[] = [];
+    const watch = await watchResources({
+      dir,
+      kinds,
+      // Only when told to.
+      pollMs: 3_600_000,
+      onChange: (resources) => seen.push(resources.map(({ spec }) => spec)),
+      onProblems: () => undefined,
+    });
+    try {
+      // In one go with the look, so that the watcher's own comes later.
+      writeFileSync(file, "");
+      await watch.refresh();
+      assert.deepEqual(seen, [[{ red: 1 }], [{ red: 1 }]]);
+      writeFileSync(file, color("one", "  red: 2\n"));
+      await watch.refresh();
+      assert.deepEqual(seen.at(-1), [{ red: 2 }]);
+      writeFileSync(file, "");
+      await watch.refresh();
+      await watch.refresh();
+      assert.deepEqual(seen.at(-1), []);
     } finally {
       watch.stop();
       await rm(dir, { recursive: true });

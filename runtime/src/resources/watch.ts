@@ -34,6 +34,8 @@ interface FileState {
   readonly text: string | undefined;
   readonly resources: readonly Resource[];
   readonly problems: readonly Problem[];
+  /** It was empty at the last look, after it had not been. */
+  readonly emptied?: boolean;
 }
 
 /** Watches the YAML files of a folder (created when absent). Settles after the first look. */
@@ -147,12 +149,21 @@ async function readOne({ file, before, parse, memory }: OneFile): Promise<FileSt
     const stamp = `${info.mtimeMs}:${info.ctimeMs}:${info.size}:${info.ino}`;
     if (before?.stamp === stamp) return before;
     const text = await readFile(file, "utf8");
+    if (justEmptied(text, before)) return { ...before, stamp: "", emptied: true };
     const { resources, problems } = parse(file, text);
     if (problems.length === 0) return { stamp, text, resources, problems };
     return { stamp, ...lastGood({ file, before, parse, memory }), problems };
   } catch (error) {
     return isErrno(error, "ENOENT") ? undefined : unreadable(file, before, error);
   }
+}
+
+/**
+ * Whoever saves a file in place makes it empty first, and a look may fall between. What denies must not be out of force for that
+ * moment, so an empty file counts from the second look on.
+ */
+function justEmptied(text: string, before: FileState | undefined): before is FileState {
+  return text === "" && before !== undefined && before.resources.length > 0 && before.emptied !== true;
 }
 
 /** Of this process, or of one before it; what was good then may not be now. */
