@@ -29,6 +29,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
       traces: parts.traces.stats(),
       names: parts.router.names(),
       policy: parts.policing.stats(),
+      taps: parts.taps.count(),
     }),
     [Symbol.asyncDispose]: () => life.stop(),
   };

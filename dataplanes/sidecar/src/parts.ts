@@ -13,7 +13,7 @@ import { createIdentityClient, type IdentityClient } from "./sources/identity-cl
 import { createPolicing, type Policing } from "./sources/policing.ts";
 import { createReporter, type Reporter } from "./sources/reporter.ts";
 import { createRouter, type RunningRouter } from "./sources/router.ts";
-import { createTaps } from "./sources/taps.ts";
+import { createTaps, type Taps } from "./sources/taps.ts";
 import { createTraces, type Traces } from "./sources/trace-source.ts";
 
 export const LOOPBACK = "127.0.0.1";
@@ -31,6 +31,7 @@ export interface Parts {
   readonly proxy: SidecarProxy;
   readonly admin: Admin;
   readonly traces: Traces;
+  readonly taps: Taps;
   close(): void;
 }
 
@@ -100,5 +101,5 @@ export function createParts(options: SidecarOptions): Parts {
     identity.stop();
     controlPlane.close();
   };
-  return { app, instance, controlPlane, policing, router, identity, reporter, proxy, traces, admin, close };
+  return { app, instance, controlPlane, policing, router, identity, reporter, proxy, traces, taps, admin, close };
 }

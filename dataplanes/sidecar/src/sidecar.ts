@@ -72,4 +72,6 @@ export interface SidecarStats {
   /** Names held at destination. */
   readonly names: number;
   readonly policy: PolicyStats;
+  /** Selections of single requests that are in force. */
+  readonly taps: number;
 }

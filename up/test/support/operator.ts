@@ -1,5 +1,6 @@
 import { createClient } from "@connectrpc/connect";
 import { Destination, type ExplainResponse } from "@patchbay/proto/mesh/destination/v1/destination_pb";
+import { Policy, type StatusResponse } from "@patchbay/proto/mesh/policy/v1/policy_pb";
 import { Kind, type Registration, Registry, State } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 import { GroupBy, type StatResponse, Telemetry } from "@patchbay/proto/mesh/telemetry/v1/telemetry_pb";
 import { createTransport } from "@patchbay/wire";
@@ -11,7 +12,8 @@ export interface Operator {
   /** "http://host:port" of a core service that is ready, by the registry. */
   addressOf(service: string): Promise<string>;
   explain(authority: string): Promise<ExplainResponse>;
-  stat(source: string): Promise<StatResponse>;
+  stat(source: string, groupBy?: GroupBy): Promise<StatResponse>;
+  policies(): Promise<StatusResponse>;
 }
 
 export function createOperator(mesh: Pick<Mesh, "address" | "token">): Operator {
@@ -42,9 +44,10 @@ export function createOperator(mesh: Pick<Mesh, "address" | "token">): Operator 
     addressOf,
     explain: async (authority) =>
       ask(await addressOf("destination"), (transport) => createClient(Destination, transport).explain({ authority })),
-    stat: async (source) =>
+    stat: async (source, groupBy = GroupBy.PAIR) =>
       ask(await addressOf("telemetry"), (transport) =>
-        createClient(Telemetry, transport).stat({ window: 3_600, groupBy: GroupBy.PAIR, source }),
+        createClient(Telemetry, transport).stat({ window: 3_600, groupBy, source }),
       ),
+    policies: async () => ask(await addressOf("policy"), (transport) => createClient(Policy, transport).status({})),
   };
 }

@@ -47,7 +47,9 @@ export async function startWeb(delayMs = 10): Promise<Web> {
 export async function startSidecarHere(
   mesh: Mesh,
   name: string,
-  options: Pick<SidecarOptions, "limits" | "environment"> & { readonly port?: number } = {},
+  options: Pick<SidecarOptions, "namespace" | "limits" | "environment" | "stateDir" | "defaultAuthorization"> & {
+    readonly port?: number;
+  } = {},
 ): Promise<Sidecar> {
   const { port, ...more } = options;
   const sidecar = await startSidecar({
