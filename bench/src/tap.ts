@@ -4,8 +4,8 @@ import type { LoadResult, LoadTask } from "./sidecar/load.ts";
 import type { MeshProxyOptions } from "./sidecar/mesh-proxy.ts";
 import type { ReaderOptions, ReadResult, ReadTask } from "./tap/reader.ts";
 
-const ROUNDS = Number(process.env["BENCH_ROUNDS"] ?? 4);
-const ROUND_MS = Number(process.env["BENCH_ROUND_MS"] ?? 800);
+const ROUNDS = Number(process.env["BENCH_ROUNDS"] ?? 3);
+const ROUND_MS = Number(process.env["BENCH_ROUND_MS"] ?? 600);
 const WARM_UP_MS = 200;
 const CONCURRENCY = 32;
 
@@ -74,18 +74,35 @@ async function compare(setting: Setting, protocol: LoadTask["protocol"]): Promis
       const measured = await measure(setting, { protocol, ms }, tapped);
       if (round >= 0) results.get(name)?.push(measured);
     }
+  const shares = new Map<string, number>();
+  for (const [name, tapped] of WAYS) {
+    await setting.proxy.run("start");
+    await measure(setting, { protocol, ms: ROUND_MS }, tapped);
+    shares.set(name, await setting.proxy.run<number>("stop"));
+  }
+  print({ results, shares }, protocol);
+}
+
+interface Results {
+  readonly results: ReadonlyMap<string, readonly Measured[]>;
+  /** Of the proxy's time, by sampling. */
+  readonly shares: ReadonlyMap<string, number>;
+}
+
+function print({ results, shares }: Results, protocol: string): void {
   const of = (name: string, pick: (measured: Measured) => number): number =>
     median((results.get(name) ?? []).map(pick));
   // What others do on the machine only adds, so the least of all rounds is nearest to what it costs.
   const least = (name: string): number => Math.min(...(results.get(name) ?? []).map(({ cpuUs }) => cpuUs));
   console.log(`\n${protocol}, ${CONCURRENCY} at a time, ${ROUNDS} rounds of ${ROUND_MS} ms: medians, least CPU`);
   printTable(
-    ["tap", "req/s", "CPU us/req", "ratio", "shown", "failed"],
+    ["tap", "req/s", "CPU us/req", "ratio", "share of the proxy", "shown", "failed"],
     WAYS.map(([name]) => [
       name,
       Math.round(of(name, (m) => m.perSecond)),
       least(name).toFixed(1),
       (least(name) / least("no tap")).toFixed(3),
+      `${((shares.get(name) ?? 0) * 100).toFixed(1)} %`,
       of(name, (m) => m.shown),
       of(name, (m) => m.failed),
     ]),

@@ -10,6 +10,7 @@ import type { Endpoint, Router, WorkloadIdentity } from "../../../dataplanes/sid
 import { createProxy } from "../../../dataplanes/sidecar/src/proxy/proxy.ts";
 import { createTaps } from "../../../dataplanes/sidecar/src/sources/taps.ts";
 import { childOptions, ready } from "../harness.ts";
+import { createShareProbe } from "../tap/share.ts";
 
 export interface MeshProxyOptions {
   readonly service: string;
@@ -62,4 +63,9 @@ const admin =
     ? undefined
     : createAdmin({ key: Buffer.from(key, "base64"), taps, log: noLog });
 await admin?.start();
-ready({ outbound: proxy.outboundPort, inbound: proxy.inboundPort, admin: admin?.address ?? "" });
+const probe = createShareProbe(/\/(?:tap|taps|tap-[a-z]+|sights|observe|outgoing)\.ts$/);
+ready(
+  { outbound: proxy.outboundPort, inbound: proxy.inboundPort, admin: admin?.address ?? "" },
+  // Asked for the share that taps take of this process: "start", then "stop".
+  (task) => (task === "start" ? probe.start() : probe.stop()),
+);
