@@ -2,14 +2,25 @@
  * Request fields by which other meshes tell who calls, where to, or what they have found out. From a client they are claims: a
  * program behind this sidecar must not mistake them for proof, and no other proxy may be steered by them.
  *
- * All of `l5d-*` and `mesh-*`, and of `x-envoy-*` everything but what Envoy lets clients ask for.
+ * All of `l5d-*` and `mesh-*`, and of `x-envoy-*` everything but what Envoy lets clients ask for. With "_" for "-" too: to programs
+ * behind CGI, WSGI and the like both are one name.
  */
 export function isClaim(name: string): boolean {
   // Runs for every field of every request: two characters tell nearly all of them apart.
   const first = name.charCodeAt(0) | LOWER;
-  if (first === X) return (name.charCodeAt(2) | LOWER) === E && isEnvoyClaim(name.toLowerCase());
-  if (first === L) return name.charCodeAt(1) === FIVE && name.toLowerCase().startsWith("l5d-");
-  return first === M && (name.charCodeAt(4) === DASH ? name.toLowerCase().startsWith("mesh-") : false);
+  if (first === X) return isProxyClaim(name);
+  if (first === L) return name.charCodeAt(1) === FIVE && dashed(name).startsWith("l5d-");
+  return first === M && (name.charCodeAt(3) | LOWER) === H && dashed(name).startsWith("mesh-");
+}
+
+function isProxyClaim(name: string): boolean {
+  const third = name.charCodeAt(2) | LOWER;
+  if (third === E) return isEnvoyClaim(dashed(name));
+  return third === F && name.length === CERTIFICATE.length && dashed(name) === CERTIFICATE;
+}
+
+function dashed(name: string): string {
+  return name.toLowerCase().replaceAll("_", "-");
 }
 
 const LOWER = 0x20;
@@ -18,7 +29,9 @@ const E = 0x65;
 const L = 0x6c;
 const M = 0x6d;
 const FIVE = 0x35;
-const DASH = 0x2d;
+const F = 0x66;
+const H = 0x68;
+const CERTIFICATE = "x-forwarded-client-cert";
 
 /** Timeouts and retries of one request: whoever sends them asks for nothing that it could not have by asking again. */
 const ASKED = new Set([
