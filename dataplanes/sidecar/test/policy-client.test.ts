@@ -17,6 +17,11 @@ function fromTheFuture(version: string): Snapshot {
   return fromBinary(SnapshotSchema, new Uint8Array([...bytes, 0xf8, 0x07, 0x01]));
 }
 
+function versionIn(file: PolicyFile): string | undefined {
+  const kept = file.read();
+  return kept.kind === "snapshot" ? kept.snapshot.version : undefined;
+}
+
 describe("the policy client", () => {
   let policy: FakePolicy;
   let transport: ClosableTransport;
@@ -108,7 +113,7 @@ describe("the policy client", () => {
     policy.send(snapshotOf("kept", { ...ALLOW_ALL, authorization: [deny("no-staging")] }));
     const client = start({ file: fileIn(dir.path) });
     await client.ready();
-    await eventually("it is written", async () => fileIn(dir.path).read()?.version === "kept");
+    await eventually("it is written", async () => versionIn(fileIn(dir.path)) === "kept");
     client.stop();
     await policy.die();
     try {
@@ -147,15 +152,23 @@ describe("the policy client", () => {
     ["empty", ""],
   ];
   for (const [what, text] of broken)
-    it(`ignores a file that is ${what}`, async () => {
+    it(`lets nothing in by a file that is ${what}, until the service says what does`, async () => {
       await using dir = await createStateDir();
       await mkdir(join(dir.path, "proxies"));
       await writeFile(join(dir.path, "proxies", "default.users.policy"), text);
-      const warnings: string[] = [];
-      const log = { ...noLog, warn: (_about: object, message: string) => warnings.push(message) };
-      const file = createPolicyFile({ stateDir: dir.path, namespace: "default", name: "users", log });
-      assert.equal(file.read(), undefined);
-      assert.equal(warnings.length, 1);
+      await policy.die();
+      const client = start({ file: fileIn(dir.path), firstMs: 20 });
+      try {
+        assert.equal(client.settled(), false, "the service may still say better");
+        await client.ready();
+        assert.match(client.unenforceable(), /default\.users\.policy (?:cannot be read|holds rules of)/);
+      } finally {
+        await policy.comeBack();
+      }
+      policy.send(snapshotOf("better", ALLOW_ALL));
+      await until("it is enforced", () => client.current()?.version === "better");
+      assert.equal(client.unenforceable(), "");
+      client.stop();
     });
 
   it("writes a file that only this user can read", async () => {
@@ -165,7 +178,7 @@ describe("the policy client", () => {
     file.write(snapshotOf("older", ALLOW_ALL));
     file.write(snapshotOf("last", ALLOW_ALL));
     await file.flush();
-    assert.equal(file.read()?.version, "last");
+    assert.equal(versionIn(file), "last");
     assert.deepEqual(await readdir(join(dir.path, "proxies")), ["default.users.policy"]);
     assert.match(await readFile(join(dir.path, "proxies", "default.users.policy"), "utf8"), /"last"/);
   });

@@ -89,9 +89,9 @@ export function createPolicyGuard(options: PolicyGuardOptions): Guard {
 
   /** Before the first rules, or when those that came cannot be enforced. */
   function withoutRules(peer: Peer, again: () => GuardVerdict): GuardVerdict {
+    if (!source.settled()) return source.ready().then(again);
     const reason = source.unenforceable();
     if (reason !== "") return unenforceable(reason, peer, name);
-    if (!source.settled()) return source.ready().then(again);
     if (options.defaultAuthorization === "allow") return undefined;
     counts.add(DEFAULT_POLICY, peer.name, Verdict.DENIED);
     return denied(DEFAULT_POLICY, peer, { target: name, named: false });

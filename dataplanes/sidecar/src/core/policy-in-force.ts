@@ -9,6 +9,8 @@ export interface PolicyInForce {
   outbound(host: string): Outbound | undefined;
   /** Puts a snapshot into force. Returns why it cannot be, in a sentence for people; empty: it is. */
   put(snapshot: Snapshot): string;
+  /** There are rules that cannot be put into force. */
+  refuse(reason: string): void;
   /** Calls back with each snapshot that comes into force. */
   onChange(listener: (snapshot: Snapshot) => void): () => void;
 }
@@ -18,7 +20,12 @@ export function createPolicyInForce(otherwise: DefaultAuthorization): PolicyInFo
   let hosts = new Map<string, Outbound>();
   let rules: PolicyRules | undefined;
   let unenforceable = "";
+  function refuse(reason: string): void {
+    if (rules === undefined) unenforceable = reason;
+  }
+
   return {
+    refuse,
     rules: () => rules,
     unenforceable: () => unenforceable,
     outbound: (host) => hosts.get(host),
@@ -27,7 +34,7 @@ export function createPolicyInForce(otherwise: DefaultAuthorization): PolicyInFo
         rules = compileSnapshot(snapshot, { otherwise, before: rules });
       } catch (error) {
         const reason = error instanceof Error ? error.message : String(error);
-        if (rules === undefined) unenforceable = reason;
+        refuse(reason);
         return reason;
       }
       unenforceable = "";

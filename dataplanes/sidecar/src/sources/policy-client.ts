@@ -129,9 +129,10 @@ export function createPolicyClient(options: PolicyClientOptions): PolicyClient {
 
 /** What was in force when this workload's sidecar last ran. What cannot be enforced lets nothing in until the service says better. */
 function putKept({ file, log }: PolicyClientOptions, inForce: PolicyInForce): boolean {
-  const kept = file?.read();
-  if (kept === undefined) return false;
-  const refused = inForce.put(kept);
+  const kept = file?.read() ?? { kind: "none" };
+  if (kept.kind === "none") return false;
+  if (kept.kind === "unreadable") inForce.refuse(kept.reason);
+  const refused = kept.kind === "unreadable" ? kept.reason : inForce.put(kept.snapshot);
   if (refused !== "")
     log.error({ reason: refused }, "kept rules cannot be enforced; nothing comes in until policy says what does");
   return refused === "";

@@ -4,10 +4,17 @@ import { fromJsonString, toJsonString } from "@bufbuild/protobuf";
 import { type Snapshot, SnapshotSchema } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
 import { errorMessage, isErrno, type Log, replacePrivateFile } from "@patchbay/wire";
 
+/** What was found on disk. */
+export type Kept =
+  | { readonly kind: "none" }
+  | { readonly kind: "snapshot"; readonly snapshot: Snapshot }
+  /** There were rules, and nobody knows which. */
+  | { readonly kind: "unreadable"; readonly reason: string };
+
 /** The last snapshot that was in force, for a start without the policy service. */
 export interface PolicyFile {
-  /** At once, so that the first request meets the rules. Undefined: there is none, or none that can be read. */
-  read(): Snapshot | undefined;
+  /** At once, so that the first request meets the rules. */
+  read(): Kept;
   /** Writes it soon, whole or not at all; of several only the last. */
   write(snapshot: Snapshot): void;
   /** Settles when nothing is being written. */
@@ -41,13 +48,12 @@ export function createPolicyFile({ stateDir, namespace, name, log }: PolicyFileO
     read() {
       try {
         const snapshot = fromJsonString(SnapshotSchema, readFileSync(path, "utf8"));
-        if (snapshot.workload === `${namespace}/${name}`) return snapshot;
-        log.warn({ path, workload: snapshot.workload }, "kept rules of another workload are ignored");
+        if (snapshot.workload === `${namespace}/${name}`) return { kind: "snapshot", snapshot };
+        return { kind: "unreadable", reason: `${path} holds rules of ${JSON.stringify(snapshot.workload)}` };
       } catch (error) {
-        if (!isErrno(error, "ENOENT"))
-          log.warn({ path, reason: errorMessage(error) }, "kept rules that cannot be read are ignored");
+        if (isErrno(error, "ENOENT")) return { kind: "none" };
+        return { kind: "unreadable", reason: `${path} cannot be read (${errorMessage(error)})` };
       }
-      return undefined;
     },
     write(snapshot) {
       waiting = snapshot;
