@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { after, before, describe, it } from "node:test";
 import { create } from "@bufbuild/protobuf";
+import { createRouterTransport } from "@connectrpc/connect";
+import { Policy } from "@patchbay/proto/mesh/policy/v1/policy_pb";
 import {
   AuthorizationPolicySchema,
   RateLimitPolicySchema,
@@ -8,7 +11,7 @@ import {
 } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
 import type { ClosableTransport } from "@patchbay/wire";
 import { createPolicyPlugins, type PolicyPlugins } from "../src/sources/policy-plugins.ts";
-import { proxyTransport } from "./support/core-server.ts";
+import { eventually, proxyTransport } from "./support/core-server.ts";
 import { type FakePolicy, startPolicy } from "./support/policy.ts";
 
 describe("questions to plugins, by way of the policy service", () => {
@@ -59,6 +62,27 @@ describe("questions to plugins, by way of the policy service", () => {
     const matched = { policy: create(RateLimitPolicySchema, { ref }), limit, key: ["web"], id: "all web" };
     const grant = await plugins.lease({ id: "all web", size: 10, matched }, { wanted: 10, unspent: 3 });
     assert.deepEqual(grant, { granted: 7, validMs: 500, retryAfterMs: undefined });
+  });
+
+  it("fail at once when a service says nothing several times in a row, until it does again", async () => {
+    let hangs = true;
+    let asked = 0;
+    const hanging = createRouterTransport(({ service }) =>
+      service(Policy, {
+        async authorize(_request, { signal }) {
+          asked += 1;
+          if (hangs) await once(signal, "abort");
+          return { allowed: true };
+        },
+      }),
+    );
+    const impatient = createPolicyPlugins(hanging, 30);
+    const ask = () => impatient.authorize(create(AuthorizationPolicySchema, { ref }), attributes);
+    for (let i = 0; i < 3; i += 1) await assert.rejects(ask(), /deadline|timed out/i);
+    await assert.rejects(ask(), /the policy service does not answer/);
+    assert.equal(asked, 3);
+    hangs = false;
+    await eventually("it is asked again", async () => (await ask().catch(() => undefined))?.allowed === true);
   });
 
   it("fail when the service does not know, so that the failure policy decides", async () => {

@@ -1,7 +1,8 @@
 import { durationMs } from "@bufbuild/protobuf/wkt";
-import { createClient, type Transport } from "@connectrpc/connect";
+import { type CallOptions, Code, ConnectError, createClient, type Transport } from "@connectrpc/connect";
 import { Policy } from "@patchbay/proto/mesh/policy/v1/policy_pb";
 import type { AuthorizationPolicy } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
+import { createBreaker } from "@patchbay/wire/breaker";
 import type { Grant } from "../core/lease.ts";
 import type { ShareQuestion } from "../core/limiter.ts";
 import type { Attributes, PluginAnswer } from "../core/plugin-asks.ts";
@@ -12,22 +13,43 @@ export interface PolicyPlugins {
   lease(question: ShareQuestion, amount: { readonly wanted: number; readonly unspent: number }): Promise<Grant>;
 }
 
-/** A request waits for it. The service's own deadline for the plugin, which a grant may make shorter, lies below. */
-const DEADLINE_MS = 1_000;
+/** A request waits for it. The service's own deadline for the plugin, of which a grant may make 5 s, lies below. */
+const DEADLINE_MS = 5_250;
+/** A service that says nothing at all, three times in a row, is not waited for by each request. */
+const BREAKER = { threshold: 3, minMs: 250, maxMs: 2_000 };
 
-export function createPolicyPlugins(policy: Transport): PolicyPlugins {
+export function createPolicyPlugins(policy: Transport, deadlineMs = DEADLINE_MS): PolicyPlugins {
   const client = createClient(Policy, policy);
-  const options = { timeoutMs: DEADLINE_MS };
+  const breaker = createBreaker(BREAKER);
+
+  async function within<Answer>(call: (options: CallOptions) => Promise<Answer>): Promise<Answer> {
+    const askedAt = performance.now();
+    if (!breaker.admits(askedAt)) throw new ConnectError("the policy service does not answer", Code.Unavailable);
+    try {
+      const answer = await call({ timeoutMs: deadlineMs });
+      breaker.succeeded();
+      return answer;
+    } catch (error) {
+      // Its own deadlines are shorter: an error within them is an answer of the service.
+      const now = performance.now();
+      if (now - askedAt >= deadlineMs) breaker.failed(now);
+      else breaker.succeeded();
+      throw error;
+    }
+  }
+
   return {
     async authorize({ ref }, { sourceIdentity, target, method, path, headers }) {
       const request = { sourceIdentity, target, method, path, headers };
-      const answer = await client.authorize({ ...(ref === undefined ? {} : { policy: ref }), request }, options);
+      const question = { ...(ref === undefined ? {} : { policy: ref }), request };
+      const answer = await within((options) => client.authorize(question, options));
       const { allowed, reason, status, ttl, vary } = answer;
       return { allowed, reason, status, ttlMs: ttl === undefined ? undefined : durationMs(ttl), vary };
     },
     async lease({ matched: { policy: of, limit, key } }, amount) {
-      const question = { limit: limit.name, key: [...key], ...amount };
-      const answer = await client.lease({ ...(of.ref === undefined ? {} : { policy: of.ref }), ...question }, options);
+      const share = { limit: limit.name, key: [...key], ...amount };
+      const question = { ...(of.ref === undefined ? {} : { policy: of.ref }), ...share };
+      const answer = await within((options) => client.lease(question, options));
       const { granted, validFor, retryAfter } = answer;
       return {
         granted,
