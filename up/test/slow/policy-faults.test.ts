@@ -105,6 +105,34 @@ describe("policy and tap, as processes", () => {
     assert.ok(proxies.some(({ workload }) => workload === "late"));
   });
 
+  it("policy that hangs fails no request and delays no name for long, and tells what was saved meanwhile when it is back", async (t) => {
+    await save(mesh, "no-staging", denyFrom("no-staging", "staging"));
+    await using _steady = await startSidecarHere(mesh, "steady", { port: web.port });
+    await becomes(200, client, "steady");
+    await becomes(403, staging, "steady");
+    const load = startLoad({ port: client.outboundPort, urls: ["http://steady/"], perSecond: 300 });
+    const denied = startProber(staging.outboundPort, "http://steady.default/");
+    const policy = pidOf("policy");
+    process.kill(policy, "SIGSTOP");
+    try {
+      const from = performance.now();
+      await using _fresh = await startSidecarHere(mesh, "fresh", { port: web.port });
+      await becomes(200, client, "fresh");
+      t.diagnostic(`a sidecar that has just started answered after ${Math.round(performance.now() - from)} ms`);
+      await denied.stop();
+      assert.deepEqual([...denied.seen.keys()], [403]);
+      await save(mesh, "no-staging", denyFrom("no-staging", "nobody"));
+      await sentAnother(load, 1_000);
+    } finally {
+      process.kill(policy, "SIGCONT");
+    }
+    const back = performance.now();
+    await becomes(200, staging, "steady");
+    t.diagnostic(`in force ${Math.round(performance.now() - back)} ms after it was back; ${await load.stop()}`);
+    assert.deepEqual(load.failures.slice(0, 3), []);
+    await unsave(mesh, "no-staging");
+  });
+
   it("a canary moves from 90/10 to 50/50 under load without an error, as stat tells", async (t) => {
     await save(mesh, "canary", canaryOf("cart", 10));
     await using _cart = await startSidecarHere(mesh, "cart", { port: web.port });
