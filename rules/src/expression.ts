@@ -5,7 +5,7 @@ import { checkExpression } from "./cel/check.ts";
 import { ExpressionProblem } from "./cel/problem.ts";
 import { variables } from "./cel/variables.ts";
 import type { RequestFacts, ResponseFacts } from "./facts.ts";
-import { compilePattern, type Pattern } from "./pattern.ts";
+import { compilePattern, type Pattern, renewWork } from "./pattern.ts";
 
 /** A condition in CEL over the table in docs/expressions.md, checked and bounded in its cost. */
 export interface Expression {
@@ -82,6 +82,7 @@ function expressionOf(text: string, names: ReadonlySet<string>, evaluate: Return
     names,
     usesResponse: [...names].some((name) => variables.get(name)?.ended === true),
     matches(request, response) {
+      renewWork();
       const result = evaluate(bindingsOf({ request, response }));
       if (typeof result === "boolean") return result;
       throw isCelError(result) ? result : new Error(`${text} gave neither true nor false`);

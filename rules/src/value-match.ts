@@ -1,7 +1,7 @@
 import { MatchType, type PathMatch, type ValueMatch } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
 import type { Condition } from "./condition.ts";
 import { normalizeEscapes } from "./path.ts";
-import { compilePattern } from "./pattern.ts";
+import { compilePattern, renewWork } from "./pattern.ts";
 import { RuleError } from "./rule-error.ts";
 
 /** Compares a header or a query parameter; undefined: it is not there, which matches nothing. */
@@ -18,18 +18,30 @@ export function compileValue(match: ValueMatch, what: string): Condition<string 
 function testOf({ type, value }: ValueMatch): (text: string) => boolean {
   if (type === MatchType.EXACT) return (text) => text === value;
   if (type === MatchType.REGULAR_EXPRESSION) {
-    const pattern = compilePattern(value);
-    return (text) => pattern.testWhole(text);
+    return wholeTest(value);
   }
   throw new RuleError(`cannot compare a value by match type ${type}`);
+}
+
+/** What is too long for its pattern does not match. */
+function wholeTest(source: string): (text: string) => boolean {
+  const pattern = compilePattern(source);
+  return (text) => {
+    renewWork();
+    try {
+      return pattern.testWhole(text);
+    } catch (error) {
+      if (error instanceof RuleError) return false;
+      throw error;
+    }
+  };
 }
 
 /** By path elements: "/abc" and "/abc/" match "/abc" and "/abc/d", not "/abcd". */
 export function compilePathMatch({ type, value }: PathMatch): Condition<string> {
   const why = (path: string): string => `the path is ${path}, not ${describe(type, value)}`;
   if (type === MatchType.REGULAR_EXPRESSION) {
-    const pattern = compilePattern(value);
-    return { holds: (path) => pattern.testWhole(path), why };
+    return { holds: wholeTest(value), why };
   }
   const wanted = normalizeEscapes(value, true);
   if (type === MatchType.EXACT) return { holds: (path) => path === wanted, why };

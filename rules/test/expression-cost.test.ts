@@ -44,6 +44,27 @@ describe("the cost of an expression", () => {
     assert.throws(() => compilePattern("\\1"), RuleError);
   });
 
+  it("stays small for patterns that would make a state for each character", () => {
+    const text = 'request.path.matches("[ab]*a[ab]{100}[cd]")';
+    const result = compileExpression(text, "request");
+    assert.ok(result.ok);
+    const { expression } = result;
+    assert.equal(expression.matches(requestFacts({ path: `/${"ab".repeat(60)}bc` })), true);
+    let random = 1;
+    const path = `/${Array.from({ length: 15_000 }, () => ((random = (random * 48_271) % 2_147_483_647) % 2 === 0 ? "a" : "b")).join("")}`;
+    assert.throws(() => expression.matches(requestFacts({ path })), /too long for the regular expression/);
+    assert.equal(expression.matches(requestFacts({ path: `/${"ab".repeat(60)}bc` })), true, "short texts go on");
+    assert.equal(compilePattern("(?i)/[a-z0-9]+(?:/[0-9]+){3}").testWhole(`/${"x1".repeat(7_000)}/1/2/3`), true);
+    const many = Array.from({ length: 5 }, (_, i) => `h.matches("${i}")`).join(" || ");
+    assert.match(whyNot(`request.headers.exists(h, ${many})`), /more than 4 regular expressions in loops/);
+  });
+
+  it("looks headers up in a loop as outside of one", () => {
+    const headers = Array.from({ length: 20 }, (_, i) => [`X-${i}`, String(i)]).flat();
+    const result = compileExpression('request.headers.exists(h, request.headers[h] == "19")', "request");
+    assert.ok(result.ok && result.expression.matches(requestFacts({ headers: [...headers] })));
+  });
+
   it("is a refusal or an answer for any text at all, never a crash", () => {
     const word = fc.constantFrom(
       "request",

@@ -7,6 +7,7 @@ export const LIMITS = {
   nesting: 16,
   loops: 2,
   joins: 8,
+  patternsInLoops: 4,
 } as const;
 
 const WHY = "Expressions run for every request, so their cost is bounded. Split it into several policies.";
@@ -18,12 +19,15 @@ export interface Budget {
   loop<T>(id: bigint, body: () => T): T;
   /** `+` of texts or lists. */
   join(id: bigint): void;
+  /** `matches`. */
+  pattern(id: bigint): void;
 }
 
 export function createBudget(): Budget {
   let parts = 0;
   let loops = 0;
   let joins = 0;
+  let patterns = 0;
   let looping = false;
   return {
     part(id, depth) {
@@ -39,6 +43,11 @@ export function createBudget(): Budget {
       const result = body();
       looping = false;
       return result;
+    },
+    pattern(id) {
+      if (looping) patterns += 1;
+      if (patterns > LIMITS.patternsInLoops)
+        throw new ExpressionProblem(`has more than ${LIMITS.patternsInLoops} regular expressions in loops`, WHY, id);
     },
     join(id) {
       joins += 1;

@@ -15,6 +15,7 @@ export function checkCall(expr: Expr, call: Call, checking: Checking): string {
   const subject = call.target === undefined ? [] : [call.target];
   const signatures = signaturesOf(expr, call);
   if (call.function === "matches" || call.function === "duration") checkLiteral(call);
+  if (call.function === "matches") checking.budget.pattern(expr.id);
   const types = [...subject, ...call.args].map((arg) => checking.typeOf(arg, checking));
   const special = specialOperator(expr, call, types);
   if (special !== undefined) return special;

@@ -8,8 +8,11 @@ export function headerView(headers: readonly string[]): CelMap {
   return celMap(new HeaderView(headers));
 }
 
+const FEW = 4;
+
 class HeaderView extends Map<string, string> {
   readonly #headers: readonly string[];
+  #asked = 0;
 
   constructor(headers: readonly string[]) {
     super();
@@ -21,7 +24,9 @@ class HeaderView extends Map<string, string> {
   }
 
   override get(name: string): string | undefined {
-    return headerValue(this.#headers, name);
+    this.#asked += 1;
+    // A loop asks for each: looking through all for all of them would be quadratic.
+    return this.#asked > FEW ? headerMap(this.#headers).get(name) : headerValue(this.#headers, name);
   }
 
   override has(name: string): boolean {
