@@ -189,6 +189,14 @@ describe("a question to an authorizer", () => {
     await assert.rejects(started.ask(), codeOf(Code.Unavailable));
   });
 
+  it("is not answered by what was said when the policy showed less", async () => {
+    await using started = await start({ authorize: () => ({ ...ALLOW, ttl, vary: ["path"] }) });
+    await started.ask({ headers: { "x-role": "guest" } });
+    started.named.headers = ["x-tenant", "x-role"];
+    await started.ask({ headers: { "x-role": "guest" } });
+    assert.equal(started.asked.length, 2);
+  });
+
   it("is asked again after the time to live, of which every answer carries the rest", async () => {
     await using started = await start({ authorize: () => ({ ...ALLOW, ttl: durationFromMs(1_000), vary: ["path"] }) });
     await started.ask();

@@ -7,19 +7,23 @@ export class AnswerError extends Error {
   override readonly name = "AnswerError";
 }
 
-/** Who is asked: a policy that names another plugin has another word to go by. */
-export type Asked = Pick<PluginRef, "namespace" | "name">;
+/**
+ * Who is asked, and which headers it is shown: a policy that names another plugin has another word to go by, and an answer says
+ * nothing of what its plugin was not shown.
+ */
+export type Asked = Pick<PluginRef, "namespace" | "name" | "headers">;
 
 /** Everything that a question of an authorizer says, as one key: equal questions are one call. */
-export function questionKey(question: AuthorizeRequest, { namespace, name }: Asked): string {
+export function questionKey(question: AuthorizeRequest, { namespace, name, headers: shown }: Asked): string {
   const { policy, sourceIdentity, target, method, path, headers } = question;
   const sorted = Object.entries(headers).sort(([a], [b]) => (a < b ? -1 : 1));
-  return JSON.stringify([namespace, name, policy, sourceIdentity, target, method, path, sorted]);
+  return JSON.stringify([namespace, name, policy, sourceIdentity, target, method, path, sorted, shown]);
 }
 
 /** What an answer always depends on. */
-export function subjectKey({ policy, sourceIdentity, target }: AuthorizeRequest, { namespace, name }: Asked): string {
-  return JSON.stringify([namespace, name, policy, sourceIdentity, target]);
+export function subjectKey({ policy, sourceIdentity, target }: AuthorizeRequest, asked: Asked): string {
+  const { namespace, name, headers } = asked;
+  return JSON.stringify([namespace, name, policy, sourceIdentity, target, headers]);
 }
 
 /** The question's values of what an answer depends on; a header that is not there is not the same as an empty one. */
