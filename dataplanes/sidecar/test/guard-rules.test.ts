@@ -189,6 +189,19 @@ describe("limits", () => {
     assert.equal(guard.limiter.evicted(), 10);
   });
 
+  it("by who calls are not forgotten for values that a client invents", async () => {
+    const [policy] = limits(["source"], { requests: 1 }).rateLimits;
+    assert.ok(policy);
+    const [each] = policy.limits;
+    assert.ok(each);
+    const login = { ...each, name: "login", to: [{ paths: ["/login"] }] };
+    const tenant = { ...each, name: "tenant", by: ["header:x-tenant"], to: [{ paths: ["/cart"] }] };
+    const guard = createTestGuard({ ...ALLOW_ALL, rateLimits: [{ ...policy, limits: [login, tenant] }] });
+    assert.equal(await ask(guard, peer("web"), head("/login")), "200");
+    for (let i = 0; i < 10_010; i += 1) void guard.request(head("/cart", ["x-tenant", String(i)]), peer("web"), 1);
+    assert.equal(await ask(guard, peer("web"), head("/login")), "429 rate-limited");
+  });
+
   it("of a plugin are spent from its lease", async () => {
     let calls = 0;
     const lease = () => {

@@ -4,7 +4,7 @@ import { createTokenBucket, type MatchedLimit, policyName, type TokenBucket } fr
 import type { OnOpen } from "./consents.ts";
 import type { Grant } from "./lease.ts";
 import { createLeaseSpender, type LeaseQuestion, type LeaseState, type Spent } from "./lease-spender.ts";
-import { createRecent } from "./recent.ts";
+import { createRecent, type Recent } from "./recent.ts";
 
 /** Why a request may not pass. */
 export type Excess =
@@ -39,11 +39,16 @@ export interface Limiter {
 const MAX_BUCKETS = 10_000;
 
 export function createLimiter({ ask, now }: LimiterOptions): Limiter {
-  const buckets = createRecent<TokenBucket>(MAX_BUCKETS);
+  /** Of limits by who calls, or for all: nobody can push them out by inventing values. */
+  const proven = createRecent<TokenBucket>(MAX_BUCKETS);
+  /** Of limits by what clients choose. */
+  const chosen = createRecent<TokenBucket>(MAX_BUCKETS);
+  const bucketsOf = ({ limit: { by } }: MatchedLimit): Recent<TokenBucket> =>
+    by.every((part) => part === "source") ? proven : chosen;
   const leases = createLeaseSpender<ShareQuestion>({ ask, now });
 
   function bucketOf(matched: MatchedLimit): TokenBucket {
-    return buckets.getOrAdd(keyOf(matched), () =>
+    return bucketsOf(matched).getOrAdd(keyOf(matched), () =>
       createTokenBucket({ ...matched.limit, perMs: perMsOf(matched.limit), now }),
     );
   }
@@ -77,9 +82,9 @@ export function createLimiter({ ask, now }: LimiterOptions): Limiter {
     state(matched) {
       if (isShared(matched)) return leases.state(questionOf(matched)) ?? { left: 0, size: 0, expiresInMs: undefined };
       const size = sizeOf(matched.limit);
-      return { left: buckets.peek(keyOf(matched))?.left(now()) ?? size, size, expiresInMs: undefined };
+      return { left: bucketsOf(matched).peek(keyOf(matched))?.left(now()) ?? size, size, expiresInMs: undefined };
     },
-    evicted: buckets.evicted,
+    evicted: () => proven.evicted() + chosen.evicted(),
   };
 }
 
