@@ -50,8 +50,7 @@ describe("the cost of an expression", () => {
     assert.ok(result.ok);
     const { expression } = result;
     assert.equal(expression.matches(requestFacts({ path: `/${"ab".repeat(60)}bc` })), true);
-    let random = 1;
-    const path = `/${Array.from({ length: 15_000 }, () => ((random = (random * 48_271) % 2_147_483_647) % 2 === 0 ? "a" : "b")).join("")}`;
+    const path = `/${Array.from({ length: 15_000 }, (_, i) => (Math.sin(i * i) > 0 ? "a" : "b")).join("")}`;
     assert.throws(() => expression.matches(requestFacts({ path })), /too long for the regular expression/);
     assert.equal(expression.matches(requestFacts({ path: `/${"ab".repeat(60)}bc` })), true, "short texts go on");
     assert.equal(compilePattern("(?i)/[a-z0-9]+(?:/[0-9]+){3}").testWhole(`/${"x1".repeat(7_000)}/1/2/3`), true);
