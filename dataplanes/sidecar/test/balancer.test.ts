@@ -59,6 +59,22 @@ describe("power of two choices on peak EWMA", () => {
     assert.ok(share(simulation.run({ seconds: 30, rate: 200 }), SLOW) < 0.05);
   });
 
+  test("an endpoint whose limit is reached does not look fast", () => {
+    const limited = { latencyMs: 1, failed: false, limited: true };
+    const served = new Map<string, number>();
+    const simulation = createSimulation({
+      seed: 9,
+      // The first three are served, as by a bucket that then is empty; the other has no limit.
+      server(key) {
+        served.set(key, (served.get(key) ?? 0) + 1);
+        return key === SLOW && (served.get(key) ?? 0) > 3 ? limited : { latencyMs: 20, failed: false };
+      },
+    });
+    simulation.balancer.update(endpoints(2));
+    // Not half, since it has nothing in flight; looking fast it would get all but 2 %.
+    assert.ok(share(simulation.run({ seconds: 30, rate: 50 }), SLOW) < 0.7);
+  });
+
   test("weights are shares when endpoints are equally fast", () => {
     const jitter = seeded(70);
     const simulation = createSimulation({ seed: 7, server: () => ({ latencyMs: 1 + 0.2 * jitter(), failed: false }) });

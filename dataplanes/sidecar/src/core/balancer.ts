@@ -1,7 +1,7 @@
 import { endpointKey } from "./endpoint-key.ts";
 import { type AccrualSettings, ADMITTED, afterBegin, afterEnd, type Health, isAvailable } from "./failure-accrual.ts";
 import { cost, createPeakEwma, observe, type PeakEwma } from "./peak-ewma.ts";
-import type { Endpoint, Pick } from "./types.ts";
+import type { AttemptResult, Endpoint, Pick } from "./types.ts";
 import { createUrn, type Urn } from "./weighted-urn.ts";
 
 /** An endpoint with its relative share of requests, greater than 0. */
@@ -194,7 +194,7 @@ function begin(slot: Slot, { settings, backend, counts }: Begun): Pick {
       slot.outstanding -= 1;
       if (result === undefined) return;
       const now = settings.now();
-      const latencyMs = result.failed ? Math.max(result.latencyMs, settings.failurePenaltyMs) : result.latencyMs;
+      const latencyMs = learnedFrom(result, slot.ewma, settings);
       // What the slow time before the probe taught is over once the probe has succeeded.
       if (!result.failed && slot.health.state === "probing" && began >= slot.health.since)
         slot.ewma.valueMs = latencyMs;
@@ -204,6 +204,15 @@ function begin(slot: Slot, { settings, backend, counts }: Begun): Pick {
       if (slot.health.state === "ejected" && before !== "ejected") counts.ejections += 1;
     },
   };
+}
+
+/**
+ * What answers without work looks fast and would draw requests away from endpoints that have work to do: a failure counts as slow,
+ * and what a limit has answered as what was known before, which it keeps fresh.
+ */
+function learnedFrom(result: AttemptResult, { valueMs }: PeakEwma, { failurePenaltyMs }: BalancerSettings): number {
+  if (result.failed) return Math.max(result.latencyMs, failurePenaltyMs);
+  return result.limited === true ? Math.max(result.latencyMs, valueMs) : result.latencyMs;
 }
 
 /** One by one from a random place. */

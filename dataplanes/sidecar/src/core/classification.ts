@@ -16,4 +16,15 @@ export function isFailure(result: {
   return result.status >= 500 && result.status <= 599;
 }
 
+/** Whether a limit has answered in place of the program: 429, or gRPC's RESOURCE_EXHAUSTED. */
+export function isLimited({
+  status,
+  grpcStatus,
+}: {
+  readonly status: number;
+  readonly grpcStatus: number | undefined;
+}): boolean {
+  return status === 429 || grpcStatus === 8;
+}
+
 const SERVER_FAULTS = new Set([2, 4, 13, 14, 15]);

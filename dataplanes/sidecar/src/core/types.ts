@@ -23,8 +23,16 @@ export interface Pick {
   readonly key: string;
   /** `failed` means the endpoint's fault (refused, reset, timeout, 5xx); feeds latency, accrual and probing.
    *  `latencyMs` runs from the attempt's start to the head of the response, so that a long stream is not a slow endpoint.
+   *  `limited`: a limit answered, so how fast that was says nothing about the endpoint.
    *  Undefined: nothing was learned (the client went away first). */
-  end(result: { readonly failed: boolean; readonly latencyMs: number } | undefined): void;
+  end(result: AttemptResult | undefined): void;
+}
+
+export interface AttemptResult {
+  readonly failed: boolean;
+  readonly latencyMs: number;
+  /** Default false. */
+  readonly limited?: boolean;
 }
 
 /** What is counted of a target beside its requests. */

@@ -154,13 +154,13 @@ export class Attempts {
 
   /**
    * Tells the balancer what the last attempt came to, once; neither failed nor answered is nothing to tell.
-   * `answeredAt`: when its response began, on `performance.now()`'s clock.
+   * `answeredAt`: when its response began, on `performance.now()`'s clock. `limited`: a limit has answered.
    */
-  end(failed: boolean, answeredAt: number | undefined): void {
+  end(failed: boolean, answeredAt: number | undefined, limited = false): void {
     const pick = this.#pick;
     this.#pick = undefined;
     if (pick === undefined) return;
     if (!failed && answeredAt === undefined) return pick.end(undefined);
-    pick.end({ failed, latencyMs: (answeredAt ?? performance.now()) - this.#startedAt });
+    pick.end({ failed, limited, latencyMs: (answeredAt ?? performance.now()) - this.#startedAt });
   }
 }

@@ -1,5 +1,5 @@
 import type { Duplex } from "node:stream";
-import { isFailure } from "../core/classification.ts";
+import { isFailure, isLimited } from "../core/classification.ts";
 import type { HeaderList } from "../core/header-kinds.ts";
 import { grpcStatusOfAnswer, NO_SWITCH, type OwnAnswer, SLOW_BODY } from "../core/own-answer.ts";
 import { grpcStatusOf, type ResponseHead } from "../core/response-head.ts";
@@ -271,7 +271,8 @@ export class Exchange extends AdmittedRequest implements DownstreamEvents, Attem
     this.#steered?.stop();
     const grpcStatus = this.#grpcStatus;
     const failed = this.#responded && isFailure({ status, grpcStatus, opaque: false });
-    this.#attempts.end(failed, this.#responded ? this.#headAt : undefined);
+    const limited = this.#responded && isLimited({ status, grpcStatus });
+    this.#attempts.end(failed, this.#responded ? this.#headAt : undefined, limited);
     const record = recordOf(this.origin, {
       head: this.head,
       attempts: this.#attempts,

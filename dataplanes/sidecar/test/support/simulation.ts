@@ -1,5 +1,6 @@
 import { type Balancer, type BalancerSettings, createBalancer } from "../../src/core/balancer.ts";
 import { BALANCER_DEFAULTS } from "../../src/core/settings.ts";
+import type { AttemptResult } from "../../src/core/types.ts";
 
 /** A generator of numbers in [0, 1) that gives the same ones for the same seed (mulberry32). */
 export function seeded(seed: number): () => number {
@@ -27,7 +28,7 @@ export interface Simulation {
 /** Simulated time: requests arrive at random, endpoints answer after the latency that `server` says for (key, now). */
 export function createSimulation(options: {
   readonly seed: number;
-  readonly server: (key: string, now: number) => { readonly latencyMs: number; readonly failed: boolean };
+  readonly server: (key: string, now: number) => AttemptResult;
   readonly settings?: Partial<BalancerSettings>;
 }): Simulation {
   const random = seeded(options.seed);
