@@ -14,6 +14,14 @@ function statusOf(...proxies: readonly MessageInitShape<typeof ProxyStatusSchema
   return create(StatusResponseSchema, { defaultAction: DefaultAction.ALLOW, proxies: all });
 }
 
+const resource = {
+  kind: "ServiceLevelObjective",
+  namespace: "default",
+  name: "payments-works",
+  summary: "99 % of requests to payments are good and under 250ms",
+  warnings: ["no workload is called payments at the moment"],
+};
+
 function linesOf(status: ReturnType<typeof statusOf>): string {
   const lines = policyStatusLines(status, { folder: "~/resources", width: 80 }).map(stripVTControlCharacters);
   for (const line of lines) assert.ok(line.length <= 80, line);
@@ -34,6 +42,16 @@ describe("mesh policy status", () => {
       "refused",
       refused,
     ]);
+  });
+
+  it("cuts no name where a line is too short, and says below what each policy does", () => {
+    const lines = linesOf(create(StatusResponseSchema, { resources: [{ ...resource, workloads: ["default/web"] }] }));
+    assert.match(
+      lines,
+      /POLICY +FOR\nServiceLevelObjective default\/payments-works +default\/web\n {4}99 % of .*250ms\n {4}no workload/,
+    );
+    const short = linesOf(create(StatusResponseSchema, { resources: [{ ...resource, summary: "99 %" }] }));
+    assert.match(short, /POLICY +WHAT +FOR\n.*payments-works +99 % +-\n/);
   });
 
   it("tells proxies that are behind and away from those that are as they should be", () => {

@@ -41,6 +41,13 @@ describe("a request that is to be explained", () => {
     });
   }
 
+  it("quotes only the first line of what was piped into it", () => {
+    assert.throws(
+      () => readRequest("looking at 1 proxy\nand more\n"),
+      (error) => error instanceof CliError && error.message.startsWith('"looking at 1 proxy" is no request'),
+    );
+  });
+
   it("has headers, each name once in lower case", () => {
     assert.deepEqual(parseHeader("X-Tenant: blue", { a: "1" }), { a: "1", "x-tenant": "blue" });
     assert.throws(() => parseHeader("no header"), /such as/);

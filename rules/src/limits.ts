@@ -8,6 +8,7 @@ import {
   type RateLimitPolicy,
 } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
 import { naming, refuseUndecidedPlugin } from "./authorization-policy.ts";
+import { durationText } from "./duration-text.ts";
 import type { RequestFacts, SourceFacts } from "./facts.ts";
 import { type KeyReader, keyReader } from "./limit-key.ts";
 import { inOrder, policyName } from "./policy-name.ts";
@@ -94,7 +95,7 @@ function explanation(
   facts: RequestFacts,
 ): MessageInitShape<typeof LimitStateSchema> {
   const holds = match.holds(facts);
-  const rate = `${limit.requests} per ${durationMs(limit.per ?? { seconds: 0n, nanos: 0, $typeName: "google.protobuf.Duration" })} ms`;
+  const rate = `${limit.requests} per ${durationText(limit.per ?? { seconds: 0n, nanos: 0, $typeName: "google.protobuf.Duration" })}`;
   return {
     ...(policy.ref && { ref: policy.ref }),
     limit: limit.name,

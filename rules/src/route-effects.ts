@@ -1,5 +1,5 @@
-import { durationMs } from "@bufbuild/protobuf/wkt";
 import type { HeaderChange, Mirror, Retry, RouteRule } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
+import { durationText } from "./duration-text.ts";
 
 /** What a rule does beside choosing a backend, one line each. */
 export function routeEffects(rule: RouteRule): readonly string[] {
@@ -7,8 +7,8 @@ export function routeEffects(rule: RouteRule): readonly string[] {
   const dead = backends.length > 0 && backends.every(({ weight }) => weight === 0);
   return [
     ...(dead ? ["every backend has weight 0, so it is answered 500"] : []),
-    ...(requestTimeout ? [`answered 504 after ${durationMs(requestTimeout)} ms`] : []),
-    ...(backendRequestTimeout ? [`each try is given up after ${durationMs(backendRequestTimeout)} ms`] : []),
+    ...(requestTimeout ? [`answered 504 after ${durationText(requestTimeout)}`] : []),
+    ...(backendRequestTimeout ? [`each try is given up after ${durationText(backendRequestTimeout)}`] : []),
     ...(retry ? [retryLine(retry)] : []),
     ...headerLines("request", requestHeaders),
     ...headerLines("response", responseHeaders),
@@ -18,8 +18,8 @@ export function routeEffects(rule: RouteRule): readonly string[] {
 
 function retryLine({ attempts, codes, grpcCodes, backoff }: Retry): string {
   const on = [...codes.map(String), ...grpcCodes.map((code) => `gRPC ${code}`)].join(", ");
-  const pause = backoff ? `, ${durationMs(backoff)} ms apart and doubling` : "";
-  return `tried again up to ${attempts} times${on === "" ? "" : ` on ${on}`}${pause}`;
+  const pause = backoff ? `, ${durationText(backoff)} apart and doubling` : "";
+  return `tried again up to ${attempts} ${attempts === 1 ? "time" : "times"}${on === "" ? "" : ` on ${on}`}${pause}`;
 }
 
 function headerLines(of: string, change: HeaderChange | undefined): readonly string[] {

@@ -57,7 +57,7 @@ describe("rate limits", () => {
       rules.explain(requestFacts()).map(({ limit, matched, why, key }) => ({ limit, matched, why, key })),
       [
         { limit: "l0", matched: false, why: "source.namespace is web, not staging", key: [] },
-        { limit: "l1", matched: true, why: "counts, 10 per 1000 ms for each method", key: ["GET"] },
+        { limit: "l1", matched: true, why: "counts, 10 per 1s for each method", key: ["GET"] },
       ],
     );
   });

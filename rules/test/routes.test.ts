@@ -104,7 +104,7 @@ describe("routes", () => {
       "HTTPRoute default/users rule 2 matches",
     ]);
     assert.deepEqual(effects, [
-      "answered 504 after 500 ms",
+      "answered 504 after 500ms",
       "tried again up to 2 times on 503",
       "sets request header x: 1",
       "copies 1 of 10 requests to shadow:80",

@@ -55,6 +55,8 @@ const resourceColumns: readonly Column[] = [
   { title: "WHAT", flexible: true },
   { title: "FOR", flexible: true },
 ];
+/** Where a line has no room for it, WHAT comes below. */
+const narrowColumns: readonly Column[] = resourceColumns.filter(({ title }) => title !== "WHAT");
 const proxyColumns: readonly Column[] = [{ title: "PROXY", flexible: true }, { title: "VERSION" }, { title: "STATE" }];
 
 export interface StatusView {
@@ -81,14 +83,25 @@ export function policyStatusLines(response: StatusResponse, { folder, width }: S
 }
 
 function resourceLines(resources: readonly ResourceStatus[], width: number): string[] {
-  const rows = resources.map((each) => [
-    `${each.kind} ${each.namespace}/${each.name}`,
-    each.outdated ? `${each.summary} (last good version)` : each.summary,
-    each.workloads.join(", ") || "-",
-  ]);
-  const [title = "", ...lines] = table({ columns: resourceColumns, rows, width });
-  const warned = lines.flatMap((line, index) => [line, ...warningLines(resources[index], width)]);
-  return [paint("bold", title), ...warned];
+  const rows = resources.map((each) => [nameText(each), whatText(each), each.workloads.join(", ") || "-"]);
+  const wide = table({ columns: resourceColumns, rows, width: Number.POSITIVE_INFINITY });
+  const narrow = wide.some((line) => line.length > width);
+  const [title = "", ...lines] = narrow
+    ? table({ columns: narrowColumns, rows: rows.map(([name = "", , whom = ""]) => [name, whom]), width })
+    : wide;
+  const below = (each: ResourceStatus | undefined): string[] => [
+    ...(narrow && each ? wrap(whatText(each), width - 4).map((text) => `    ${text}`) : []),
+    ...warningLines(each, width),
+  ];
+  return [paint("bold", title), ...lines.flatMap((line, index) => [line, ...below(resources[index])])];
+}
+
+function nameText({ kind, namespace, name }: ResourceStatus): string {
+  return `${kind} ${namespace}/${name}`;
+}
+
+function whatText({ summary, outdated }: ResourceStatus): string {
+  return outdated ? `${summary} (last good version)` : summary;
 }
 
 function warningLines(resource: ResourceStatus | undefined, width: number): string[] {

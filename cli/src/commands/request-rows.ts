@@ -4,6 +4,7 @@ import type {
   ExplainResponse,
   LimitState,
   PolicyDecision,
+  ProxyLimit,
   RouteDecision,
 } from "@patchbay/proto/mesh/policy/v1/policy_pb";
 import { AuthorizationActionSchema, type PolicyRef } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
@@ -71,22 +72,36 @@ export function requestLines({ request, decided, resolved, width }: ExplainedReq
     ...(decided.path === request.path ? [] : [`  asked for as ${request.path}`]),
     "",
     paint("bold", "ROUTE"),
-    ...routeLines(decided.route, dim),
+    ...routeLines(decided, dim),
     "",
     paint("bold", "POLICIES"),
     ...decided.policies.flatMap((each) => [`  ${policyText(each)}`, ...dim(each.why)]),
     ...decided.limits.flatMap((each) => limitLines(each, dim)),
-    ...(decided.policies.length + decided.limits.length === 0 ? ["  none is about this workload"] : []),
+    ...(decided.policies.length + decided.limits.length === 0 ? [`  ${noPolicy(decided)}`] : []),
     "",
     paint("bold", "ENDPOINTS"),
     ...resolved.flatMap(({ resolution }) => (resolution ? resolutionLines(resolution, width - 2) : [])).map(indent),
     "",
-    `${paint(decided.decision === "allowed" ? "good" : "bad", decided.decision)}: ${decided.why}`,
+    ...verdictLines(decided, width),
   ];
 }
 
-function routeLines(route: RouteDecision | undefined, dim: (text: string) => string[]): string[] {
-  if (!route?.ref) return ["  no rule; the service itself", ...(route?.why ?? []).flatMap(dim)];
+const NO_ROUTE = "no-route";
+
+function verdictLines({ decision, why }: ExplainResponse, width: number): string[] {
+  const [first = "", ...more] = wrap(`${decision}: ${why}`, width);
+  const word = paint(decision === "allowed" ? "good" : decision === "ask" ? "warn" : "bad", decision);
+  return [first.replace(decision, () => word), ...more];
+}
+
+/** Services decide, and a request without a route gets to none. */
+function noPolicy({ decision }: ExplainResponse): string {
+  return decision === NO_ROUTE ? "not asked, since it goes nowhere" : "none is about this workload";
+}
+
+function routeLines({ route, decision }: ExplainResponse, dim: (text: string) => string[]): string[] {
+  const nothing = decision === NO_ROUTE ? "no rule matches" : "no rule; the service itself";
+  if (!route?.ref) return [`  ${nothing}`, ...(route?.why ?? []).flatMap(dim)];
   const total = route.backends.reduce((sum, { weight }) => sum + weight, 0);
   const backends = route.backends.map(
     ({ authority, weight }) => `  ${percent(total === 0 ? 0 : weight / total).padStart(6)} ${authority}`,
@@ -106,9 +121,14 @@ function policyText({ ref, action, matched }: PolicyDecision): string {
 
 function limitLines({ ref, limit, matched, why, key, proxies }: LimitState, dim: (text: string) => string[]): string[] {
   const said = matched ? paint("bold", "matched") : "no match";
-  const of = key.length > 0 ? ` for ${key.join(", ")}` : "";
-  const states = proxies.map(({ instance, left, size }) => `    ${instance}: ${Math.floor(left)} of ${size} left`);
+  const of = key.length > 0 ? ` for ${key.map((each) => each || "(none)").join(", ")}` : "";
+  const states = proxies.map((proxy) => `    ${proxy.instance}: ${leftText(proxy)}`);
   return [`  ${refText(ref)}, limit ${limit}${of}: ${said}`, ...dim(why), ...states];
+}
+
+/** A bucket holds at least one; a lease of nothing is none. */
+function leftText({ left, size }: ProxyLimit): string {
+  return size === 0 ? "no lease at the moment; its plugin is asked" : `${Math.floor(left)} of ${size} left`;
 }
 
 function indent(line: string): string {

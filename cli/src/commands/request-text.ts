@@ -45,8 +45,9 @@ function fromTap(text: string, headers: Readonly<Record<string, string>>): Writt
 }
 
 function cannotRead(text: string): CliError {
+  const [first = ""] = text.trim().split("\n");
   return new CliError(
-    `"${text.slice(0, 80)}" is no request. Write it like 'GET users/cart from web', or give a line of \`mesh tap -o json\`.`,
+    `"${first.slice(0, 80)}" is no request. Write it like 'GET users/cart from web', or give a line of \`mesh tap -o json\`.`,
     exitCodes.usage,
   );
 }

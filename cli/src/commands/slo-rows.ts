@@ -1,7 +1,7 @@
 import { durationMs, timestampDate } from "@bufbuild/protobuf/wkt";
 import type { Objective, ObjectiveWindow } from "@patchbay/proto/mesh/policy/v1/policy_pb";
 import { paint } from "../output/output.ts";
-import { type Column, table } from "../output/table.ts";
+import { type Column, table, wrap } from "../output/table.ts";
 import { percent, span } from "../output/units.ts";
 
 /** The stable form for scripts. */
@@ -40,46 +40,73 @@ const columns: readonly Column[] = [
   { title: "FROM", flexible: true },
   { title: "TARGET", flexible: true },
   { title: "OBJECTIVE" },
-  { title: "COMPLIANCE", align: "right" },
+  { title: "GOOD", align: "right" },
   { title: "BUDGET", align: "right" },
   { title: "BURN", align: "right" },
   { title: "STATE" },
 ];
 
-const EXAMPLE = `No objectives. Write one into a file in the folder of resources, such as resources/slo.yaml in the mesh's state folder:
-
+const EXAMPLE = `
   apiVersion: patchbay.dev/v1alpha1
   kind: ServiceLevelObjective
   metadata: { name: payments-works }
   spec:
     target: { name: payments }
-    objective: 99          # percent of requests that are good
-    latency: { under: 250ms }   # optional: slower ones are not good
+    objective: 99                # percent of requests that are good
+    latency: { under: 250ms }    # optional: slower ones are not good
 
 docs/objectives.md has every field.`;
 
-/** Objectives for people, those that burn in colour. */
-export function objectiveLines(objectives: readonly Objective[], width: number): string[] {
-  if (objectives.length === 0) return EXAMPLE.split("\n");
-  const [title = "", ...lines] = table({ columns, rows: objectives.map(cells), width });
+export interface ObjectivesView {
+  /** Where resources are written. */
+  readonly folder: string;
+  readonly width: number;
+}
+
+/** Objectives for people, those that burn in colour. Callers have a column when an objective is about some only. */
+export function objectiveLines(objectives: readonly Objective[], { folder, width }: ObjectivesView): string[] {
+  if (objectives.length === 0)
+    return [
+      ...wrap(`No objectives. Write one into a file in ${folder}, such as slo.yaml:`, width),
+      ...EXAMPLE.split("\n"),
+    ];
+  const shown = columns.map(({ title }) => title !== "FROM" || objectives.some(({ source }) => source !== ""));
+  const onlyShown = <Item>(items: readonly Item[]): Item[] => items.filter((_, index) => shown[index]);
+  const rows = objectives.map((each) => onlyShown(cells(each)));
+  const [title = "", ...lines] = table({ columns: onlyShown(columns), rows, width });
   const painted = lines.map((line, index) => (objectives[index]?.state === "burning" ? paint("bad", line) : line));
-  return [paint("bold", title), ...painted, ...legend(objectives)];
+  return [
+    paint("bold", title),
+    ...painted,
+    ...legend(objectives)
+      .flatMap((text) => wrap(text, width))
+      .map(dimmed),
+  ];
+}
+
+function dimmed(text: string): string {
+  return paint("dim", text);
 }
 
 function cells(objective: Objective): string[] {
   const { namespace, name, source, target, targetRatio, latencyBoundMs, budgetLeft, windows, state } = objective;
   const kept = compliance(windows.at(-1));
-  const within = latencyBoundMs > 0 ? ` < ${latencyBoundMs}ms` : "";
+  const within = latencyBoundMs > 0 ? ` <${latencyBoundMs}ms` : "";
   return [
     namespace === "default" ? name : `${namespace}/${name}`,
     source || "all",
     target,
     `${Number((targetRatio * 100).toFixed(4))}%${within}`,
     kept === undefined ? "-" : percent(kept),
-    kept === undefined ? "-" : percent(budgetLeft),
-    windows.map(({ burn }) => burn.toFixed(1)).join(" / ") || "-",
+    kept === undefined ? "-" : budgetText(budgetLeft),
+    windows.map(({ burn }) => burn.toFixed(1)).join("/") || "-",
     state,
   ];
+}
+
+/** Tenths do not matter of what is overspent many times. */
+function budgetText(left: number): string {
+  return left < -10 ? `${Math.round(left * 100)}%` : percent(left);
 }
 
 function legend(objectives: readonly Objective[]): string[] {
@@ -90,8 +117,8 @@ function legend(objectives: readonly Objective[]): string[] {
   const over =
     others.length === 0
       ? `over ${long}, burn over ${times}`
-      : "over the long window, burn over the short and the long one (-o json says which)";
-  return [paint("dim", `compliance and what is left of the budget ${over}${young(measured)}`)];
+      : "over the long window, burn over both (-o json says which)";
+  return [`good and budget left ${over}${young(measured)}`];
 }
 
 /** Until a telemetry service is as old as the windows. */

@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { type ListObjectivesResponse, Policy } from "@patchbay/proto/mesh/policy/v1/policy_pb";
 import { Command, Option } from "commander";
 import { connectMesh } from "../connect.ts";
@@ -36,7 +37,7 @@ function rules(): Command {
         .default("yaml"),
     )
     .action(async ({ output }: { readonly output: "yaml" | "json" }) => {
-      const { objectives } = await listObjectives();
+      const { objectives } = (await listObjectives()).listed;
       const made = prometheusRules(objectives);
       if (output === "json") printJson(made);
       else process.stdout.write(rulesYaml(made));
@@ -44,14 +45,15 @@ function rules(): Command {
 }
 
 async function showObjectives(options: OutputOption): Promise<void> {
-  const { objectives } = await listObjectives();
+  const { folder, listed } = await listObjectives();
+  const { objectives } = listed;
   if (options.output === "json") printJson({ objectives: objectives.map(objectiveJson) });
-  else print(...objectiveLines(objectives, lineWidth()));
+  else print(...objectiveLines(objectives, { folder, width: lineWidth() }));
   if (objectives.some(({ state }) => state === "burning")) process.exitCode = exitCodes.failure;
 }
 
-async function listObjectives(): Promise<ListObjectivesResponse> {
+async function listObjectives(): Promise<{ readonly folder: string; readonly listed: ListObjectivesResponse }> {
   using mesh = await connectMesh();
   const policy = await mesh.service("policy", Policy);
-  return await policy.listObjectives({});
+  return { folder: join(mesh.stateDir, "resources"), listed: await policy.listObjectives({}) };
 }

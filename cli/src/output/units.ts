@@ -26,13 +26,17 @@ export function latency(ms: number): string {
   return `${(ms / 1_000).toFixed(2)}s`;
 }
 
-/** A span of time as people say it: "3s", "5m12s", "2h4m", "3d". */
+/** A span of time as people say it: "3s", "1m", "5m12s", "2h4m", "3d". */
 export function span(ms: number): string {
   const seconds = Math.max(0, Math.round(ms / 1_000));
   if (seconds < 60) return `${seconds}s`;
-  if (seconds < 3_600) return `${Math.floor(seconds / 60)}m${seconds % 60}s`;
-  if (seconds < 86_400) return `${Math.floor(seconds / 3_600)}h${Math.floor((seconds % 3_600) / 60)}m`;
+  if (seconds < 3_600) return `${Math.floor(seconds / 60)}m${rest(seconds % 60, "s")}`;
+  if (seconds < 86_400) return `${Math.floor(seconds / 3_600)}h${rest(Math.floor((seconds % 3_600) / 60), "m")}`;
   return `${Math.floor(seconds / 86_400)}d`;
+}
+
+function rest(count: number, unit: string): string {
+  return count === 0 ? "" : `${count}${unit}`;
 }
 
 /** The time of day as in all that Patchbay prints: "07:05:09". */

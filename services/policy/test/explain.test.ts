@@ -2,7 +2,11 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { create, type MessageInitShape, toJson } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
-import { ExplainRequestSchema, ExplainResponseSchema } from "@patchbay/proto/mesh/policy/v1/policy_pb";
+import {
+  ExplainRequestSchema,
+  type ExplainResponse,
+  ExplainResponseSchema,
+} from "@patchbay/proto/mesh/policy/v1/policy_pb";
 import { Proxy as ProxyApi } from "@patchbay/proto/mesh/proxy/v1/proxy_pb";
 import { createTokenCheck, requireKind, serve } from "@patchbay/runtime";
 import { noLog } from "@patchbay/wire";
@@ -111,7 +115,7 @@ describe("the explanation of a request", () => {
         [`${host("users")}:80`, 1],
       ],
     );
-    assert.deepEqual(found.route?.effects, ["answered 504 after 2000 ms"]);
+    assert.deepEqual(found.route?.effects, ["answered 504 after 2s"]);
     assert.equal(found.target, "default/shop");
     assert.equal(found.decision, "denied");
     assert.match(found.why, /no-staging denies it; at other backends: .*plugin opa/);
@@ -123,8 +127,10 @@ describe("the explanation of a request", () => {
     assert.match(said[1] ?? "", /^no-route: .*500/);
   });
 
-  it("asks proxies how their limits stand, and leaves out those that do not answer", async () => {
+  /** What is said of a request to a service with one limit, when its only living proxy tells this of the limit. */
+  async function limited(told: { readonly left: number; readonly size: number }): Promise<ExplainResponse> {
     const ref = { kind: "RateLimitPolicy", namespace: "default", name: "slow" };
+    const proxies = [{ instance: "i1", ...told }];
     const proxy = await serve({
       apps: [
         {
@@ -134,7 +140,6 @@ describe("the explanation of a request", () => {
               inspect(request, context) {
                 requireKind(context, "core");
                 assert.equal(request.request?.source, "spiffe://cluster.local/ns/default/sa/web");
-                const proxies = [{ instance: "i1", left: 0.5, size: 5 }];
                 return { limits: [{ ref, limit: "each", matched: true, key: ["web"], proxies }] };
               },
             }),
@@ -155,6 +160,11 @@ describe("the explanation of a request", () => {
     await using policy = await startPolicy({ files, registrations });
     const found = await policy.client.explain({ method: "GET", authority: "limited", path: "/", source: "web" });
     await proxy.stop();
+    return found;
+  }
+
+  it("asks proxies how their limits stand, and leaves out those that do not answer", async () => {
+    const found = await limited({ left: 0.5, size: 5 });
     assert.deepEqual(
       found.limits.map(({ key: values, proxies }) => [values, proxies.map(({ instance, left }) => [instance, left])]),
       [[["web"], [["i1", 0.5]]]],
@@ -163,6 +173,11 @@ describe("the explanation of a request", () => {
       [found.decision, found.why],
       ["limited", "RateLimitPolicy default/slow limit each is used up at every proxy of default/limited"],
     );
+  });
+
+  it("leaves a limit of which no proxy has a lease to its plugin", async () => {
+    const found = await limited({ left: 0, size: 0 });
+    assert.deepEqual([found.decision, found.why], ["ask", "RateLimitPolicy default/slow limit each asks its plugin"]);
   });
 
   it("refuses what cannot be meant, with the field", async () => {

@@ -8,6 +8,7 @@ import {
   type LimitState,
   LimitStateSchema,
   PolicyDecisionSchema,
+  type ProxyLimit,
 } from "@patchbay/proto/mesh/policy/v1/policy_pb";
 import { AuthorizationAction } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
 import { isHeaderName, normalizePath, policyName } from "@patchbay/rules";
@@ -110,9 +111,10 @@ function serverVerdict({ server, decision, policies, ambiguous }: ServerView, li
   if (ambiguous)
     return { decision: "denied", why: `${name} has policies about paths, and servers read this path differently: 400` };
   if (decision.verdict === "deny") return { decision: "denied", why: whyDenied(decision.policy, { name, policies }) };
-  const full = limits.find(
+  const spent = limits.filter(
     ({ matched, proxies }) => matched && proxies.length > 0 && proxies.every(({ left }) => left < 1),
   );
+  const full = spent.find(({ proxies }) => !proxies.every(isWithoutLease));
   if (full)
     return {
       decision: "limited",
@@ -122,7 +124,14 @@ function serverVerdict({ server, decision, policies, ambiguous }: ServerView, li
     const plugins = decision.ask.map(({ plugin }) => plugin?.name ?? "").join(", ");
     return { decision: "ask", why: `${decision.policy} leaves it to plugin ${plugins}` };
   }
+  const [leased] = spent;
+  if (leased) return { decision: "ask", why: `${policyName(leased.ref)} limit ${leased.limit} asks its plugin` };
   return { decision: "allowed", why: whyAllowed(name, decision.policy) };
+}
+
+/** A bucket holds at least one request: what holds none is a plugin's limit, and the next request asks for a lease. */
+function isWithoutLease({ size }: ProxyLimit): boolean {
+  return size === 0;
 }
 
 function whyDenied(policy: string, { name, policies }: { name: string; policies: ServerView["policies"] }): string {
