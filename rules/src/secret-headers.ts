@@ -13,9 +13,9 @@ export const REDACTED = "<redacted>";
 /** Of all names, those in which a letter of a secret's name and its length agree: most fields need no more than this. */
 const LENGTHS: ReadonlySet<number> = new Set([...SECRET_HEADERS].map((name) => name.length));
 
-/** Whether a field, in any spelling, holds a secret. */
+/** Whether a field, in any spelling, holds a secret; "x_api_key" does for programs behind CGI or WSGI. */
 export function isSecret(name: string): boolean {
-  return LENGTHS.has(name.length) && SECRET_HEADERS.has(name.toLowerCase());
+  return LENGTHS.has(name.length) && SECRET_HEADERS.has(name.toLowerCase().replaceAll("_", "-"));
 }
 
 /** The fields (name, value, name, value …) with secrets replaced; the same list when there are none. */

@@ -1,7 +1,7 @@
 import type { Selector } from "@patchbay/proto/mesh/tap/v1/tap_pb";
 import { compileExpression, type Expression } from "./expression.ts";
 import type { RequestFacts, ResponseFacts } from "./facts.ts";
-import { isHeaderName, SECRET_HEADERS } from "./secret-headers.ts";
+import { isHeaderName, isSecret } from "./secret-headers.ts";
 import { compileStatus, type StatusTest } from "./status-pattern.ts";
 
 /** What is wrong with a selector, for people. */
@@ -132,7 +132,7 @@ function headerProblem({ headers }: Selector): SelectorProblem | undefined {
   for (const [name, value] of entries) {
     if (!isHeaderName(name))
       return { field, message: `${quoted(name)} is not a header's name in lower case`, hint: "such as x-tenant" };
-    if (value !== "" && SECRET_HEADERS.has(name))
+    if (value !== "" && isSecret(name))
       return {
         field,
         message: `the value of ${name} is a secret, which nothing is compared with`,

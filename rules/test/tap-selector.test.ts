@@ -164,3 +164,13 @@ describe("redaction", () => {
     );
   });
 });
+
+describe("a field's secret", () => {
+  it("is one in any spelling, and with underscores as CGI reads it", () => {
+    const fields = ["X_API_Key", "a", "Set_Cookie", "b", "PROXY-Authorization", "c", "x-api", "d", "cookies", "e"];
+    assert.deepEqual(
+      redacted(fields).filter((_, i) => i % 2 === 1),
+      [REDACTED, REDACTED, REDACTED, "d", "e"],
+    );
+  });
+});

@@ -1,5 +1,5 @@
 import { type Selector, View } from "@patchbay/proto/mesh/tap/v1/tap_pb";
-import { SECRET_HEADERS } from "@patchbay/rules";
+import { isSecret, SECRET_HEADERS } from "@patchbay/rules";
 
 const VIEWS: ReadonlyMap<View, string> = new Map([
   [View.INBOUND, "inbound"],
@@ -32,9 +32,9 @@ export function describeSelector(selector: Selector): string {
 
 /** Who names a secret header may have written its value beside it. */
 function withoutSecrets(where: string): string {
-  const text = where.toLowerCase();
+  const text = where.toLowerCase().replaceAll("_", "-");
   if (![...SECRET_HEADERS].some((name) => text.includes(name))) return where;
   return where.replace(/(["'])((?:\\.|(?!\1).)*)\1/g, (literal, _quote, value: string) =>
-    SECRET_HEADERS.has(value.toLowerCase()) ? literal : '"…"',
+    isSecret(value) ? literal : '"…"',
   );
 }
