@@ -234,6 +234,31 @@ describe("attacks on a service with rules, over two sidecars", () => {
 });
 
 describe("limits over two sidecars", () => {
+  it("are not passed by requests within a connection that the caller declares to be opaque", async () => {
+    let requests = 0;
+    await using app = await startApp((_request, response) => {
+      requests += 1;
+      response.end();
+    });
+    const ref = { kind: "RateLimitPolicy", namespace: "default", name: "per-client" };
+    const limit = { name: "all", by: ["source"], requests: 100, per: { seconds: 1n } };
+    await using users = await startProxy({
+      self: { service: "users", namespace: "default" },
+      inbound: { host: "127.0.0.1", port: 0, app: { host: "127.0.0.1", port: app.port } },
+      identity: identityOf(authority.issue("users")),
+      guard: createTestGuard({ defaultAction: DefaultAction.ALLOW, rateLimits: [{ ref, limits: [limit] }] }),
+    });
+    await using web = await startProxy({
+      identity: identityOf(authority.issue("web")),
+      routes: { users: [endpoint(users.proxy.inboundPort, { identity: spiffe("users") })] },
+      listens: [{ port: 0, authority: "users", opaque: true }],
+    });
+    const [port = 0] = web.proxy.listenPorts;
+    assert.equal(await exchangeRaw(port, "GET / HTTP/1.1\r\nhost: users\r\nconnection: close\r\n\r\n"), "");
+    assert.equal(requests, 0);
+    assert.equal(users.recorder.records[0]?.status, 403);
+  });
+
   it("answer 429 with the time to wait, and gRPC RESOURCE_EXHAUSTED", async () => {
     await using app = await startHttp2((stream) => {
       stream.respond({ ":status": 200 });
