@@ -98,11 +98,18 @@ describe("what is most likely not meant", () => {
         yaml("AuthorizationPolicy", "staging/b", { action: "Deny" }),
         yaml("HTTPRoute", "c", { parentRefs: [{ name: "cart" }, { name: "legacy" }], rules: [{}] }),
         yaml("StaticService", "legacy", { endpoints: [] }),
+        yaml("HTTPRoute", "d", {
+          parentRefs: users,
+          rules: [
+            { backendRefs: [{ name: "users" }, { name: "next" }, { name: "legacy" }, { name: "off", weight: 0 }] },
+          ],
+        }),
       ]),
       {
         a: ["no workload is called cart at the moment"],
         b: ["no workload is called anything in namespace staging at the moment"],
         c: ["no workload is called cart at the moment"],
+        d: ["nobody serves its backend next at the moment, so requests for it fail"],
       },
     );
   });
@@ -151,7 +158,10 @@ describe("what is most likely not meant", () => {
       ]),
       {
         a: ["only clients in namespace lab apply it to users"],
-        b: ["its backends in namespace lab would need a ReferenceGrant there on a cluster"],
+        b: [
+          "nobody serves its backend next in namespace lab at the moment, so requests for it fail",
+          "its backends in namespace lab would need a ReferenceGrant there on a cluster",
+        ],
         c: [],
         d: ["XBackendTrafficPolicy default/c counts for users, not this one"],
       },

@@ -37,7 +37,12 @@ export function warningsOf(compiled: Compiled, { book, known }: WarningOptions):
     case "rate-limit":
       return [...missingWorkloads(compiled, known), ...missingPlugin(part.policy.plugin, "ratelimit", known)];
     case "route":
-      return [...missingTargets(compiled, known), ...foreignParents(compiled), ...foreignBackends(compiled)];
+      return [
+        ...missingTargets(compiled, known),
+        ...missingBackends(compiled, known),
+        ...foreignParents(compiled),
+        ...foreignBackends(compiled),
+      ];
     case "budget":
       return [...missingTargets(compiled, known), ...overruled(compiled, book)];
     case "none":
@@ -55,11 +60,26 @@ function missingWorkloads({ inbound }: Compiled, { workloads }: Known): readonly
   return inbound.filter((key) => !isThere(key)).map((key) => `no workload is called ${nameText(key)} at the moment`);
 }
 
+function missingTargets({ outbound }: Compiled, known: Known): readonly string[] {
+  return outbound
+    .filter((key) => isNobody(key, known))
+    .map((key) => `no workload is called ${nameText(key)} at the moment`);
+}
+
+/** A canary that has not been started yet gets its share all the same. */
+function missingBackends({ part, outbound }: Compiled, known: Known): readonly string[] {
+  if (part.kind !== "route") return [];
+  const backends = part.route.rules.flatMap(({ rule }) => rule.backends).filter(({ weight }) => weight > 0);
+  const keys = backends.map(({ authority }) => authority.split(".").slice(0, 2).reverse().join("/"));
+  return [...new Set(keys)]
+    .filter((key) => !outbound.includes(key) && isNobody(key, known))
+    .map((key) => `nobody serves its backend ${nameText(key)} at the moment, so requests for it fail`);
+}
+
 /** Whoever asks a plugin for names may know more services than the registry does. */
-function missingTargets({ outbound }: Compiled, { workloads, staticServices, plugins }: Known): readonly string[] {
-  if ([...plugins.values()].some((hooks) => hooks.has("resolve"))) return [];
-  const missing = outbound.filter((key) => !workloads.has(key) && !staticServices.has(key));
-  return missing.map((key) => `no workload is called ${nameText(key)} at the moment`);
+function isNobody(key: string, { workloads, staticServices, plugins }: Known): boolean {
+  if ([...plugins.values()].some((hooks) => hooks.has("resolve"))) return false;
+  return !workloads.has(key) && !staticServices.has(key);
 }
 
 function nameText(key: string): string {
