@@ -249,7 +249,7 @@ describe("commands against a running mesh", () => {
   it("logs show components, and name those that exist", async () => {
     assert.match((await mesh.run("logs", "nats-server")).stdout, /Server is ready/);
     assert.match((await mesh.run("logs", "registry")).stdout, /holds leases/);
-    assert.match((await mesh.run("logs", "nobody")).stderr, /mesh, nats-server, registry/);
+    assert.match((await mesh.run("logs", "nobody")).stderr, /mesh, nats-server, policy, registry/);
   });
 
   it("text fits 80 columns and has no colours without a terminal", async () => {

@@ -237,10 +237,11 @@ describe("the tap service", () => {
     await using users = await startFakeProxy("users");
     tap.know([users]);
     const watched = await listening(tap, USERS);
-    await tap.stop();
+    await tap.stopService();
     assert.equal((await watched.ended)?.code, Code.Unavailable);
     await until("the proxy has been left", () => users.asked().length === 0);
     assert.equal(tap.lines[0]?.fields["why"], "the service is stopping");
+    await tap.stop();
   });
 });
 

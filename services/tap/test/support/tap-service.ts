@@ -153,6 +153,8 @@ export interface RunningTap extends AsyncDisposable {
   know(proxies: readonly FakeProxy[]): void;
   watch(request: MessageInitShape<typeof WatchRequestSchema>, kind?: CallerKind): Watched;
   transport(kind?: CallerKind): ClosableTransport;
+  /** The service alone; its server still says what there is to say. */
+  stopService(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -214,6 +216,7 @@ export async function startTap(
       ),
     watch: (request, kind) => watch(kind === undefined ? shared : transport(kind), request),
     transport,
+    stopService: () => app.stop(),
     stop,
     [Symbol.asyncDispose]: stop,
   };
