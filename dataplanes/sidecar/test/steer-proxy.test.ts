@@ -207,6 +207,18 @@ describe("retries of a rule", () => {
   });
 });
 
+describe("a backend that nobody serves", () => {
+  test("is the one that its failed requests are counted for", async () => {
+    await using world = await startSteered({});
+    world.destination.say(authorityOf("users-next"), absentAnswer(authorityOf("users-next")));
+    world.policy.say(rulesFor("users", [{ backends: [share("users-next", 1)] }]));
+    assert.equal((await callUsers(world.proxy.outboundPort)).status, 503);
+    await until("it is recorded", () => world.recorder.records.length === 1);
+    const [record] = world.recorder.records;
+    assert.deepEqual([record?.target, record?.backend], ["users", "users-next"]);
+  });
+});
+
 describe("tunnels", () => {
   test("to a name that nobody serves are opened when its rules lead elsewhere, request by request", async () => {
     await using next = await startApp((request, response) => response.end(`next ${request.url}`));

@@ -125,6 +125,7 @@ describe("routes by rules", () => {
     world.policy.say(rulesFor("users", [{ backends: [share("never", 1)] }]));
     const absent = refused(await route("/"));
     assert.deepEqual([absent.status, absent.code, absent.target], [503, "no-endpoint", "users"]);
+    assert.equal(absent.backend, empty.backend?.replace("gone", "never"), "it is counted where it would have gone");
   });
 
   test("rules that lead to each other are no circle: a backend's own rules have no say", async () => {

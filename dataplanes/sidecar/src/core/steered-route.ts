@@ -54,6 +54,7 @@ export function steeredRoute(target: SteeredTarget, { to, backend, steering }: S
     target: name,
     status: 503,
     code: "no-endpoint",
+    backend,
     reason: `${name} leads to ${backend}: ${why}`,
   };
 }

@@ -66,6 +66,8 @@ export type Route =
       readonly reason: string;
       /** In one word; absent: "refused". */
       readonly code?: string;
+      /** Service that a rule has chosen for the target, and nobody serves. */
+      readonly backend?: string;
       /** For gRPC, when it is another one than `status` usually stands for. */
       readonly grpcStatus?: number;
     };

@@ -67,6 +67,7 @@ export class Attempts {
 
   follow(route: Route): void {
     this.#route = route;
+    if (route.kind === "refused") this.#backend = route.backend ?? "";
   }
 
   /** Begins an attempt, at the endpoint that the route chooses now; undefined: there is none. */

@@ -38,7 +38,7 @@ export async function carryOpaque(options: CarryOptions): Promise<void> {
   }
   const route = await side.router.route(authority);
   const server = await connectServer(route, options);
-  const backend = server?.pick?.backend || (route.kind === "mesh" ? (route.backend ?? "") : "");
+  const backend = server?.pick?.backend || (route.kind === "egress" ? "" : (route.backend ?? ""));
   if (server !== undefined && !client.destroyed)
     return joinOpaque({ origin, client, server, target: route.target, backend });
   server?.socket.destroy();
