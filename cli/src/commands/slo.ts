@@ -28,6 +28,14 @@ code 1 when one burns.`,
   return command.addCommand(rules());
 }
 
+const RULES_HELP = `
+Examples:
+  mesh slo rules > slo-rules.yaml
+  mesh slo rules -o json | jq '.groups[].name'
+
+For a Prometheus that scrapes the mesh's /metrics (docs/telemetry.md). Windows
+and alerts are those of docs/objectives.md, not the objective's own.`;
+
 function rules(): Command {
   return new Command("rules")
     .description("recording and alerting rules for Prometheus, from the same objectives")
@@ -36,6 +44,7 @@ function rules(): Command {
         .choices(["yaml", "json"])
         .default("yaml"),
     )
+    .addHelpText("after", RULES_HELP)
     .action(async ({ output }: { readonly output: "yaml" | "json" }) => {
       const { objectives } = (await listObjectives()).listed;
       const made = prometheusRules(objectives);

@@ -1,4 +1,11 @@
-import { type Coverage, type Notice, NoticeKind, Tap, type WatchResponse } from "@patchbay/proto/mesh/tap/v1/tap_pb";
+import {
+  type Coverage,
+  type Notice,
+  NoticeKind,
+  type Request,
+  Tap,
+  type WatchResponse,
+} from "@patchbay/proto/mesh/tap/v1/tap_pb";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { connectMesh } from "../connect.ts";
 import { lineWidth, outputOption, paint, print, printJsonLine } from "../output/output.ts";
@@ -17,6 +24,8 @@ const SILENT_MS = 5_000;
 const NOTICE_MS = 10_000;
 /** Proxies that answer within this time are counted together. */
 const SETTLE_MS = 200;
+/** Requests that wait for that. */
+const MAX_WAITING = 100;
 
 export function tapCommand(): Command {
   return new Command("tap")
@@ -46,8 +55,11 @@ Examples:
   mesh tap users                           what is called there, by whom
   mesh tap payments --status 5xx -n 10     the next ten that fail
   mesh tap --from web --to cart --method POST --show-headers
+  mesh tap payments --header x-voucher-issuer:initech
+  mesh tap users --view both               as the caller's end saw it, too
   mesh tap users --where 'response.code >= 500 && request.path != "/health"'
   mesh tap users -o json | jq 'select(.latencyMs > 100)'
+  mesh tap users -n 1 -o json | mesh explain --request -
 
 The sidecars select, so what is not shown costs next to nothing. Shown are no
 bodies, headers and queries only when asked for, and never the values of
@@ -82,6 +94,8 @@ function parseDuration(text: string): number {
 
 async function tap(service: string | undefined, options: TapOptions): Promise<void> {
   const request = tapRequest(service, options);
+  const doubt = swallowed(service, options);
+  if (doubt !== undefined) say(paint("warn", doubt));
   using mesh = await connectMesh();
   const client = await mesh.service("tap", Tap);
   const { signal } = untilTold();
@@ -95,6 +109,12 @@ async function tap(service: string | undefined, options: TapOptions): Promise<vo
   say(paint("dim", showing.summary(performance.now() - startedAt)));
 }
 
+/** An option that may have a value takes the word behind it, though it was meant as the service. */
+function swallowed(service: string | undefined, { to, showHeaders }: TapOptions): string | undefined {
+  if (service !== undefined || to !== undefined || typeof showHeaders !== "string") return undefined;
+  return `showing header ${showHeaders} of requests to any service; a service comes first: mesh tap SERVICE --show-headers`;
+}
+
 interface Showing {
   take(response: WatchResponse): void;
   summary(ms: number): string;
@@ -106,15 +126,23 @@ function createShowing(options: TapOptions): Showing {
   const printer = createTapPrinter(options.view === "outbound");
   const notices = createNotices();
   let shown = 0;
-  const coverage = createCoverage(options.output === "text");
+  const waiting: Request[] = [];
+  const show = (request: Request): void => {
+    if (options.output === "json") printJsonLine(requestJson(request));
+    else print(...printer.lines(request, process.stdout.isTTY ? lineWidth() : undefined));
+  };
+  const showAll = (): void => {
+    for (const request of waiting.splice(0)) show(request);
+  };
+  const coverage = createCoverage(options.output === "text", showAll);
   const silent = setTimeout(() => say(paint("dim", SILENCE)), SILENT_MS).unref();
   return {
     take({ message }) {
       if (message.case === "request") {
         clearTimeout(silent);
         if (!message.value.open) shown += 1;
-        if (options.output === "json") printJsonLine(requestJson(message.value));
-        else print(...printer.lines(message.value, process.stdout.isTTY ? lineWidth() : undefined));
+        waiting.push(message.value);
+        if (!coverage.settling() || waiting.length >= MAX_WAITING) showAll();
       } else if (message.case === "notice") notices.take(message.value);
       else if (message.case === "coverage") coverage.take(message.value);
     },
@@ -132,8 +160,17 @@ function createShowing(options: TapOptions): Showing {
 
 const SILENCE = "nothing has matched so far; `mesh stat` shows who talks to whom";
 
-/** Says which proxies take part, once they have stopped coming. */
-function createCoverage(talks: boolean): { take(coverage: Coverage): void; stop(): void } {
+interface CoverageSaid {
+  take(coverage: Coverage): void;
+  /** What there is to be said about proxies comes before what they have seen. */
+  settling(): boolean;
+  stop(): void;
+}
+
+/** Says which proxies take part, once they have stopped coming; `then` when that was said for the first time. */
+function createCoverage(talks: boolean, then: () => void): CoverageSaid {
+  let last: Coverage | undefined;
+  let first = talks;
   let said = "";
   let missing = "";
   let settling: NodeJS.Timeout | undefined;
@@ -145,12 +182,23 @@ function createCoverage(talks: boolean): { take(coverage: Coverage): void; stop(
     said = text;
     missing = problems;
   };
+  const settle = (): void => {
+    if (last !== undefined) tell(last);
+    last = undefined;
+    first = false;
+    then();
+  };
   return {
     take(coverage) {
+      last = coverage;
       clearTimeout(settling);
-      settling = setTimeout(() => tell(coverage), SETTLE_MS).unref();
+      settling = setTimeout(settle, SETTLE_MS).unref();
     },
-    stop: () => clearTimeout(settling),
+    settling: () => first && last !== undefined,
+    stop() {
+      clearTimeout(settling);
+      if (first) settle();
+    },
   };
 }
 

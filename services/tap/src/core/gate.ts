@@ -57,7 +57,7 @@ export class Gate {
     const requests = dropped === 1n ? "1 request" : `${dropped} requests`;
     switch (kind) {
       case NoticeKind.RATE_LIMITED:
-        return `${requests} more in a second than the ${this.#maxRps} that are shown; raise max_rps, or sample`;
+        return `${requests} more in a second than the ${this.#maxRps} that are shown; raise max_rps (--max-rps), or sample`;
       case NoticeKind.SLOW_READER:
         return `${requests} not shown: whoever reads this tap is too slow; select less`;
       case NoticeKind.COST:
