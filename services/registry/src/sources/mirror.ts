@@ -73,6 +73,8 @@ function startReader(kv: KV, options: MirrorOptions): { stop(): void } {
   const read = async (): Promise<void> => {
     options.replicas.begin();
     const entries = await kv.watch({ key: ">" });
+    // Told to stop meanwhile: nobody else would end it, and its heartbeats would keep the process alive.
+    if (stopping.signal.aborted) return entries.stop();
     current = entries;
     let loading = true;
     for await (const entry of entries) {

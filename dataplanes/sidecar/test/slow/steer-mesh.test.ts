@@ -3,11 +3,11 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { noLog, readDevelopmentKey } from "@patchbay/wire";
-import { type Sidecar, startSidecar } from "../src/index.ts";
-import { eventually } from "./support/core-server.ts";
-import { createStateDir, startTestMesh } from "./support/mesh.ts";
-import { callUsers } from "./support/steering.ts";
-import { type App, startApp } from "./support/wire.ts";
+import { type Sidecar, startSidecar } from "../../src/index.ts";
+import { eventually } from "../support/core-server.ts";
+import { createStateDir, startTestMesh } from "../support/mesh.ts";
+import { callUsers } from "../support/steering.ts";
+import { type App, startApp } from "../support/wire.ts";
 
 function canary(old: number, next: number): string {
   return `apiVersion: gateway.networking.k8s.io/v1
