@@ -49,7 +49,7 @@ function testFiles(): string[] {
 }
 
 function nodeArgs(): string[] {
-  const concurrency = slow ? 1 : 2;
+  const concurrency = slow ? 1 : 3;
   return ["--test", "--import", seed, `--test-concurrency=${concurrency}`, `--test-timeout=${timeoutMs}`, ...files];
 }
 

@@ -15,6 +15,8 @@ export interface PolicyPlugins {
 
 /** A request waits for it. The service's own deadline for the plugin, of which a grant may make 5 s, lies below. */
 const DEADLINE_MS = 5_250;
+/** Timers may be early by this much on another clock. */
+const TIMER_MS = 10;
 /** A service that says nothing at all, three times in a row, is not waited for by each request. */
 const BREAKER = { threshold: 3, minMs: 250, maxMs: 2_000 };
 
@@ -32,7 +34,7 @@ export function createPolicyPlugins(policy: Transport, deadlineMs = DEADLINE_MS)
     } catch (error) {
       // Its own deadlines are shorter: an error within them is an answer of the service.
       const now = performance.now();
-      if (now - askedAt >= deadlineMs) breaker.failed(now);
+      if (now - askedAt >= deadlineMs - TIMER_MS) breaker.failed(now);
       else breaker.succeeded();
       throw error;
     }
