@@ -179,6 +179,8 @@ describe("policy and tap, as processes", () => {
     it("of a client that is killed ends at the sidecars, and has left its audit line", async (t) => {
       const watcher = await watch();
       assert.equal(await asked(client, "tapped"), 200);
+      // The request is shown within a second, and counted when it is.
+      await pause(1_000);
       await endOf(watcher, "SIGKILL");
       const from = performance.now();
       await eventually(() => served.stats().taps === 0 && client.stats().taps === 0, patienceMs);
