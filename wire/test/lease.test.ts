@@ -28,7 +28,7 @@ interface TestRegistry {
 function createRegistry(): TestRegistry {
   const registry: TestRegistry = {
     heard: [],
-    leaseMs: 300,
+    leaseMs: 900,
     acknowledges: true,
     refusal: undefined,
     count: (prefix) => registry.heard.filter((line) => line.startsWith(prefix)).length,
@@ -95,7 +95,7 @@ describe("a lease", { concurrency: true }, () => {
     const registry = createRegistry();
     await using server = await serveH2c(registry.routes);
     using it = hold(server.address);
-    assert.equal((await it.lease.accepted()).lease?.nanos, 300e6);
+    assert.equal((await it.lease.accepted()).lease?.nanos, 900e6);
     await eventually(() => registry.count("heartbeat") >= 3);
     assert.deepEqual(registry.heard.slice(0, 4), [
       "announce 1",
@@ -161,7 +161,7 @@ describe("a lease", { concurrency: true }, () => {
     await it.lease.accepted();
     registry.acknowledges = false;
     await eventually(() => it.lost.length === 1);
-    assert.match(it.lost[0] ?? "", /said nothing for 300 ms/);
+    assert.match(it.lost[0] ?? "", /said nothing for 900 ms/);
     registry.acknowledges = true;
     await eventually(() => registry.count("announce") === 2);
   });
