@@ -4,7 +4,7 @@ import type { SyntaxFacts } from "./syntax.ts";
 /** Which rooms' packages a room may import, by the first part of its path. The same room is always allowed. */
 const allowed: ReadonlyMap<string, readonly string[]> = new Map([
   ["proto", []],
-  ["rules", ["proto"]],
+  ["rules", ["proto", "wire"]],
   ["wire", ["proto"]],
   // The test kit may start a whole mesh when `up` is installed.
   ["sdk", ["proto", "wire", "up"]],
@@ -37,9 +37,9 @@ const rooms: ReadonlyMap<string, string> = new Map([
   ["mesh-sdk", "sdk"],
 ]);
 
-/** Tables and pure functions of wire that core/ may use; everything else in wire does I/O or belongs to it. */
+/** What core/ and rules may use: of wire only tables and pure functions, everything else there does I/O or belongs to it. */
 const coreMayImport =
-  /^(@patchbay\/(proto\/|rules$)|@bufbuild\/(protobuf|cel)(\/|$)|@patchbay\/wire\/(breaker|latency-buckets|rendezvous)$)/;
+  /^(@patchbay\/(proto\/|rules$)|@bufbuild\/(protobuf|cel|re2)(\/|$)|@patchbay\/wire\/(breaker|edit-distance|latency-buckets|rendezvous)$)/;
 
 /** Breaks of the rule, one sentence each. Tests and benches may start whatever they need. */
 export function dependencyBreaks(files: readonly SyntaxFacts[]): readonly string[] {
@@ -54,7 +54,7 @@ function breaks(path: string, specifier: string): readonly string[] {
     found.push(`${path}: ${room} may not import ${target} (${specifier})`);
   if (specifier.startsWith(".") && target !== room)
     found.push(`${path}: reaches into ${target} by path; import its package`);
-  if (isCore(path) && !coreAllowed(path, specifier)) found.push(`${path}: core/ may not import ${specifier}`);
+  if (isCore(path) && !coreAllowed(path, specifier)) found.push(`${path}: pure code may not import ${specifier}`);
   return found;
 }
 
@@ -74,8 +74,9 @@ function mayImport(room: string, target: string): boolean {
   return from === "bench" || (allowed.get(from)?.includes(to) ?? false);
 }
 
+/** Rooms without I/O, clock or timers. */
 function isCore(path: string): boolean {
-  return /^(services|dataplanes)\/[^/]+\/src\/core\//.test(path);
+  return /^((services|dataplanes)\/[^/]+\/src\/core|rules\/src)\//.test(path);
 }
 
 function coreAllowed(path: string, specifier: string): boolean {
