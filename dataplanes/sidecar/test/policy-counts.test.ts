@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { createRecent } from "@patchbay/rules";
 import { type AuditLine, createAudit } from "../src/core/audit.ts";
 import { createDecisionCounts, Verdict } from "../src/core/decision-counts.ts";
-import { createRecent } from "../src/core/recent.ts";
 import { createStringTable } from "../src/core/string-table.ts";
 
 describe("decisions", () => {

@@ -17,17 +17,9 @@ import type {
   LeaseResponseSchema,
 } from "@patchbay/proto/mesh/policy/v1/policy_pb";
 import type { PluginRef, PolicyRef, RateLimit } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
+import { createKeptAnswers, type Reusable } from "@patchbay/rules";
 import type { Claims } from "@patchbay/wire";
-import { createAnswerCache } from "./core/answer-cache.ts";
-import {
-  AnswerError,
-  checkDecision,
-  checkGranted,
-  checkVary,
-  questionKey,
-  subjectKey,
-  varyKey,
-} from "./core/hook-question.ts";
+import { AnswerError, checkDecision, checkGranted, checkVary, questionKey, subjectKey } from "./core/hook-question.ts";
 import type { HookCaller } from "./sources/hook-caller.ts";
 
 /** The plugin that a policy of a workload names, and the limits that the policy has. */
@@ -59,7 +51,7 @@ const MAX_TTL_MS = 300_000;
 const MAX_VALID_MS = 3_600_000;
 
 export function createHookCalls(options: HookCallsOptions): HookCalls {
-  const cache = createAnswerCache<Kept>(MAX_ANSWERS);
+  const cache = createKeptAnswers<AuthorizeAnswer>(MAX_ANSWERS);
   const underWay = new Map<string, Promise<AuthorizeAnswer>>();
 
   async function ask(question: AskedAuthorizer, { plugin }: PluginPolicy): Promise<AuthorizeAnswer> {
@@ -73,14 +65,8 @@ export function createHookCalls(options: HookCallsOptions): HookCalls {
       const vary = checkVary(answer.vary, plugin.headers);
       const ttlMs = answer.ttl ? Math.min(durationMs(answer.ttl), MAX_TTL_MS) : 0;
       if (ttlMs <= 0 || vary.length === 0) return decision;
-      const kept = { answer: { ...decision, vary: [...vary] }, until: askedAt + ttlMs };
-      cache.keep({
-        subject: subjectKey(question, plugin),
-        vary,
-        key: varyKey(question, vary),
-        answer: kept,
-        until: kept.until,
-      });
+      const kept = { answer: { ...decision, vary: [...vary] }, vary, until: askedAt + ttlMs };
+      cache.keep(subjectKey(question.policy, plugin), { ...question, shown: plugin.headers }, kept);
       return usable(kept, askedAt);
     });
   }
@@ -90,7 +76,7 @@ export function createHookCalls(options: HookCallsOptions): HookCalls {
       const policy = found(options, caller, request.policy);
       const question = questionOf(request, caller, policy.plugin);
       const now = options.now();
-      const held = cache.find(subjectKey(question, policy.plugin), (vary) => varyKey(question, vary), now);
+      const held = cache.find(subjectKey(question.policy, policy.plugin), question, now);
       if (held) return usable(held, now);
       const key = questionKey(question, policy.plugin);
       const asked = underWay.get(key) ?? ask(question, policy).finally(() => underWay.delete(key));
@@ -127,13 +113,8 @@ export function createHookCalls(options: HookCallsOptions): HookCalls {
   };
 }
 
-interface Kept {
-  readonly answer: AuthorizeAnswer;
-  readonly until: number;
-}
-
 /** With what is left of its time. */
-function usable({ answer, until }: Kept, now: number): AuthorizeAnswer {
+function usable({ answer, until }: Reusable<AuthorizeAnswer>, now: number): AuthorizeAnswer {
   return { ...answer, ttl: durationFromMs(Math.max(0, until - now)) };
 }
 

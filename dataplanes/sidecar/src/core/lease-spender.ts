@@ -1,5 +1,5 @@
+import { createRecent } from "@patchbay/rules";
 import { createLeaseAccount, type Grant, type LeaseAccount } from "./lease.ts";
-import { createRecent } from "./recent.ts";
 
 /** Whose share is spent. */
 export interface LeaseQuestion {

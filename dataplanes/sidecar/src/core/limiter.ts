@@ -1,10 +1,16 @@
 import { durationMs } from "@bufbuild/protobuf/wkt";
 import { PluginFailurePolicy, type RateLimit } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
-import { createTokenBucket, type MatchedLimit, policyName, type TokenBucket } from "@patchbay/rules";
+import {
+  createRecent,
+  createTokenBucket,
+  type MatchedLimit,
+  policyName,
+  type Recent,
+  type TokenBucket,
+} from "@patchbay/rules";
 import type { OnOpen } from "./consents.ts";
 import type { Grant } from "./lease.ts";
 import { createLeaseSpender, type LeaseQuestion, type LeaseState, type Spent } from "./lease-spender.ts";
-import { createRecent, type Recent } from "./recent.ts";
 
 /** Why a request may not pass. */
 export type Excess =

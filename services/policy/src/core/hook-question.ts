@@ -1,6 +1,7 @@
 import type { AuthorizeRequest, AuthorizeResponse } from "@patchbay/proto/mesh/plugin/v1/authorizer_pb";
 import type { LeaseResponse } from "@patchbay/proto/mesh/plugin/v1/rate_limiter_pb";
 import type { PluginRef } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
+import { wasTold } from "@patchbay/rules";
 
 /** A plugin's answer that breaks the contract. */
 export class AnswerError extends Error {
@@ -20,35 +21,17 @@ export function questionKey(question: AuthorizeRequest, { namespace, name, heade
   return JSON.stringify([namespace, name, policy, sourceIdentity, target, method, path, sorted, shown]);
 }
 
-/** What an answer always depends on. */
-export function subjectKey({ policy, sourceIdentity, target }: AuthorizeRequest, asked: Asked): string {
-  const { namespace, name, headers } = asked;
-  return JSON.stringify([namespace, name, policy, sourceIdentity, target, headers]);
-}
-
-/** The question's values of what an answer depends on; a header that is not there is not the same as an empty one. */
-export function varyKey(question: AuthorizeRequest, vary: readonly string[]): string {
-  return JSON.stringify(vary.map((name) => attributeOf(question, name)));
-}
-
-const HEADER = "header:";
-
-function attributeOf(question: AuthorizeRequest, name: string): string | null {
-  if (name === "source") return question.sourceIdentity;
-  if (name === "method") return question.method;
-  if (name === "path") return question.path;
-  return question.headers[name.slice(HEADER.length)] ?? null;
+/** What an answer depends on beside what it says itself. */
+export function subjectKey(policy: string, { namespace, name, headers }: Asked): string {
+  return JSON.stringify([namespace, name, policy, headers]);
 }
 
 /** `vary` in a fixed order, each name once. Throws AnswerError for a name that the question cannot have told. */
 export function checkVary(vary: readonly string[], headers: readonly string[]): readonly string[] {
-  const told = ["source", "method", "path", ...headers.map((header) => HEADER + header)];
-  for (const name of vary) {
-    if (told.includes(name)) continue;
-    const may = told.join(", ");
-    throw new AnswerError(`its answer varies by "${name.slice(0, 100)}", which it was not told; it may vary by ${may}`);
-  }
-  return [...new Set(vary)].sort();
+  const wrong = vary.find((name) => !wasTold(name, headers));
+  if (wrong === undefined) return [...new Set(vary)].sort();
+  const may = ["source", "method", "path", ...headers.map((header) => `header:${header}`)].join(", ");
+  throw new AnswerError(`its answer varies by "${wrong.slice(0, 100)}", which it was not told; it may vary by ${may}`);
 }
 
 const REASON_MAX = 512;
