@@ -30,6 +30,13 @@ export {
 export { type Problem, problemText, type Resource } from "./resources/resource.ts";
 export { type ResourceWatch, watchResources } from "./resources/watch.ts";
 export { runService, untilTold } from "./run-service.ts";
+export {
+  createLatestStreams,
+  type Framed,
+  LatestStream,
+  type LatestStreams,
+  type LatestStreamsOptions,
+} from "./server/latest-streams.ts";
 export { readOneRequest } from "./server/one-request.ts";
 export { createOutgoing, type Outgoing, type OutgoingEnd, type OutgoingOptions } from "./server/outgoing.ts";
 export {

@@ -13,7 +13,7 @@ export interface Update {
   /** With its version. */
   message(): FollowResponse;
   /** The same, encoded and framed. */
-  envelope(): Buffer;
+  readonly envelope: Uint8Array;
 }
 
 const HEX_DIGITS = 16;
@@ -29,7 +29,9 @@ export function createUpdate(snapshot: Snapshot): Update {
     version,
     bytes: content.byteLength,
     message: () => create(FollowResponseSchema, { snapshot: { ...snapshot, version } }),
-    envelope: () => envelope(response(version, content)),
+    get envelope() {
+      return envelope(response(version, content));
+    },
   };
 }
 

@@ -7,7 +7,6 @@ import type { Followers, Following, Reader } from "../followers.ts";
 export interface FollowSession {
   /** @throws ConnectError */
   receive(request: FollowRequest): void;
-  begun(): boolean;
   leave(): void;
 }
 
@@ -36,7 +35,6 @@ export function createFollowSession(followers: Followers, claims: Claims, reader
       else if (message.case === "ack") following.ack(message.value.version, message.value.refused);
       else throw invalid("a message holds a hello, targets or an ack");
     },
-    begun: () => following !== undefined,
     leave: () => following?.leave(),
   };
 }
