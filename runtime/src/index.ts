@@ -18,6 +18,7 @@ export { createInProcessTransport } from "./in-process.ts";
 export { createLocator, type Locator } from "./locate.ts";
 export { createLog } from "./log.ts";
 export { createMetrics, createProcessMetrics } from "./metrics.ts";
+export { type PluginChannelOptions, pluginChannel, pluginReason } from "./plugin-channel.ts";
 export { API_VERSION, apiVersionOf, apiVersions } from "./resources/kinds.ts";
 export { nearest } from "./resources/nearest.ts";
 export {

@@ -1,4 +1,5 @@
 import { Client, type ClientReadableStream, credentials, Metadata, type ServiceError, status } from "@grpc/grpc-js";
+import { pluginChannel, pluginReason } from "@patchbay/runtime";
 import { errorMessage } from "@patchbay/wire";
 import { type Breaker, createBreaker } from "@patchbay/wire/breaker";
 import type { Use } from "./plugin-hook.ts";
@@ -54,7 +55,11 @@ export function createPluginInstance(options: PluginInstanceOptions): PluginInst
   metadata.set("authorization", `Bearer ${hookToken}`);
   let client: Client | undefined;
   const open: PluginInstance["open"] = (request, events) => {
-    client ??= new Client(address, credentials.createInsecure(), channelOptions(pingMs));
+    client ??= new Client(
+      address,
+      credentials.createInsecure(),
+      pluginChannel({ pingMs, pingTimeoutMs: pingMs, maxMessageBytes: MAX_MESSAGE_BYTES }),
+    );
     const call = client.makeServerStreamRequest(RESOLVE, toBuffer, fromBuffer, request, metadata);
     return listen(call, events, restMs);
   };
@@ -66,23 +71,6 @@ export function createPluginInstance(options: PluginInstanceOptions): PluginInst
     reason: "",
     open,
     close: () => client?.close(),
-  };
-}
-
-function channelOptions(pingMs: number) {
-  return {
-    // Without this even loopback calls would go to the proxy of the environment.
-    "grpc.enable_http_proxy": 0,
-    "grpc.service_config_disable_resolution": 1,
-    "grpc.use_local_subchannel_pool": 1,
-    "grpc.enable_retries": 0,
-    // A stopped process keeps its connection open: only pings notice.
-    "grpc.keepalive_time_ms": pingMs,
-    "grpc.keepalive_timeout_ms": pingMs,
-    "grpc.keepalive_permit_without_calls": 1,
-    "grpc.initial_reconnect_backoff_ms": 100,
-    "grpc.max_reconnect_backoff_ms": 1_000,
-    "grpc.max_receive_message_length": MAX_MESSAGE_BYTES,
   };
 }
 
@@ -122,18 +110,5 @@ function listen(call: ClientReadableStream<Buffer>, events: StreamEvents, restMs
 
 function streamError(error: ServiceError): string {
   const code = Object.entries(status).find(([, value]) => value === error.code)?.[0] ?? "UNKNOWN";
-  return `${code}: ${decodeDetails(error.details).replace(NO_NOTE, "") || errorMessage(error)}`.slice(0, 512);
-}
-
-/** Its name resolver has nothing to add about an address, and says so. */
-const NO_NOTE = /\.? *Resolution note: *$/;
-
-/** Connect servers encode every reserved character of a message, and grpc-js decodes only some of them. */
-function decodeDetails(details: string): string {
-  try {
-    return decodeURIComponent(details);
-  } catch {
-    // A percent sign of the message's own.
-    return details;
-  }
+  return `${code}: ${pluginReason(error.details) || errorMessage(error)}`.slice(0, 512);
 }

@@ -1,4 +1,5 @@
 import { Client, credentials, Metadata, type ServiceError, status } from "@grpc/grpc-js";
+import { pluginChannel, pluginReason } from "@patchbay/runtime";
 import { type Breaker, createBreaker } from "@patchbay/wire/breaker";
 
 /** One running instance of a plugin and the connection to it. */
@@ -32,18 +33,7 @@ export interface HookInstanceOptions {
 
 const MAX_MESSAGE_BYTES = 64 * 1024;
 
-const CHANNEL = {
-  // Without this even loopback calls would go to the proxy of the environment.
-  "grpc.enable_http_proxy": 0,
-  "grpc.service_config_disable_resolution": 1,
-  "grpc.use_local_subchannel_pool": 1,
-  "grpc.enable_retries": 0,
-  "grpc.keepalive_time_ms": 10_000,
-  "grpc.keepalive_timeout_ms": 3_000,
-  "grpc.initial_reconnect_backoff_ms": 100,
-  "grpc.max_reconnect_backoff_ms": 1_000,
-  "grpc.max_receive_message_length": MAX_MESSAGE_BYTES,
-};
+const CHANNEL = pluginChannel({ pingMs: 10_000, pingTimeoutMs: 3_000, maxMessageBytes: MAX_MESSAGE_BYTES });
 
 export function createHookInstance({ id, address, hookToken }: HookInstanceOptions): HookInstance {
   const metadata = new Metadata();
@@ -68,7 +58,7 @@ export function createHookInstance({ id, address, hookToken }: HookInstanceOptio
 function textOf(error: ServiceError | null, deadlineMs: number): string {
   if (error === null) return "no answer";
   if (error.code === status.DEADLINE_EXCEEDED) return `no answer within ${deadlineMs} ms`;
-  return error.details.slice(0, 512);
+  return pluginReason(error.details);
 }
 
 function toBuffer(message: Uint8Array): Buffer {

@@ -51,7 +51,7 @@ export function watchHookPlugins({ view, hookToken }: HookPluginsOptions): HookP
     const usable = view.list(Kind.PLUGIN).filter(isUsable);
     const before = plugins;
     plugins = new Map();
-    for (const registration of usable) addHooks(registration);
+    for (const registration of inUse(usable)) addHooks(registration);
     // The same object stays: calls that are under way count down on it when they end.
     for (const [key, plugin] of plugins) {
       const held = before.get(key);
@@ -67,15 +67,8 @@ export function watchHookPlugins({ view, hookToken }: HookPluginsOptions): HookP
       if (hook.kind !== "authorize" && hook.kind !== "ratelimit") continue;
       const key = keyOf(namespace || "default", name, hook.kind);
       const others = plugins.get(key)?.instances ?? [];
-      plugins.set(key, pluginOf(hook, ready([...others, instanceOf(registration)])));
+      plugins.set(key, pluginOf(hook, [...others, instanceOf(registration)]));
     }
-  }
-
-  /** Those that the registry calls ready, if there are any. */
-  function ready(all: readonly HookInstance[]): readonly HookInstance[] {
-    const states = new Map(view.list(Kind.PLUGIN).map(({ announce, state }) => [announce?.instance, state]));
-    const best = all.filter(({ id }) => states.get(id) === State.READY);
-    return best.length > 0 ? best : all;
   }
 
   const unsubscribe = view.subscribe(({ changed, removed }) => {
@@ -107,4 +100,14 @@ function pluginOf({ deadline, concurrency }: Hook, instances: readonly HookInsta
     instances,
     calls: 0,
   };
+}
+
+/** Of each plugin those that the registry calls ready; when there is none, all. */
+function inUse(usable: readonly Registration[]): readonly Registration[] {
+  const ready = new Set(usable.filter(({ state }) => state === State.READY).map(pluginName));
+  return usable.filter((each) => each.state === State.READY || !ready.has(pluginName(each)));
+}
+
+function pluginName({ announce }: Registration): string {
+  return `${announce?.namespace}/${announce?.name}`;
 }
