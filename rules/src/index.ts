@@ -22,3 +22,4 @@ export { isHeaderName, isSecret, REDACTED, redacted, SECRET_HEADERS } from "./se
 export { compileSelector, type Selection, type SelectorProblem, type SelectorResult } from "./tap-selector.ts";
 export { createTokenBucket, type TokenBucket, type TokenBucketOptions } from "./token-bucket.ts";
 export { unknownPart } from "./unknown-part.ts";
+export { workloadName } from "./workload-name.ts";

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { workloadName } from "@patchbay/rules";
 import fc from "fast-check";
 import { captureEnvironment } from "../src/core/capture-environment.ts";
 import { createDeadlines } from "../src/core/deadlines.ts";
@@ -18,7 +19,7 @@ import { type RequestHead, readRequestFields } from "../src/core/request-head.ts
 import { parseRequestTarget } from "../src/core/request-target.ts";
 import { readResponseHead, readTrailers } from "../src/core/response-head.ts";
 import { mayRetry } from "../src/core/retry-rules.ts";
-import { parseSpiffeId, spiffeIdOf, workloadName } from "../src/core/spiffe.ts";
+import { parseSpiffeId, spiffeIdOf } from "../src/core/spiffe.ts";
 import { isForbiddenAddress } from "../src/proxy/address-rules.ts";
 import { readEgressProxies } from "../src/proxy/egress-proxies.ts";
 

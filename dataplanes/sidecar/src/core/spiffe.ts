@@ -15,11 +15,6 @@ export function parseSpiffeId(id: string): SpiffeName | undefined {
   return { trustDomain, namespace, name };
 }
 
-/** As telemetry names it: the namespace is said only when it is not "default". */
-export function workloadName({ namespace, name }: Pick<SpiffeName, "namespace" | "name">): string {
-  return namespace === "default" ? name : `${name}.${namespace}`;
-}
-
 /**
  * The SPIFFE ID among a certificate's alternative names, as node:tls prints them ("URI:spiffe://…, DNS:…").
  * Undefined unless there is exactly one URI, as X.509-SVID §2 demands. A name with odd characters is printed in quotes and could

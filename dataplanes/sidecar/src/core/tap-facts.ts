@@ -6,6 +6,7 @@ import {
   redacted,
   type SourceFacts,
   type TargetFacts,
+  workloadName,
 } from "@patchbay/rules";
 import { parseAuthority } from "./authority.ts";
 import type { ResponseHead } from "./response-head.ts";
@@ -106,7 +107,8 @@ export class TapFacts implements RequestFacts {
   /** As telemetry names it, such as "users.staging". */
   get targetName(): string {
     if (this.#record !== undefined) return this.#record.target;
-    if (this.begun.direction === "inbound") return nameOf(this.#self);
+    if (this.begun.direction === "inbound")
+      return workloadName({ namespace: this.#self.namespace, name: this.#self.service });
     return this.#parsed()?.name ?? this.begun.authority;
   }
 
@@ -134,15 +136,10 @@ function splitName(name: string): { readonly service: string; readonly namespace
   return more.length > 0 ? { service: name, namespace: "" } : { service, namespace };
 }
 
-/** As telemetry names a workload: the namespace is said only when it is not "default". */
-export function nameOf({ service, namespace }: { readonly service: string; readonly namespace: string }): string {
-  return namespace === "default" || namespace === "" ? service : `${service}.${namespace}`;
-}
-
 /** The telemetry name of a selector's "namespace/name". */
 export function selectedName(selected: string): string {
   const slash = selected.indexOf("/");
-  return nameOf({ namespace: selected.slice(0, Math.max(slash, 0)), service: selected.slice(slash + 1) });
+  return workloadName({ namespace: selected.slice(0, Math.max(slash, 0)), name: selected.slice(slash + 1) });
 }
 
 /** What became of a request, as selectors see it. A class: one is made per request, and getters of a literal are made each time. */

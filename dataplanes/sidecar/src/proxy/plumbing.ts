@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
+import { workloadName } from "@patchbay/rules";
 import { createDeadlines, type Deadlines } from "../core/deadlines.ts";
-import { workloadName } from "../core/spiffe.ts";
 import type { Direction, Router } from "../core/types.ts";
 import { createAddressCheck } from "./address-rules.ts";
 import { type Counters, createCounters } from "./counters.ts";

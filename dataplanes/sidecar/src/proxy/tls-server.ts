@@ -1,8 +1,9 @@
 import type { Socket } from "node:net";
 import { createServer, type Server, type TLSSocket, type TlsOptions } from "node:tls";
+import { workloadName } from "@patchbay/rules";
 import type { Log } from "@patchbay/wire";
 import type { Peer } from "../core/guard.ts";
-import { parseSpiffeId, spiffeIdOf, workloadName } from "../core/spiffe.ts";
+import { parseSpiffeId, spiffeIdOf } from "../core/spiffe.ts";
 import type { IdentitySource, WorkloadIdentity } from "../core/types.ts";
 import { messageOf } from "./connect-errors.ts";
 import type { Counters } from "./counters.ts";

@@ -2,10 +2,10 @@ import { create } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { ObserveRequest } from "@patchbay/proto/mesh/proxy/v1/proxy_pb";
 import { SelectorSchema } from "@patchbay/proto/mesh/tap/v1/tap_pb";
-import { compileSelector, type SelectorProblem } from "@patchbay/rules";
+import { compileSelector, type SelectorProblem, workloadName } from "@patchbay/rules";
 import type { ResponseHead } from "../core/response-head.ts";
 import { type Followed, Tap } from "../core/tap.ts";
-import { nameOf, TapFacts, type TapSelf } from "../core/tap-facts.ts";
+import { TapFacts, type TapSelf } from "../core/tap-facts.ts";
 import type { RequestRecord } from "../core/types.ts";
 import type { BegunRequest, Sight, Witness } from "../core/witness.ts";
 
@@ -84,7 +84,9 @@ class ProxyTaps implements Taps {
       selection: compiled.selection,
       maxRps: Math.min(maxRps || DEFAULT_RPS, MAX_RPS),
       proxy: `${namespace}/${service}/${instance}`,
-      serves: this.#options.serves ? nameOf(this.#options.self) : "",
+      serves: this.#options.serves
+        ? workloadName({ namespace: this.#options.self.namespace, name: this.#options.self.service })
+        : "",
       send,
       now: () => performance.now(),
       random: Math.random,

@@ -1,3 +1,4 @@
+import { workloadName } from "@patchbay/rules";
 import type { ObjectiveSpec } from "./objective.ts";
 
 /** What a ServiceLevelObjective says, once it fits its schema. */
@@ -33,8 +34,8 @@ export function objectiveOf(resource: ObjectiveResource, durationMs: (text: stri
   const { short, long } = spec.windows ?? {};
   return {
     ...metadata,
-    source: spec.source ? shortName(spec.source, metadata.namespace) : "",
-    target: shortName(spec.target, metadata.namespace),
+    source: spec.source ? workloadName({ namespace: metadata.namespace, ...spec.source }) : "",
+    target: workloadName({ namespace: metadata.namespace, ...spec.target }),
     ratio: spec.objective / 100,
     latencyBoundMs: spec.latency ? durationMs(spec.latency.under) : 0,
     shortMs: short ? durationMs(short) : SHORT_MS,
@@ -42,10 +43,4 @@ export function objectiveOf(resource: ObjectiveResource, durationMs: (text: stri
     burnRate: spec.burnRate ?? BURN_RATE,
     file,
   };
-}
-
-/** As telemetry names services: the namespace is said only when it is not "default". */
-function shortName({ name, namespace }: WrittenService, own: string): string {
-  const where = namespace ?? own;
-  return where === "default" ? name : `${name}.${where}`;
 }

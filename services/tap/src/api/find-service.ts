@@ -1,5 +1,6 @@
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { Destination, Outcome } from "@patchbay/proto/mesh/destination/v1/destination_pb";
+import { workloadName } from "@patchbay/rules";
 import { type AppContext, nearest } from "@patchbay/runtime";
 import { serviceNames } from "../core/participants.ts";
 
@@ -16,10 +17,7 @@ export async function findService(context: Pick<AppContext, "view" | "locate">, 
   const names = serviceNames(context.view.list());
   if (service === OUTSIDE || names.includes(service)) return;
   const [namespace, name] = split(service);
-  const candidates = [
-    `${name}.${namespace}.svc.cluster.local`,
-    namespace === "default" ? name : `${name}.${namespace}`,
-  ];
+  const candidates = [`${name}.${namespace}.svc.cluster.local`, shortName(service)];
   const answers = await Promise.all(candidates.map((authority) => isAbsent(context, authority)));
   // Who cannot be asked does not say that it is not there.
   if (answers.some((absent) => !absent)) return;
@@ -49,5 +47,5 @@ function split(service: string): readonly [string, string] {
 /** As telemetry names it. */
 function shortName(service: string): string {
   const [namespace, name] = split(service);
-  return namespace === "default" ? name : `${name}.${namespace}`;
+  return workloadName({ namespace, name });
 }
