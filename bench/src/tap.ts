@@ -5,7 +5,7 @@ import type { MeshProxyOptions } from "./sidecar/mesh-proxy.ts";
 import type { ReaderOptions, ReadResult, ReadTask } from "./tap/reader.ts";
 
 const ROUNDS = Number(process.env["BENCH_ROUNDS"] ?? 3);
-const ROUND_MS = Number(process.env["BENCH_ROUND_MS"] ?? 600);
+const ROUND_MS = Number(process.env["BENCH_ROUND_MS"] ?? 2_500);
 const WARM_UP_MS = 200;
 const CONCURRENCY = 32;
 

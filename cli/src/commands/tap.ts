@@ -30,7 +30,7 @@ const MAX_WAITING = 100;
 export function tapCommand(): Command {
   return new Command("tap")
     .description("single requests as they happen, with both ends and the answer")
-    .argument("[service]", "that is called, such as users or users.staging; none: any")
+    .argument("[service]", "that is called, such as users or users.staging; none: every service")
     .option("--method <method>", "such as GET")
     .option("--path <path>", "exact, or with * at its beginning or end: /cart/*")
     .option("--status <list>", "such as 503, 5xx, 500-504 or 4xx,503; 0: no answer")

@@ -1,4 +1,5 @@
 import type { Failure } from "./retry-rules.ts";
+import type { Route } from "./types.ts";
 
 /** An answer that the sidecar gives itself. */
 export interface OwnAnswer {
@@ -56,6 +57,16 @@ function hintFor(kind: Failure["kind"], { direction, target, endpoint }: Place):
   return target === EGRESS
     ? `Nobody in the mesh serves it. See why: mesh explain ${endpoint}`
     : `See who serves it: mesh endpoints ${target}`;
+}
+
+/** What a client hears of a route that refuses. */
+export function refusalOf({
+  status,
+  reason,
+  code = "refused",
+  grpcStatus,
+}: Extract<Route, { kind: "refused" }>): OwnAnswer {
+  return { status, code, text: reason, ...(grpcStatus === undefined ? {} : { grpcStatus }) };
 }
 
 export const LOOPED: OwnAnswer = {

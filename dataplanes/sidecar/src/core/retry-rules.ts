@@ -34,6 +34,11 @@ export interface Failure {
   readonly blameless?: boolean;
 }
 
+/** One that broke no HTTP/2 stream. */
+export function failureOf(kind: FailureKind, message: string): Failure {
+  return { kind, message, resetCode: 0 };
+}
+
 /** Methods without a side effect that matters when done twice (RFC 9110 §9.2.1). PUT and DELETE are idempotent, but programs differ. */
 const SAFE = new Set(["GET", "HEAD", "OPTIONS"]);
 

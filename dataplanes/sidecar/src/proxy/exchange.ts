@@ -1,9 +1,9 @@
 import type { Duplex } from "node:stream";
 import { isFailure, isLimited } from "../core/classification.ts";
 import type { HeaderList } from "../core/header-kinds.ts";
-import { grpcStatusOfAnswer, NO_SWITCH, type OwnAnswer, SLOW_BODY } from "../core/own-answer.ts";
+import { grpcStatusOfAnswer, NO_SWITCH, type OwnAnswer, refusalOf, SLOW_BODY } from "../core/own-answer.ts";
 import { grpcStatusOf, type ResponseHead } from "../core/response-head.ts";
-import type { Failure } from "../core/retry-rules.ts";
+import { type Failure, failureOf } from "../core/retry-rules.ts";
 import type { Route, Steering } from "../core/types.ts";
 import { AdmittedRequest } from "./admitted-request.ts";
 import { Attempts } from "./attempts.ts";
@@ -128,7 +128,7 @@ export class Exchange extends AdmittedRequest implements DownstreamEvents, Attem
     try {
       this.client.respond(head);
     } catch (error) {
-      return this.#breakOff(asFailure("reset", `its response is not valid (${messageOf(error)})`));
+      return this.#breakOff(failureOf("reset", `its response is not valid (${messageOf(error)})`));
     }
     this.#headAt = performance.now();
     this.#responded = true;
@@ -248,7 +248,7 @@ export class Exchange extends AdmittedRequest implements DownstreamEvents, Attem
   protected override overdue(what: Overdue): void {
     if (this.over) return;
     if (what === "response")
-      return this.#breakOff(asFailure("timeout", `none within ${this.side.limits.responseMs} ms`));
+      return this.#breakOff(failureOf("timeout", `none within ${this.side.limits.responseMs} ms`));
     // Only a client that could go on is slow; a program that does not read holds it back.
     if (what === "body" && this.client.body.isPaused()) return this.expect("body", this.side.limits.bodyIdleMs);
     this.side.counters.slow += 1;
@@ -290,15 +290,7 @@ export class Exchange extends AdmittedRequest implements DownstreamEvents, Attem
   }
 }
 
-function refusalOf({ status, reason, code = "refused", grpcStatus }: Extract<Route, { kind: "refused" }>): OwnAnswer {
-  return { status, code, text: reason, ...(grpcStatus === undefined ? {} : { grpcStatus }) };
-}
-
-function asFailure(kind: Failure["kind"], message: string): Failure {
-  return { kind, message, resetCode: 0 };
-}
-
-const CODED = asFailure("reset", "its response has a Transfer-Encoding other than chunked, which nobody asked for");
-const UNPROCESSED = asFailure("unprocessed", "its program does not answer");
+const CODED = failureOf("reset", "its response has a Transfer-Encoding other than chunked, which nobody asked for");
+const UNPROCESSED = failureOf("unprocessed", "its program does not answer");
 /** Failures of tries that a program may have seen, and may have had enough of. */
 const PAUSED: ReadonlySet<Failure["kind"]> = new Set(["reset", "timeout", "status"]);

@@ -3,7 +3,7 @@ import type { HeaderList } from "../core/header-kinds.ts";
 import { joinCookies } from "../core/http2-fields.ts";
 import type { RequestHead } from "../core/request-head.ts";
 import { readResponseHead, readTrailers } from "../core/response-head.ts";
-import type { FailureKind } from "../core/retry-rules.ts";
+import { type FailureKind, failureOf } from "../core/retry-rules.ts";
 import { codeOf, connectFailure, connectMessage, isCertificateRefused } from "./connect-errors.ts";
 import type { Http1Pool, Slot, Taker } from "./http1-pool.ts";
 import type { Attempt, AttemptEvents } from "./parties.ts";
@@ -123,7 +123,7 @@ export class Http1Attempt implements Attempt, Taker, Dispatcher.DispatchHandler 
   #fail(kind: FailureKind, message: string): void {
     if (this.#over) return;
     this.#over = true;
-    this.#events.onFailure({ kind, message, resetCode: 0 });
+    this.#events.onFailure(failureOf(kind, message));
   }
 
   #kindOf(error: Error): FailureKind {

@@ -3,7 +3,7 @@ import type { HeaderList } from "../core/header-kinds.ts";
 import { type OwnAnswer, requestTimeout } from "../core/own-answer.ts";
 import { grpcStatusOf, type ResponseHead } from "../core/response-head.ts";
 import { pauseBefore } from "../core/retry-plan.ts";
-import type { Failure } from "../core/retry-rules.ts";
+import { type Failure, failureOf } from "../core/retry-rules.ts";
 import type { Steering } from "../core/types.ts";
 
 export interface SteeredEvents {
@@ -36,7 +36,7 @@ export class Steered {
     clearTimeout(this.#try);
     if (tryTimeoutMs === 0) return;
     const message = `none within the ${tryTimeoutMs} ms that ${name} allows a try`;
-    const failure: Failure = { kind: "timeout", message, resetCode: 0 };
+    const failure = failureOf("timeout", message);
     this.#try = setTimeout(() => this.#events.onTryOverdue(failure), tryTimeoutMs);
   }
 

@@ -2,7 +2,7 @@ import { type Agent, type ClientRequest, request as httpRequest, type IncomingMe
 import type { Socket } from "node:net";
 import type { HeaderList } from "../core/header-kinds.ts";
 import { readResponseHead, readTrailers } from "../core/response-head.ts";
-import type { FailureKind } from "../core/retry-rules.ts";
+import { type FailureKind, failureOf } from "../core/retry-rules.ts";
 import { connectFailure, connectMessage } from "./connect-errors.ts";
 import type { Attempt, AttemptEvents, Outgoing } from "./parties.ts";
 import { sendBody } from "./send-body.ts";
@@ -35,7 +35,7 @@ export function createStreamingAttempt(options: StreamingOptions): Attempt {
     return true;
   };
   const fail = (error: unknown, kind: FailureKind): void => {
-    if (finish()) events.onFailure({ kind, message: connectMessage(error), resetCode: 0 });
+    if (finish()) events.onFailure(failureOf(kind, connectMessage(error)));
   };
   return {
     start() {

@@ -1,6 +1,7 @@
 import { parseAuthority } from "../core/authority.ts";
 import { endpointKey } from "../core/endpoint-key.ts";
 import { VISITED_HEADER } from "../core/header-kinds.ts";
+import { failureOf } from "../core/retry-rules.ts";
 import type { Endpoint } from "../core/types.ts";
 import type { ForwardProxy } from "./egress-proxies.ts";
 import { createEndpointConnections, type Dial, type EndpointConnections } from "./endpoint-connections.ts";
@@ -150,7 +151,7 @@ function pathFor(destination: Destination, { head }: Outgoing): string {
 function failing(events: AttemptEvents, message: string): Attempt {
   const nothing = (): void => undefined;
   return {
-    start: () => events.onFailure({ kind: "overload", message, resetCode: 0 }),
+    start: () => events.onFailure(failureOf("overload", message)),
     cancel: nothing,
     pause: nothing,
     resume: nothing,
