@@ -1,5 +1,5 @@
 import type { Objective } from "@patchbay/proto/mesh/policy/v1/policy_pb";
-import { LATENCY_BOUNDS_MS } from "@patchbay/wire/latency-buckets";
+import { LATENCY_BOUNDS_MS, latencyBucket } from "@patchbay/wire/latency-buckets";
 import { stringify } from "yaml";
 
 /** A file of rules as Prometheus reads it. */
@@ -87,7 +87,7 @@ function errorRatio(objective: Objective, window: Window): string {
   const enough = `(${all} * ${windows[window]} >= ${MIN_REQUESTS})`;
   if (objective.latencyBoundMs === 0) return `${failed} / ${all} and ${enough}`;
   const counted = total(objective, "response_latency_ms_count", { window });
-  const le = LATENCY_BOUNDS_MS.find((bound) => bound >= objective.latencyBoundMs) ?? "+Inf";
+  const le = LATENCY_BOUNDS_MS[latencyBucket(objective.latencyBoundMs)] ?? "+Inf";
   // Prometheus 3 stores the bound 300 as 300.0.
   const fast = total(objective, "response_latency_ms_bucket", {
     window,

@@ -1,4 +1,4 @@
-import { LATENCY_BOUNDS_MS } from "@patchbay/wire/latency-buckets";
+import { latencyBucket } from "@patchbay/wire/latency-buckets";
 
 /** A service level objective: which share of which requests is to be good. */
 export interface ObjectiveSpec {
@@ -54,16 +54,11 @@ export function measure(rows: readonly CountedPair[], latencyBoundMs: number): {
   return { good: Math.max(0, total - bad), total };
 }
 
-/** The bound that is really used: latencies are counted in buckets, so it is the next bucket's bound at or above. */
-export function effectiveBound(latencyBoundMs: number): number {
-  return LATENCY_BOUNDS_MS.find((bound) => bound >= latencyBoundMs) ?? Number.POSITIVE_INFINITY;
-}
-
+/** Latencies are counted in buckets, so the bound that is really held is that of the bucket which it falls into. */
 function slower(latency: readonly bigint[], boundMs: number): number {
-  const first = LATENCY_BOUNDS_MS.findIndex((bound) => bound >= boundMs);
+  const last = latencyBucket(boundMs);
   let count = 0;
-  for (let at = 0; at + 1 < latency.length; at += 2)
-    if (first >= 0 && Number(latency[at]) > first) count += Number(latency[at + 1]);
+  for (let at = 0; at + 1 < latency.length; at += 2) if (Number(latency[at]) > last) count += Number(latency[at + 1]);
   return count;
 }
 
