@@ -4,16 +4,20 @@ import { spawn } from "node:child_process";
 import { globSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
+import { exitWithParent, stateDir } from "@patchbay/process";
 import { findNatsServer } from "@patchbay/up";
-import { exitWithParent, stateDir } from "@patchbay/wire";
 import { root } from "./lib/sources.ts";
 
 exitWithParent();
 const rooms = [
   "bin",
   "cli",
+  "model",
   "rules",
   "wire",
+  "process",
+  "plugin-calls",
+  "testkit",
   "runtime",
   "services/*",
   "dataplanes/*",

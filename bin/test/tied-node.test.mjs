@@ -9,7 +9,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
 const tiedNode = pathToFileURL(fileURLToPath(new URL("../tied-node.mjs", import.meta.url))).href;
-const exitWithParent = new URL("../../wire/src/exit-with-parent.ts", import.meta.url).href;
+const exitWithParent = new URL("../../process/src/exit-with-parent.ts", import.meta.url).href;
 
 describe("a Node that is tied to its entry script", () => {
   let folder = "";

@@ -1,5 +1,6 @@
 import type { DescService } from "@bufbuild/protobuf";
 import { type Client, createClient } from "@connectrpc/connect";
+import { type RunFile, readDevelopmentKey, readRunFile, stateDir } from "@patchbay/process";
 import {
   Kind,
   type ListResponse,
@@ -7,15 +8,7 @@ import {
   Registry,
   State,
 } from "@patchbay/proto/mesh/registry/v1/registry_pb";
-import {
-  type ClosableTransport,
-  createTokenSource,
-  createTransport,
-  type RunFile,
-  readDevelopmentKey,
-  readRunFile,
-  stateDir,
-} from "@patchbay/wire";
+import { type ClosableTransport, createTokenSource, createTransport } from "@patchbay/wire";
 import { CliError, exitCodes } from "./errors.ts";
 
 /** The running mesh of this user, as an operator sees it. */

@@ -1,5 +1,6 @@
 import { Code, ConnectError } from "@connectrpc/connect";
-import { errorMessage, exitWithParent } from "@patchbay/wire";
+import { errorMessage } from "@patchbay/model";
+import { exitWithParent } from "@patchbay/process";
 import { CommanderError } from "commander";
 import { CliError, exitCodes } from "./errors.ts";
 import { paint } from "./output/output.ts";

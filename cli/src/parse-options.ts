@@ -1,4 +1,4 @@
-import type { DefaultAuthorization } from "@patchbay/wire";
+import type { DefaultAuthorization } from "@patchbay/process";
 import { InvalidArgumentError, Option } from "commander";
 import { parseSeconds } from "./output/units.ts";
 

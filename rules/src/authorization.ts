@@ -1,4 +1,5 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
+import type { RequestFacts, SourceFacts } from "@patchbay/model";
 import type { PolicyDecisionSchema } from "@patchbay/proto/mesh/policy/v1/policy_pb";
 import {
   AuthorizationAction,
@@ -8,7 +9,6 @@ import {
   InboundSchema,
 } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
 import { type CompiledPolicy, compilePolicies } from "./authorization-policy.ts";
-import type { RequestFacts, SourceFacts } from "./facts.ts";
 import { RuleError } from "./rule-error.ts";
 import { refuseUnknown } from "./unknown-part.ts";
 import { createVerdicts, type Verdicts } from "./verdicts.ts";

@@ -1,10 +1,10 @@
 import { type CelFunc, CelScalar, celEnv, celMethod, isCelError, parse, plan } from "@bufbuild/cel";
+import type { RequestFacts, ResponseFacts } from "@patchbay/model";
 import { bindingsOf } from "./cel/bindings.ts";
 import { LIMITS, tooDeepAt } from "./cel/budget.ts";
 import { checkExpression } from "./cel/check.ts";
 import { ExpressionProblem } from "./cel/problem.ts";
 import { variables } from "./cel/variables.ts";
-import type { RequestFacts, ResponseFacts } from "./facts.ts";
 import { compilePattern, type Pattern, renewWork } from "./pattern.ts";
 
 /** A condition in CEL over the table in docs/expressions.md, checked and bounded in its cost. */

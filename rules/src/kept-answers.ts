@@ -1,4 +1,4 @@
-import { createRecent } from "./recent.ts";
+import { createLruCache } from "@patchbay/model";
 
 /** What an answer of an authorizer may depend on. */
 export interface AskedAbout {
@@ -44,8 +44,8 @@ const MAX_SUBJECTS = 1_000;
 export function createKeptAnswers<Answer extends { readonly allowed?: boolean | undefined }>(
   max: number,
 ): KeptAnswers<Answer> {
-  const answers = createRecent<Reusable<Answer>>(max);
-  const lists = createRecent<readonly (readonly string[])[]>(MAX_SUBJECTS);
+  const answers = createLruCache<Reusable<Answer>>(max);
+  const lists = createLruCache<readonly (readonly string[])[]>(MAX_SUBJECTS);
   return {
     find(subject, about, now) {
       let found: Reusable<Answer> | undefined;

@@ -1,4 +1,4 @@
-import type { RequestFacts } from "./facts.ts";
+import type { RequestFacts } from "@patchbay/model";
 import { headerValue } from "./headers.ts";
 import { RuleError } from "./rule-error.ts";
 

@@ -1,5 +1,6 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { durationMs } from "@bufbuild/protobuf/wkt";
+import { durationText, type RequestFacts, type SourceFacts } from "@patchbay/model";
 import type { LimitStateSchema } from "@patchbay/proto/mesh/policy/v1/policy_pb";
 import {
   type Inbound,
@@ -8,8 +9,6 @@ import {
   type RateLimitPolicy,
 } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
 import { naming, refuseUndecidedPlugin } from "./authorization-policy.ts";
-import { durationText } from "./duration-text.ts";
-import type { RequestFacts, SourceFacts } from "./facts.ts";
 import { type KeyReader, keyReader } from "./limit-key.ts";
 import { inOrder, policyName } from "./policy-name.ts";
 import { RuleError } from "./rule-error.ts";

@@ -1,4 +1,4 @@
-import { editDistance } from "@patchbay/wire/edit-distance";
+import { editDistance } from "@patchbay/model";
 
 /** The name that somebody who wrote `wrong` may have meant: at most a third of its characters away. */
 export function nearest(wrong: string, names: Iterable<string>): string | undefined {

@@ -1,5 +1,5 @@
+import { durationText } from "@patchbay/model";
 import type { HeaderChange, Mirror, Retry, RouteRule } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
-import { durationText } from "./duration-text.ts";
 
 /** What a rule does beside choosing a backend, one line each. */
 export function routeEffects(rule: RouteRule): readonly string[] {

@@ -1,6 +1,6 @@
+import type { RequestFacts } from "@patchbay/model";
 import type { RouteMatch } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
 import { allOf, type Condition } from "./condition.ts";
-import type { RequestFacts } from "./facts.ts";
 import { headerValue } from "./headers.ts";
 import { compilePathMatch, compileValue } from "./value-match.ts";
 

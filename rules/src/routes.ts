@@ -1,9 +1,9 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
+import type { RequestFacts } from "@patchbay/model";
 import type { RouteDecisionSchema } from "@patchbay/proto/mesh/policy/v1/policy_pb";
 import { type Outbound, OutboundSchema, type RouteRule } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
 import { naming } from "./authorization-policy.ts";
 import type { Condition } from "./condition.ts";
-import type { RequestFacts } from "./facts.ts";
 import { policyName } from "./policy-name.ts";
 import { routeEffects } from "./route-effects.ts";
 import { compileRouteMatch } from "./route-match.ts";

@@ -1,5 +1,5 @@
+import type { RequestFacts, SourceFacts } from "@patchbay/model";
 import type { Operation, Source } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
-import type { RequestFacts, SourceFacts } from "./facts.ts";
 import { readPathPattern } from "./operation-match.ts";
 import { addTo, createPathBuckets, type PathBuckets, type PathKeys } from "./path-buckets.ts";
 import type { Effect } from "./source-match.ts";

@@ -1,7 +1,7 @@
+import type { RequestFacts, SourceFacts } from "@patchbay/model";
 import type { Operation, Source } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
 import { anyOf, type Condition } from "./condition.ts";
 import { compileExpression, type Expression } from "./expression.ts";
-import type { RequestFacts, SourceFacts } from "./facts.ts";
 import { compileOperation, isEmptyOperation } from "./operation-match.ts";
 import { RuleError } from "./rule-error.ts";
 import { compileSource, type Effect } from "./source-match.ts";

@@ -1,6 +1,6 @@
+import type { SourceFacts } from "@patchbay/model";
 import type { Source } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
 import { allOf, type Condition, oneOf } from "./condition.ts";
-import type { SourceFacts } from "./facts.ts";
 import { compileGlob } from "./glob.ts";
 
 /**

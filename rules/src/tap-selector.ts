@@ -1,6 +1,6 @@
+import type { RequestFacts, ResponseFacts } from "@patchbay/model";
 import type { Selector } from "@patchbay/proto/mesh/tap/v1/tap_pb";
 import { compileExpression, type Expression } from "./expression.ts";
-import type { RequestFacts, ResponseFacts } from "./facts.ts";
 import { isHeaderName, isSecret } from "./secret-headers.ts";
 import { compileStatus, type StatusTest } from "./status-pattern.ts";
 

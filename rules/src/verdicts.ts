@@ -1,5 +1,5 @@
+import type { RequestFacts, SourceFacts } from "@patchbay/model";
 import type { CompiledPolicy } from "./authorization-policy.ts";
-import type { RequestFacts, SourceFacts } from "./facts.ts";
 import { createRuleIndex } from "./rule-index.ts";
 import type { RuleMatch } from "./rule-match.ts";
 

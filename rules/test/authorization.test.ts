@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { identityOf, type RequestFacts } from "@patchbay/model";
 import {
   AuthorizationAction,
   type AuthorizationPolicySchema,
@@ -8,7 +9,7 @@ import {
   InboundSchema,
   PluginFailurePolicy,
 } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
-import { type Authorization, compileAuthorization, identityOf, type RequestFacts, RuleError } from "@patchbay/rules";
+import { type Authorization, compileAuthorization, RuleError } from "@patchbay/rules";
 import { requestFacts } from "./support/facts.ts";
 
 const { ALLOW, DENY, AUDIT, PLUGIN } = AuthorizationAction;

@@ -2,13 +2,14 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
+import type { RequestFacts } from "@patchbay/model";
 import {
   MatchType,
   OutboundSchema,
   type RouteMatchSchema,
   type RouteRuleSchema,
 } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
-import { compileRoutes, pickBackend, type RequestFacts, type RouteTable } from "@patchbay/rules";
+import { compileRoutes, pickBackend, type RouteTable } from "@patchbay/rules";
 import fc from "fast-check";
 import { requestFacts } from "./support/facts.ts";
 

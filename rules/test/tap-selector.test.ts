@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import type { RequestFacts, ResponseFacts } from "@patchbay/model";
 import { SelectorSchema } from "@patchbay/proto/mesh/tap/v1/tap_pb";
 import fc from "fast-check";
-import { compileSelector, REDACTED, type RequestFacts, type ResponseFacts, redacted } from "../src/index.ts";
+import { compileSelector, REDACTED, redacted } from "../src/index.ts";
 import { compileStatus } from "../src/status-pattern.ts";
 
 type Asked = MessageInitShape<typeof SelectorSchema>;

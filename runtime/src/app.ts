@@ -1,7 +1,8 @@
 import type { IncomingMessage, OutgoingHttpHeaders } from "node:http";
 import type { Http2ServerRequest } from "node:http2";
 import type { ConnectRouter, Transport } from "@connectrpc/connect";
-import type { DefaultAuthorization, EventBus, Log } from "@patchbay/wire";
+import type { DefaultAuthorization } from "@patchbay/process";
+import type { EventBus, Log } from "@patchbay/wire";
 import type { Registry } from "prom-client";
 import type { RawStreamHandler } from "./server/raw-stream.ts";
 import type { Settings } from "./settings.ts";

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { type DefaultAuthorization, stateDir } from "@patchbay/wire";
+import { type DefaultAuthorization, stateDir } from "@patchbay/process";
 
 /** What a process learns from its environment. Each variable has a default that works on a laptop. */
 export interface Environment {

@@ -1,4 +1,4 @@
-import { exitWithParent, readDevelopmentKey } from "@patchbay/wire";
+import { exitWithParent, readDevelopmentKey } from "@patchbay/process";
 import type { CreateApp } from "./app.ts";
 import { compose } from "./compose.ts";
 import { readEnvironment } from "./environment.ts";

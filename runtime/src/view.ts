@@ -1,11 +1,12 @@
 import { createClient, type Transport } from "@connectrpc/connect";
+import { createBackoff, errorMessage, pause } from "@patchbay/model";
 import {
   type Kind,
   type Registration,
   Registry,
   type WatchResponse,
 } from "@patchbay/proto/mesh/registry/v1/registry_pb";
-import { createBackoff, errorMessage, type Log, pause } from "@patchbay/wire";
+import type { Log } from "@patchbay/wire";
 
 export interface ViewChange {
   readonly changed: readonly Registration[];

@@ -4,31 +4,40 @@ import type { SyntaxFacts } from "./syntax.ts";
 /** Which rooms' packages a room may import, by the first part of its path. The same room is always allowed. */
 const allowed: ReadonlyMap<string, readonly string[]> = new Map([
   ["proto", []],
-  ["rules", ["proto", "wire"]],
-  ["wire", ["proto"]],
+  ["model", ["proto"]],
+  ["rules", ["proto", "model"]],
+  ["wire", ["proto", "model"]],
+  ["process", ["model"]],
   // The test kit may start a whole mesh when `up` is installed.
-  ["sdk", ["proto", "wire", "up"]],
+  ["sdk", ["proto", "model", "wire", "process", "up"]],
   ["plugins", ["sdk"]],
-  ["runtime", ["proto", "wire"]],
-  ["services", ["proto", "rules", "wire", "runtime"]],
-  ["dataplanes", ["proto", "rules", "wire", "runtime"]],
-  ["up", ["proto", "rules", "wire", "runtime", "services", "dataplanes"]],
-  ["cli", ["proto", "rules", "wire", "runtime", "services", "dataplanes", "up", "examples"]],
+  ["runtime", ["proto", "model", "wire", "process"]],
+  ["plugin-calls", ["proto", "model", "wire", "runtime"]],
+  ["services", ["proto", "model", "rules", "wire", "process", "runtime", "plugin-calls"]],
+  ["dataplanes", ["proto", "model", "rules", "wire", "process", "runtime"]],
+  ["up", ["proto", "model", "rules", "wire", "process", "runtime", "services", "dataplanes"]],
+  ["cli", ["proto", "model", "rules", "wire", "process", "runtime", "services", "dataplanes", "up", "examples"]],
+  ["testkit", ["proto", "model", "wire", "process", "runtime"]],
   ["examples", []],
   ["scripts", []],
 ]);
 
 const rooms: ReadonlyMap<string, string> = new Map([
   ["@patchbay/proto", "proto"],
+  ["@patchbay/model", "model"],
   ["@patchbay/rules", "rules"],
   ["@patchbay/wire", "wire"],
+  ["@patchbay/process", "process"],
   ["@patchbay/runtime", "runtime"],
+  ["@patchbay/plugin-calls", "plugin-calls"],
+  ["@patchbay/testkit", "testkit"],
   ["@patchbay/registry", "services/registry"],
   ["@patchbay/identity", "services/identity"],
   ["@patchbay/destination", "services/destination"],
   ["@patchbay/telemetry", "services/telemetry"],
   ["@patchbay/tap", "services/tap"],
   ["@patchbay/policy", "services/policy"],
+  ["@patchbay/dataplane-client", "dataplanes/client"],
   ["@patchbay/sidecar", "dataplanes/sidecar"],
   ["@patchbay/up", "up"],
   ["@patchbay/cli", "cli"],
@@ -37,9 +46,8 @@ const rooms: ReadonlyMap<string, string> = new Map([
   ["mesh-sdk", "sdk"],
 ]);
 
-/** What core/ and rules may use: of wire only tables and pure functions, everything else there does I/O or belongs to it. */
-const coreMayImport =
-  /^(@patchbay\/(proto\/|rules$)|@bufbuild\/(protobuf|cel|re2)(\/|$)|@patchbay\/wire\/(breaker|edit-distance|latency-buckets|rendezvous)$)/;
+/** What pure code may use of other packages: nothing that does I/O. Of node:net that is BlockList and isIP. */
+const coreMayImport = /^(@patchbay\/(proto\/|model$|rules$)|@bufbuild\/(protobuf|cel|re2)(\/|$)|node:(util|net)$)/;
 
 /** Breaks of the rule, one sentence each. Tests and benches may start whatever they need. */
 export function dependencyBreaks(files: readonly SyntaxFacts[]): readonly string[] {
@@ -76,7 +84,7 @@ function mayImport(room: string, target: string): boolean {
 
 /** Rooms without I/O, clock or timers. */
 function isCore(path: string): boolean {
-  return /^((services|dataplanes)\/[^/]+\/src\/core|rules\/src)\//.test(path);
+  return /^((services|dataplanes)\/[^/]+\/src\/core|rules\/src|model\/src)\//.test(path);
 }
 
 function coreAllowed(path: string, specifier: string): boolean {

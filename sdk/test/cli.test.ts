@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { temporaryDir } from "@patchbay/wire/testing";
+import { temporaryDir } from "@patchbay/testkit";
 
 const main = join(import.meta.dirname, "..", "src", "cli", "main.ts");
 

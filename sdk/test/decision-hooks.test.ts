@@ -8,8 +8,8 @@ import { Health, HealthCheckResponse_ServingStatus } from "@patchbay/proto/grpc/
 import { ObjectiveChangedSchema } from "@patchbay/proto/mesh/event/v1/event_pb";
 import { Authorizer } from "@patchbay/proto/mesh/plugin/v1/authorizer_pb";
 import { RateLimiter } from "@patchbay/proto/mesh/plugin/v1/rate_limiter_pb";
+import { eventually } from "@patchbay/testkit";
 import { hookToken } from "@patchbay/wire";
-import { eventually } from "@patchbay/wire/testing";
 import { allow, definePlugin, deny, grant, refuse } from "../src/index.ts";
 import { decodeEvent } from "../src/model/events.ts";
 import { startRegistry } from "./support/registry.ts";

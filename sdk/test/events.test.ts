@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { ReportSchema } from "@patchbay/proto/mesh/telemetry/v1/report_pb";
+import { eventually, startNats, type TestNats } from "@patchbay/testkit";
 import {
   cloudEventHeaders,
   connectEvents,
@@ -10,7 +11,6 @@ import {
   ensureConsumer,
   ensureStream,
 } from "@patchbay/wire";
-import { eventually, startNats, type TestNats } from "@patchbay/wire/testing";
 import { definePlugin, type EventContext, type PluginDefinition, permanent, type Report, retry } from "../src/index.ts";
 import { startRegistry, type TestRegistry } from "./support/registry.ts";
 import { serveForTest } from "./support/serving.ts";

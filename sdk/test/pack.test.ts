@@ -4,7 +4,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { gunzipSync } from "node:zlib";
-import { temporaryDir } from "@patchbay/wire/testing";
+import { temporaryDir } from "@patchbay/testkit";
 import { importsOf, toJavaScript } from "../src/pack/javascript.ts";
 import { buildPackageFiles } from "../src/pack/package-files.ts";
 import { sdkTarball } from "../src/pack/sdk-tarball.ts";

@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { pathToFileURL } from "node:url";
-import { temporaryDir } from "@patchbay/wire/testing";
+import { temporaryDir } from "@patchbay/testkit";
 import type { Plugin } from "../src/index.ts";
 import { startTest } from "../src/test/index.ts";
 

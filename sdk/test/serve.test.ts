@@ -6,8 +6,8 @@ import { Health, HealthCheckResponse_ServingStatus } from "@patchbay/proto/grpc/
 import { ServerReflection, type ServerReflectionResponse } from "@patchbay/proto/grpc/reflection/v1/reflection_pb";
 import { Resolver } from "@patchbay/proto/mesh/plugin/v1/resolver_pb";
 import { State } from "@patchbay/proto/mesh/registry/v1/registry_pb";
+import { eventually, freePort } from "@patchbay/testkit";
 import { hookToken } from "@patchbay/wire";
-import { eventually, freePort } from "@patchbay/wire/testing";
 import { absent, definePlugin, endpoints, rewrite, serve } from "../src/index.ts";
 import { startRegistry } from "./support/registry.ts";
 import { serveForTest } from "./support/serving.ts";

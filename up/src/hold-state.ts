@@ -1,5 +1,6 @@
 import { readFileSync, renameSync, rmSync } from "node:fs";
-import { createPrivateFile, isErrno, pause, processAlive, readRunFile } from "@patchbay/wire";
+import { pause } from "@patchbay/model";
+import { createPrivateFile, isErrno, processAlive, readRunFile } from "@patchbay/process";
 import type { Layout } from "./layout.ts";
 
 /** Another mesh uses this state folder. */

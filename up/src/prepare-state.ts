@@ -1,5 +1,5 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
-import { ensureStateDir, StateError } from "@patchbay/wire";
+import { ensureStateDir, StateError } from "@patchbay/process";
 import { type Layout, stateFormat } from "./layout.ts";
 
 /** Creates the state folder and its rooms, private to this user. Throws StateError when a newer version wrote it. */

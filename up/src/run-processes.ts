@@ -1,7 +1,8 @@
 import type { ChildProcess } from "node:child_process";
 import { getCompileCacheDir } from "node:module";
+import { pause } from "@patchbay/model";
+import { spawnTied } from "@patchbay/process";
 import { createLog } from "@patchbay/runtime";
-import { pause, spawnTied } from "@patchbay/wire";
 import { type CoreService, coreServices } from "./core-services.ts";
 import type { LogFile } from "./log-file.ts";
 import type { RunningServices, RunServicesOptions } from "./run-services.ts";

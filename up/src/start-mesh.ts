@@ -1,17 +1,17 @@
 import { randomBytes } from "node:crypto";
 import { rmSync } from "node:fs";
 import { rm, writeFile } from "node:fs/promises";
-import { developmentSettings, type Environment, readEnvironment, type Settings } from "@patchbay/runtime";
+import { pause } from "@patchbay/model";
 import {
   type DefaultAuthorization,
   isErrno,
-  pause,
   readDevelopmentKey,
   removeRunFile,
   runFilePath,
   stateDir,
   writeRunFile,
-} from "@patchbay/wire";
+} from "@patchbay/process";
+import { developmentSettings, type Environment, readEnvironment, type Settings } from "@patchbay/runtime";
 import { freePort, tryPort } from "./free-port.ts";
 import { holdState } from "./hold-state.ts";
 import { writeLaunchers } from "./launchers.ts";

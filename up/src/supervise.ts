@@ -1,5 +1,6 @@
 import type { ChildProcess } from "node:child_process";
-import { createBackoff, type Log, pause } from "@patchbay/wire";
+import { createBackoff, pause } from "@patchbay/model";
+import type { Log } from "@patchbay/wire";
 
 export interface SuperviseOptions {
   readonly name: string;

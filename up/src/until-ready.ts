@@ -1,6 +1,7 @@
 import { createClient } from "@connectrpc/connect";
+import { pause } from "@patchbay/model";
 import { Kind, Registry, State } from "@patchbay/proto/mesh/registry/v1/registry_pb";
-import { createTokenSource, createTransport, pause } from "@patchbay/wire";
+import { createTokenSource, createTransport } from "@patchbay/wire";
 import { coreServices } from "./core-services.ts";
 
 export interface UntilReadyOptions {

@@ -6,9 +6,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
+import { spawnTied } from "@patchbay/process";
 import type { Sidecar } from "@patchbay/sidecar";
-import { spawnTied } from "@patchbay/wire";
-import { eventually } from "@patchbay/wire/testing";
+import { eventually } from "@patchbay/testkit";
 import { type Mesh, startMesh } from "../src/index.ts";
 import { endOf, startSidecarHere, startWeb } from "./support/workload.ts";
 

@@ -5,9 +5,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { demoServices } from "@patchbay/demo";
+import { readDevelopmentKey } from "@patchbay/process";
 import { type OtlpReceiver, type ReceivedSpan, startOtlpReceiver } from "@patchbay/runtime/test/otlp-receiver";
 import { type Sidecar, startSidecar } from "@patchbay/sidecar";
-import { noLog, readDevelopmentKey } from "@patchbay/wire";
+import { noLog } from "@patchbay/wire";
 import { runFleet, startMesh } from "../src/index.ts";
 
 const TRACE = "4bf92f3577b34da6a3ce929d0e0e4736";

@@ -1,6 +1,6 @@
 import { Code, ConnectError, type ConnectRouter, type HandlerContext } from "@connectrpc/connect";
+import { pause } from "@patchbay/model";
 import { Health, HealthCheckResponse_ServingStatus as Status } from "@patchbay/proto/grpc/health/v1/health_pb";
-import { pause } from "./backoff.ts";
 
 /** Full names of services, and "" for the whole server: true when it serves. */
 export type HealthStatuses = () => ReadonlyMap<string, boolean>;

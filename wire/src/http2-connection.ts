@@ -8,7 +8,7 @@ import {
   type OutgoingHttpHeaders,
 } from "node:http2";
 import { Code, ConnectError } from "@connectrpc/connect";
-import { errorMessage } from "./error-message.ts";
+import { errorMessage } from "@patchbay/model";
 
 export interface KeepAlive {
   /** Between signs of life that are asked for. */

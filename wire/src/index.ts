@@ -1,13 +1,7 @@
-export { type Backoff, type BackoffOptions, createBackoff, pause } from "./backoff.ts";
 export { type CloudEventAttributes, cloudEventHeaders, readCloudEvent } from "./cloudevent.ts";
-export { type Deadline, withDeadline } from "./deadline.ts";
-export { developmentKeyPath, readDevelopmentKey } from "./development-key.ts";
-export { errorMessage } from "./error-message.ts";
-export { exitWithParent } from "./exit-with-parent.ts";
 export { createFront, type FrontOptions } from "./front.ts";
 export { type HealthStatuses, healthRoutes } from "./health.ts";
 export { newInstanceId } from "./instance-id.ts";
-export { LATENCY_BOUNDS_MS, LATENCY_BUCKETS, latencyBucket } from "./latency-buckets.ts";
 export { type HeartbeatState, holdLease, type Lease, type LeaseOptions } from "./lease/hold-lease.ts";
 export { type Log, noLog } from "./log.ts";
 export {
@@ -48,18 +42,6 @@ export {
 } from "./nats-jwt.ts";
 export { createSeed, isPublicKey, type Nkey, type NkeyKind, readSeed } from "./nkeys.ts";
 export {
-  type DefaultAuthorization,
-  processAlive,
-  type RunFile,
-  readRunFile,
-  removeRunFile,
-  runFilePath,
-  writeRunFile,
-} from "./run-file.ts";
-export { type GuardedOptions, type GuardedProcess, spawnGuarded } from "./spawn-guarded.ts";
-export { spawnTied, type TiedOptions } from "./spawn-tied.ts";
-export { ensureStateDir, StateError, stateDir } from "./state-dir.ts";
-export {
   deadLetterSubject,
   type EventClass,
   endpointSubject,
@@ -84,4 +66,3 @@ export {
   verifyToken,
 } from "./tokens.ts";
 export { type ClosableTransport, createTransport, type TransportOptions } from "./transport.ts";
-export { createPrivateFile, isErrno, replacePrivateFile } from "./write-private-file.ts";

@@ -11,9 +11,9 @@ import {
   Registry,
   State,
 } from "@patchbay/proto/mesh/registry/v1/registry_pb";
+import { eventually, freePort, serveH2c } from "@patchbay/testkit";
 import { holdLease, type LeaseOptions } from "../src/lease/hold-lease.ts";
 import { createTransport } from "../src/transport.ts";
-import { eventually, freePort, serveH2c } from "./support/index.ts";
 
 interface TestRegistry {
   routes: (router: ConnectRouter) => void;

@@ -4,13 +4,13 @@ import { setTimeout as delay } from "node:timers/promises";
 import { jetstream } from "@nats-io/jetstream";
 import type { NatsConnection, Status } from "@nats-io/nats-core";
 import { connect } from "@nats-io/transport-node";
+import { eventually, startNats } from "@patchbay/testkit";
 import { ensureConsumer, ensureStream } from "../src/nats/administer.ts";
 import { type ConnectEventsOptions, connectEvents } from "../src/nats/connect-events.ts";
 import { requestKick } from "../src/nats/requests.ts";
 import type { BusStatus, Delivery, EventBus } from "../src/nats/types.ts";
 import { decodeAuthorizationRequest, encodeAuthorizationResponse, encodeUserJwt } from "../src/nats-jwt.ts";
 import { createSeed, readSeed } from "../src/nkeys.ts";
-import { eventually, startNats } from "./support/index.ts";
 
 const service = createSeed("user");
 const core = createSeed("user");

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
+import { createRecordingLog, eventually, startNats, type TestNats } from "@patchbay/testkit";
 import {
   type ConsumerSpec,
   consumerState,
@@ -12,7 +13,6 @@ import {
 import { type ConnectEventsOptions, connectEvents } from "../src/nats/connect-events.ts";
 import { EventBusError, type EventBusErrorCode } from "../src/nats/event-bus-error.ts";
 import type { Delivery, EventBus } from "../src/nats/types.ts";
-import { createRecordingLog, eventually, startNats, type TestNats } from "./support/index.ts";
 
 const data = (text: string) => Buffer.from(text);
 const text = (bytes: Uint8Array) => Buffer.from(bytes).toString();

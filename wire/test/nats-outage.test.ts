@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
+import { eventually, startNats } from "@patchbay/testkit";
 import { consumerState, ensureConsumer, ensureStream } from "../src/nats/administer.ts";
 import { connectEvents } from "../src/nats/connect-events.ts";
 import type { BusStatus, Delivery } from "../src/nats/types.ts";
-import { eventually, startNats } from "./support/index.ts";
 
 const STREAM = "S";
 

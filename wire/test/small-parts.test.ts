@@ -1,10 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { createBackoff, errorMessage, pause, withDeadline } from "@patchbay/model";
 import fc from "fast-check";
-import { createBackoff, pause } from "../src/backoff.ts";
 import { type CloudEventAttributes, cloudEventHeaders, readCloudEvent } from "../src/cloudevent.ts";
-import { withDeadline } from "../src/deadline.ts";
-import { errorMessage } from "../src/error-message.ts";
 import {
   endpointSubject,
   pluginSubject,

@@ -3,11 +3,11 @@ import { once } from "node:events";
 import { describe, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { Code, ConnectError, type ConnectRouter, createClient, type HandlerContext } from "@connectrpc/connect";
+import { spawnTied } from "@patchbay/process";
 import { Health, HealthCheckResponse_ServingStatus as Status } from "@patchbay/proto/grpc/health/v1/health_pb";
+import { eventually, freePort, serveH2c } from "@patchbay/testkit";
 import { healthRoutes } from "../src/health.ts";
-import { spawnTied } from "../src/spawn-tied.ts";
 import { createTransport, type TransportOptions } from "../src/transport.ts";
-import { eventually, freePort, serveH2c } from "./support/index.ts";
 
 function connect(address: string, options: Partial<TransportOptions> = {}) {
   const transport = createTransport({ address, token: () => "secret", ...options });

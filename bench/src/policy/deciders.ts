@@ -1,5 +1,6 @@
+import type { RequestFacts } from "@patchbay/model";
 import { AuthorizationAction, type Inbound } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
-import { compileAuthorization, type RequestFacts } from "@patchbay/rules";
+import { compileAuthorization } from "@patchbay/rules";
 import { compilePolicies } from "../../../rules/src/authorization-policy.ts";
 
 export type Decider = (facts: RequestFacts) => boolean;

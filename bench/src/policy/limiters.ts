@@ -1,7 +1,8 @@
 import { create } from "@bufbuild/protobuf";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
+import { createTokenBucket, type RequestFacts, type TokenBucket } from "@patchbay/model";
 import { InboundSchema } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
-import { compileLimits, createTokenBucket, type RequestFacts, type TokenBucket } from "@patchbay/rules";
+import { compileLimits } from "@patchbay/rules";
 import type { Decider } from "./deciders.ts";
 
 /** A limit by source and header: which limits count, the bucket's key, the bucket, one token. */

@@ -1,4 +1,5 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { identityOf, type RequestFacts } from "@patchbay/model";
 import {
   AuthorizationAction,
   type AuthorizationRule,
@@ -7,7 +8,6 @@ import {
   type Inbound,
   InboundSchema,
 } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
-import { identityOf, type RequestFacts } from "@patchbay/rules";
 
 const { ALLOW, DENY, AUDIT } = AuthorizationAction;
 

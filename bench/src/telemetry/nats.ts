@@ -1,5 +1,5 @@
+import { startNats } from "@patchbay/testkit";
 import { connectEvents, type EventBus, ensureStream, noLog, STREAM_SUBJECTS, STREAMS } from "@patchbay/wire";
-import { startNats } from "@patchbay/wire/testing";
 
 export interface BenchNats extends AsyncDisposable {
   readonly url: string;

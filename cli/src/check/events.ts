@@ -1,4 +1,5 @@
-import { type EventBus, errorMessage, STREAMS } from "@patchbay/wire";
+import { errorMessage } from "@patchbay/model";
+import { type EventBus, STREAMS } from "@patchbay/wire";
 import { connectBus } from "../event-bus.ts";
 import { compact } from "../output/units.ts";
 import { type Finding, ill, well } from "./finding.ts";

@@ -1,5 +1,5 @@
+import { errorMessage } from "@patchbay/model";
 import { Policy } from "@patchbay/proto/mesh/policy/v1/policy_pb";
-import { errorMessage } from "@patchbay/wire";
 import type { MeshConnection } from "../connect.ts";
 import { type Finding, ill, well } from "./finding.ts";
 

@@ -1,6 +1,6 @@
 import { timestampMs } from "@bufbuild/protobuf/wkt";
+import { errorMessage } from "@patchbay/model";
 import { Kind, type Registration, State } from "@patchbay/proto/mesh/registry/v1/registry_pb";
-import { errorMessage } from "@patchbay/wire";
 import type { MeshConnection } from "../connect.ts";
 import { span } from "../output/units.ts";
 import { byName, stateName } from "../states.ts";

@@ -1,6 +1,6 @@
 import { join } from "node:path";
+import { errorMessage } from "@patchbay/model";
 import { Destination } from "@patchbay/proto/mesh/destination/v1/destination_pb";
-import { errorMessage } from "@patchbay/wire";
 import type { MeshConnection } from "../connect.ts";
 import { type Finding, ill, well } from "./finding.ts";
 

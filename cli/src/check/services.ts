@@ -1,9 +1,9 @@
 import { X509Certificate } from "node:crypto";
 import { request } from "node:http";
+import { errorMessage } from "@patchbay/model";
 import { Identity } from "@patchbay/proto/mesh/identity/v1/identity_pb";
 import { Kind, type Registration, State } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 import { coreServices } from "@patchbay/up/core-services";
-import { errorMessage } from "@patchbay/wire";
 import type { MeshConnection } from "../connect.ts";
 import { byName, stateName } from "../states.ts";
 import { type Finding, ill, well } from "./finding.ts";

@@ -1,5 +1,6 @@
 import { stat } from "node:fs/promises";
-import { errorMessage, readDevelopmentKey } from "@patchbay/wire";
+import { errorMessage } from "@patchbay/model";
+import { readDevelopmentKey } from "@patchbay/process";
 import { type Finding, ill, well } from "./finding.ts";
 
 /** The folder is there, private, and holds a usable key. */

@@ -1,4 +1,5 @@
-import { pause, readRunFile, stateDir } from "@patchbay/wire";
+import { pause } from "@patchbay/model";
+import { readRunFile, stateDir } from "@patchbay/process";
 import { Command } from "commander";
 import { checkEvents } from "../check/events.ts";
 import { type Finding, well } from "../check/finding.ts";

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { demoServices } from "@patchbay/demo";
+import { errorMessage, pause } from "@patchbay/model";
 import { type Mesh, pathLine, startMesh } from "@patchbay/up";
-import { errorMessage, pause } from "@patchbay/wire";
 import { Command } from "commander";
 import { connectMesh, type MeshConnection } from "../connect.ts";
 import { startDemoFleet, untilDemoReady } from "../demo/demo-fleet.ts";

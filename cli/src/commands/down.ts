@@ -1,4 +1,5 @@
-import { pause, processAlive, readRunFile, stateDir } from "@patchbay/wire";
+import { pause } from "@patchbay/model";
+import { processAlive, readRunFile, stateDir } from "@patchbay/process";
 import { Command } from "commander";
 import { noMesh } from "../connect.ts";
 import { CliError } from "../errors.ts";

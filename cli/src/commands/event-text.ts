@@ -1,11 +1,12 @@
 import { type DescMessage, fromBinary, type JsonValue, toJson } from "@bufbuild/protobuf";
+import { errorMessage } from "@patchbay/model";
 import {
   EndpointChangedSchema,
   ObjectiveChangedSchema,
   PluginStateChangedSchema,
 } from "@patchbay/proto/mesh/event/v1/event_pb";
 import { ReportSchema } from "@patchbay/proto/mesh/telemetry/v1/report_pb";
-import { type EventClass, errorMessage, type ReplayedEvent, readCloudEvent } from "@patchbay/wire";
+import { type EventClass, type ReplayedEvent, readCloudEvent } from "@patchbay/wire";
 import { lineWidth, paint } from "../output/output.ts";
 import { shorten } from "../output/table.ts";
 

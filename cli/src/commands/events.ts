@@ -1,4 +1,5 @@
-import { type EventBus, type EventClass, pause, type ReplayedEvent, STREAMS } from "@patchbay/wire";
+import { pause } from "@patchbay/model";
+import { type EventBus, type EventClass, type ReplayedEvent, STREAMS } from "@patchbay/wire";
 import { Command, Option } from "commander";
 import { connectMesh } from "../connect.ts";
 import { connectBus } from "../event-bus.ts";

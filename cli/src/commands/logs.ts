@@ -1,8 +1,9 @@
 import { open, readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { pause } from "@patchbay/model";
+import { stateDir } from "@patchbay/process";
 import { coreServices } from "@patchbay/up/core-services";
 import { layout } from "@patchbay/up/layout";
-import { pause, stateDir } from "@patchbay/wire";
 import { Command } from "commander";
 import { CliError } from "../errors.ts";
 import { type OutputOption, outputOption, print } from "../output/output.ts";

@@ -1,5 +1,5 @@
+import { stateDir } from "@patchbay/process";
 import { natsAccounts } from "@patchbay/up";
-import { stateDir } from "@patchbay/wire";
 import { Command } from "commander";
 import { type OutputOption, outputOption, print, printJson } from "../output/output.ts";
 

@@ -1,5 +1,5 @@
+import { LATENCY_BOUNDS_MS, latencyBucket } from "@patchbay/model";
 import type { Objective } from "@patchbay/proto/mesh/policy/v1/policy_pb";
-import { LATENCY_BOUNDS_MS, latencyBucket } from "@patchbay/wire/latency-buckets";
 import { stringify } from "yaml";
 
 /** A file of rules as Prometheus reads it. */

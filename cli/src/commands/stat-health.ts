@@ -1,6 +1,6 @@
 import type { Client } from "@connectrpc/connect";
+import { pause } from "@patchbay/model";
 import type { HealthResponse, Telemetry } from "@patchbay/proto/mesh/telemetry/v1/telemetry_pb";
-import { pause } from "@patchbay/wire";
 import { createRedraw, lineWidth, paint, print, printJson, printJsonLine } from "../output/output.ts";
 import { span } from "../output/units.ts";
 import { untilTold } from "../until-told.ts";

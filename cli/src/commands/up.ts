@@ -1,7 +1,7 @@
 import { join } from "node:path";
+import { pause } from "@patchbay/model";
 import { developmentSettings } from "@patchbay/runtime";
 import { type Mesh, pathLine, startMesh } from "@patchbay/up";
-import { pause } from "@patchbay/wire";
 import { Command } from "commander";
 import { type OutputOption, outputOption, paint, print, printJsonLine } from "../output/output.ts";
 import { type AuthorizationOption, authorizationOption, parsePort, parseTime } from "../parse-options.ts";

@@ -1,10 +1,11 @@
 import { getCompileCacheDir } from "node:module";
 import { fileURLToPath } from "node:url";
 import { demoServices } from "@patchbay/demo";
+import { pause } from "@patchbay/model";
+import { spawnTied } from "@patchbay/process";
 import { Kind, State } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 import { createLog } from "@patchbay/runtime";
 import { layout, type Mesh, openLogFile, type Supervised, supervise } from "@patchbay/up";
-import { pause, spawnTied } from "@patchbay/wire";
 import type { MeshConnection } from "../connect.ts";
 import { CliError } from "../errors.ts";
 

@@ -1,8 +1,8 @@
 // The demo application as a process of its own: its programs, and a sidecar for each. Ends with the process that started it.
 import { demoServices } from "@patchbay/demo";
+import { exitWithParent } from "@patchbay/process";
 import { readEnvironment, untilTold } from "@patchbay/runtime";
 import { runFleet } from "@patchbay/up";
-import { exitWithParent } from "@patchbay/wire";
 
 exitWithParent();
 const told = untilTold();

@@ -1,5 +1,5 @@
+import { pause } from "@patchbay/model";
 import { GroupBy, Telemetry } from "@patchbay/proto/mesh/telemetry/v1/telemetry_pb";
-import { pause } from "@patchbay/wire";
 import { looksWrong, type StatJson, type StatJsonRow, statJson, statTable } from "../commands/stat-rows.ts";
 import type { MeshConnection } from "../connect.ts";
 import { createRedraw, lineWidth, paint, print } from "../output/output.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
-import { spawnTied } from "@patchbay/wire";
+import { spawnTied } from "@patchbay/process";
 
 const main = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
 

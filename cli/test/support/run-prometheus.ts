@@ -2,8 +2,8 @@ import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { spawnTied } from "@patchbay/wire";
-import { eventually, freePort } from "@patchbay/wire/testing";
+import { spawnTied } from "@patchbay/process";
+import { eventually, freePort } from "@patchbay/testkit";
 
 /** One element of an instant vector. */
 export interface Row {

@@ -1,5 +1,6 @@
+import { pause } from "@patchbay/model";
 import { CORE_VERSION, developmentSettings } from "@patchbay/runtime";
-import { type Lease, pause } from "@patchbay/wire";
+import type { Lease } from "@patchbay/wire";
 import { LOOPBACK, type Parts } from "./parts.ts";
 import type { ProgramReadiness, Sidecar, SidecarOptions } from "./sidecar.ts";
 import { announceSidecar } from "./sources/announcement.ts";

@@ -1,5 +1,6 @@
+import { errorMessage } from "@patchbay/model";
+import { exitWithParent, readDevelopmentKey, readRunFile } from "@patchbay/process";
 import { createLog, readEnvironment, untilTold } from "@patchbay/runtime";
-import { errorMessage, exitWithParent, readDevelopmentKey, readRunFile } from "@patchbay/wire";
 import { startSidecar } from "./app.ts";
 import { type Event, encodeLine, readCommands } from "./run/control.ts";
 import { probeProgram } from "./run/probe.ts";

@@ -1,5 +1,6 @@
+import { LATENCY_BUCKETS, latencyBucket } from "@patchbay/model";
 import { developmentSettings } from "@patchbay/runtime";
-import { LATENCY_BUCKETS, latencyBucket, newInstanceId } from "@patchbay/wire";
+import { newInstanceId } from "@patchbay/wire";
 import { createInspect } from "./admin/inspect.ts";
 import { type Admin, createAdmin } from "./admin/server.ts";
 import { createHealthPart } from "./core/health-part.ts";

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { fromBinary } from "@bufbuild/protobuf";
+import { LATENCY_BUCKETS, latencyBucket } from "@patchbay/model";
 import { ReportSchema } from "@patchbay/proto/mesh/telemetry/v1/report_pb";
-import { LATENCY_BUCKETS, latencyBucket } from "@patchbay/wire";
 import { createExemplars } from "../src/core/exemplar-table.ts";
 import { createRecorder } from "../src/core/recorder.ts";
 import { createReportTable, REPORT_LIMITS } from "../src/core/report-table.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { createRecent } from "@patchbay/rules";
+import { createLruCache } from "@patchbay/model";
 import { type AuditLine, createAudit } from "../src/core/audit.ts";
 import { createDecisionCounts, Verdict } from "../src/core/decision-counts.ts";
 import { createStringTable } from "../src/core/string-table.ts";
@@ -51,7 +51,7 @@ describe("an audit", () => {
 
 describe("what is held in a bounded number", () => {
   it("loses what was used least recently, and counts it", () => {
-    const held = createRecent<number>(2);
+    const held = createLruCache<number>(2);
     held.set("a", 1);
     held.set("b", 2);
     held.get("a");

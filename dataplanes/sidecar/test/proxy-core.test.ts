@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { workloadName } from "@patchbay/rules";
+import { workloadName } from "@patchbay/model";
 import fc from "fast-check";
 import { captureEnvironment } from "../src/core/capture-environment.ts";
 import { createDeadlines } from "../src/core/deadlines.ts";

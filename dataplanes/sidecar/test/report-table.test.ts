@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { fromBinary } from "@bufbuild/protobuf";
+import { LATENCY_BUCKETS, latencyBucket } from "@patchbay/model";
 import { Direction, type Report, ReportSchema } from "@patchbay/proto/mesh/telemetry/v1/report_pb";
-import { LATENCY_BUCKETS, latencyBucket } from "@patchbay/wire";
 import fc from "fast-check";
 import { createRecorder } from "../src/core/recorder.ts";
 import { createReportTable, REPORT_LIMITS } from "../src/core/report-table.ts";

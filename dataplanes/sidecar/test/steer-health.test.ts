@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { fromBinary } from "@bufbuild/protobuf";
+import { LATENCY_BUCKETS, latencyBucket } from "@patchbay/model";
 import { type Report, ReportSchema } from "@patchbay/proto/mesh/telemetry/v1/report_pb";
-import { LATENCY_BUCKETS, latencyBucket } from "@patchbay/wire";
 import { parseAuthority } from "../src/core/authority.ts";
 import { createHealthPart } from "../src/core/health-part.ts";
 import { createRecorder } from "../src/core/recorder.ts";

@@ -1,6 +1,6 @@
 import type { CelInput } from "@bufbuild/cel";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
-import type { RequestFacts, ResponseFacts } from "../facts.ts";
+import type { RequestFacts, ResponseFacts } from "@patchbay/model";
 import { headerView } from "./header-view.ts";
 
 /** One row of the table in docs/expressions.md. */

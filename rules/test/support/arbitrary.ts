@@ -1,4 +1,5 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import type { RequestFacts } from "@patchbay/model";
 import {
   AuthorizationAction,
   AuthorizationPolicySchema,
@@ -8,7 +9,6 @@ import {
   PluginFailurePolicy,
   PolicyRefSchema,
 } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
-import type { RequestFacts } from "@patchbay/rules";
 import fc from "fast-check";
 import { requestFacts } from "./facts.ts";
 

@@ -1,4 +1,4 @@
-import { identityOf, type RequestFacts, type ResponseFacts } from "@patchbay/rules";
+import { identityOf, type RequestFacts, type ResponseFacts } from "@patchbay/model";
 
 /** A request of web to users, with what differs. */
 export function requestFacts(

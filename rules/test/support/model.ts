@@ -1,3 +1,4 @@
+import type { RequestFacts } from "@patchbay/model";
 import {
   AuthorizationAction,
   type AuthorizationPolicy,
@@ -6,7 +7,7 @@ import {
   type Operation,
   type Source,
 } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
-import { compileExpression, policyName, type RequestFacts } from "@patchbay/rules";
+import { compileExpression, policyName } from "@patchbay/rules";
 
 /**
  * What authorization means, as simply as it can be written: every policy is looked at for every request. The real thing has an

@@ -1,4 +1,4 @@
-import { editDistance } from "@patchbay/wire/edit-distance";
+import { editDistance } from "@patchbay/model";
 
 /** "did you mean X?" when one of the names is near enough, else the list of names. */
 export function nearest(word: string, names: readonly string[]): string {

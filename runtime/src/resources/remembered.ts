@@ -1,6 +1,6 @@
 import { mkdir, readFile } from "node:fs/promises";
 import { dirname } from "node:path";
-import { isErrno, replacePrivateFile } from "@patchbay/wire";
+import { isErrno, replacePrivateFile } from "@patchbay/process";
 
 /** Last good texts of files, kept over restarts: a file that is wrong at the start has a last good version too. */
 export interface Remembered {

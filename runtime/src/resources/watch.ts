@@ -1,7 +1,8 @@
 import { watch as watchFolder } from "node:fs";
 import { mkdir, readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { errorMessage, isErrno } from "@patchbay/wire";
+import { errorMessage } from "@patchbay/model";
+import { isErrno } from "@patchbay/process";
 import { createParser, type ParserOptions } from "./parse.ts";
 import { openRemembered, type Remembered } from "./remembered.ts";
 import type { Problem, Resource } from "./resource.ts";

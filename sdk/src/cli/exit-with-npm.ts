@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { basename } from "node:path";
 import { promisify } from "node:util";
-import { processAlive } from "@patchbay/wire/run-file";
+import { processAlive } from "@patchbay/process/run-file";
 
 const run = promisify(execFile);
 const lookMs = 300;

@@ -1,4 +1,4 @@
-import { exitWithParent } from "@patchbay/wire/exit-with-parent";
+import { exitWithParent } from "@patchbay/process/exit-with-parent";
 import { Command, CommanderError } from "commander";
 import { ConfigError } from "../config/read-config.ts";
 import { PluginMistake } from "../mistakes/mistake.ts";

@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { join } from "node:path";
-import { pause } from "@patchbay/wire/backoff";
+import { pause } from "@patchbay/model";
 import type { HandlerResult, Question, RawEvent } from "../host/host.ts";
 import type { HostAnswer } from "../model/answer-message.ts";
 import type { DecisionHook, QuestionOf } from "../model/decision-hooks.ts";

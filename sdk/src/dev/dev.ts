@@ -1,6 +1,5 @@
 import { basename, dirname } from "node:path";
-import { errorMessage } from "@patchbay/wire";
-import { createBackoff, pause } from "@patchbay/wire/backoff";
+import { createBackoff, errorMessage, pause } from "@patchbay/model";
 import { openAccess } from "../serve/mesh-access.ts";
 import { type ServedHost, serveHost } from "../serve/serve-host.ts";
 import { stopOnSignals } from "../serve/stop-on-signals.ts";

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import { pause } from "@patchbay/wire/backoff";
+import { pause } from "@patchbay/model";
 import { ConfigError } from "../config/read-config.ts";
 import type { HandlerResult, PluginHost, Question, RawEvent } from "../host/host.ts";
 import { LateAnswer } from "../host/run-decision.ts";

@@ -1,7 +1,7 @@
 import { type FSWatcher, watch } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { pause } from "@patchbay/wire/backoff";
+import { pause } from "@patchbay/model";
 
 /** What is watched, until when. */
 export interface WatchOptions {

@@ -1,4 +1,5 @@
-import { createBackoff, type EventBus, pause } from "@patchbay/wire";
+import { createBackoff, pause } from "@patchbay/model";
+import type { EventBus } from "@patchbay/wire";
 import type { ConsumerSource } from "./event-source.ts";
 import type { EventWorker } from "./worker.ts";
 

@@ -1,4 +1,5 @@
-import { type Delivery, pause } from "@patchbay/wire";
+import { pause } from "@patchbay/model";
+import type { Delivery } from "@patchbay/wire";
 import type { HandlerResult, RawEvent } from "../host/host.ts";
 import type { EventManifest } from "../model/manifest.ts";
 import type { Log } from "../public/log.ts";

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import { pause } from "@patchbay/wire/backoff";
+import { pause } from "@patchbay/model";
 import { placeOfFunction } from "../mistakes/function-place.ts";
 import { describeThrown, PluginMistake, show } from "../mistakes/mistake.ts";
 import { checkAnswer } from "../model/answer-check.ts";

@@ -1,4 +1,4 @@
-import { editDistance } from "@patchbay/wire/edit-distance";
+import { editDistance } from "@patchbay/model";
 
 /** The known name that was most likely meant, at most two edits away; undefined when none is near. */
 export function nearest(given: string, known: readonly string[]): string | undefined {

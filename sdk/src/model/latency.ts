@@ -1,4 +1,4 @@
-import { LATENCY_BOUNDS_MS } from "@patchbay/wire/latency-buckets";
+import { LATENCY_BOUNDS_MS } from "@patchbay/model";
 import type { Latency } from "../public/report.ts";
 
 const last = LATENCY_BOUNDS_MS.length;

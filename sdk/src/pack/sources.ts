@@ -6,6 +6,8 @@ import { importsOf, type ResolveTarget, type SourceFile } from "./javascript.ts"
 const rooms = [
   { folder: join("sdk", "src"), target: "dist" },
   { folder: join("wire", "src"), target: "dist/_wire" },
+  { folder: join("model", "src"), target: "dist/_model" },
+  { folder: join("process", "src"), target: "dist/_process" },
   { folder: join("proto", "gen"), target: "dist/_proto" },
   { folder: join("sdk", "types"), target: "types" },
 ] as const;
@@ -15,7 +17,7 @@ const entries = ["index.ts", "test/index.ts", "cli/main.ts", "dev/child.ts"].map
   join("sdk", "src", ...file.split("/")),
 );
 
-/** The files of the clone that the package's JavaScript needs: the SDK's own, wire's and the generated ones, by imports. */
+/** The files of the clone that the package's JavaScript needs: the SDK's own, those of the inlined rooms and the generated ones, by imports. */
 export function collectSources(clone: string): SourceFile[] {
   const sources = new Map<string, SourceFile>();
   const visit = (path: string) => {
@@ -51,8 +53,8 @@ export const resolveTarget: ResolveTarget = (specifier, from) => {
 
 /** The clone's file that an import means; undefined for a package from npm or a name that is computed. */
 function importedPath(specifier: string, from: string): string | undefined {
-  const wire = /^@patchbay\/wire(?:\/(.+))?$/.exec(specifier);
-  if (wire) return join("wire", "src", `${wire[1] ?? "index"}.ts`);
+  const inlined = /^@patchbay\/(wire|model|process)(?:\/(.+))?$/.exec(specifier);
+  if (inlined) return join(inlined[1] ?? "", "src", `${inlined[2] ?? "index"}.ts`);
   const proto = /^@patchbay\/proto\/(.+)$/.exec(specifier);
   if (proto) return join("proto", "gen", ...`${proto[1]}.ts`.split("/"));
   if (!specifier.startsWith(".") || !specifier.endsWith(".ts")) return undefined;

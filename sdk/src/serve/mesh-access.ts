@@ -1,5 +1,6 @@
 import { Code, ConnectError } from "@connectrpc/connect";
-import { createTokenSource, newInstanceId, readDevelopmentKey, readRunFile, stateDir } from "@patchbay/wire";
+import { readDevelopmentKey, readRunFile, stateDir } from "@patchbay/process";
+import { createTokenSource, newInstanceId } from "@patchbay/wire";
 import { isRecord } from "../model/record.ts";
 
 /** Where the registry is and how the plugin proves itself there. */

@@ -2,7 +2,8 @@ import { createServer as createHttp1, type IncomingMessage, type ServerResponse 
 import { createServer as createHttp2, type Http2Server, type ServerHttp2Session } from "node:http2";
 import type { AddressInfo, Server, Socket } from "node:net";
 import { Code, ConnectError, type ConnectRouter } from "@connectrpc/connect";
-import { createFront, errorMessage } from "@patchbay/wire";
+import { errorMessage } from "@patchbay/model";
+import { createFront } from "@patchbay/wire";
 import { createRpcHandler } from "./rpc-handler.ts";
 
 /** What a plugin serves, and where. */

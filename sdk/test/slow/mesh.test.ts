@@ -1,8 +1,9 @@
 import { test } from "node:test";
 import { createClient } from "@connectrpc/connect";
+import { readDevelopmentKey } from "@patchbay/process";
 import { Destination } from "@patchbay/proto/mesh/destination/v1/destination_pb";
-import { createTokenSource, createTransport, readDevelopmentKey } from "@patchbay/wire";
-import { eventually } from "@patchbay/wire/testing";
+import { eventually } from "@patchbay/testkit";
+import { createTokenSource, createTransport } from "@patchbay/wire";
 import { absent, definePlugin, endpoints, type PluginChange } from "../../src/index.ts";
 import { startMesh } from "../../src/test/index.ts";
 

@@ -5,7 +5,7 @@ import { mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { after, before, test } from "node:test";
-import { eventually } from "@patchbay/wire/testing";
+import { eventually } from "@patchbay/testkit";
 import { startMesh } from "../../src/test/index.ts";
 
 // Every step as a person takes it, in an empty folder outside of the clone, with the packages that npm installs.

@@ -1,7 +1,8 @@
 import { create, toBinary } from "@bufbuild/protobuf";
+import { errorMessage } from "@patchbay/model";
 import { Outcome, type ResolveResponse } from "@patchbay/proto/mesh/destination/v1/destination_pb";
 import { type EndpointChanged, EndpointChangedSchema } from "@patchbay/proto/mesh/event/v1/event_pb";
-import { cloudEventHeaders, type EventBus, endpointSubject, errorMessage, type Log } from "@patchbay/wire";
+import { cloudEventHeaders, type EventBus, endpointSubject, type Log } from "@patchbay/wire";
 
 export interface PublisherOptions {
   /** The same connection each time. */

@@ -1,4 +1,5 @@
-import { errorMessage, type Log } from "@patchbay/wire";
+import { errorMessage } from "@patchbay/model";
+import type { Log } from "@patchbay/wire";
 import type { Chain, Settled } from "./core/chain.ts";
 import type { Link } from "./sources/link.ts";
 

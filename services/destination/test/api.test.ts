@@ -7,8 +7,8 @@ import { Code, ConnectError, createClient, type Interceptor, type Transport } fr
 import { createConnectTransport, createGrpcTransport, createGrpcWebTransport } from "@connectrpc/connect-node";
 import { Destination, ResolveRequestSchema } from "@patchbay/proto/mesh/destination/v1/destination_pb";
 import { envelope } from "@patchbay/runtime";
+import { eventually } from "@patchbay/testkit";
 import { type CallerKind, createTransport, mintToken } from "@patchbay/wire";
-import { eventually } from "@patchbay/wire/testing";
 import { key, type RunningDestination, startDestination } from "./support/destination.ts";
 import { picture, proxy } from "./support/registrations.ts";
 import { said, watch } from "./support/watcher.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { eventually } from "@patchbay/wire/testing";
+import { eventually } from "@patchbay/testkit";
 import type { Answer } from "../src/core/answer.ts";
 import { anyone } from "../src/core/asker.ts";
 import { parseAuthority } from "../src/core/authority.ts";

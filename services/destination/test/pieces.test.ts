@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { createBreaker } from "@patchbay/wire/breaker";
-import { rendezvousOrder } from "@patchbay/wire/rendezvous";
+import { createBreaker, rendezvousOrder } from "@patchbay/model";
 
 describe("rendezvous hashing", () => {
   const order = (key: string, nodes: readonly string[]) => rendezvousOrder(key, nodes, (node) => node);

@@ -5,7 +5,7 @@ import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { ResolveRequestSchema, ResolveResponseSchema } from "@patchbay/proto/mesh/destination/v1/destination_pb";
 import type { Registration } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 import { envelope } from "@patchbay/runtime";
-import { eventually } from "@patchbay/wire/testing";
+import { eventually } from "@patchbay/testkit";
 import { type RunningDestination, startDestination } from "./support/destination.ts";
 import { picture, proxy } from "./support/registrations.ts";
 import { said, watch } from "./support/watcher.ts";

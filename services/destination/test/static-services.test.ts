@@ -3,7 +3,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { createParser, problemText } from "@patchbay/runtime";
-import { createRecordingLog, eventually, temporaryDir } from "@patchbay/wire/testing";
+import { createRecordingLog, eventually, temporaryDir } from "@patchbay/testkit";
 import fc from "fast-check";
 import {
   checkStaticService,

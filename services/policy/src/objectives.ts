@@ -1,8 +1,9 @@
 import { create } from "@bufbuild/protobuf";
 import { durationFromMs, timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { Transport } from "@connectrpc/connect";
+import { errorMessage } from "@patchbay/model";
 import { type Objective, ObjectiveSchema } from "@patchbay/proto/mesh/policy/v1/policy_pb";
-import { errorMessage, type Log } from "@patchbay/wire";
+import type { Log } from "@patchbay/wire";
 import { budgetLeft, burn, nextState, type ObjectiveSpec, type ObjectiveState } from "./core/objective.ts";
 import { type Counted, createWindowCounter, type Windows } from "./objective-windows.ts";
 import type { ObjectiveChange } from "./sources/objective-events.ts";

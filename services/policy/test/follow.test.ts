@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import { create } from "@bufbuild/protobuf";
 import { Code } from "@connectrpc/connect";
 import { FollowRequestSchema } from "@patchbay/proto/mesh/policy/v1/policy_pb";
-import { eventually } from "@patchbay/wire/testing";
+import { eventually } from "@patchbay/testkit";
 import { startPolicy } from "./support/policy.ts";
 import { follow } from "./support/proxy.ts";
 import { host, yaml } from "./support/resources.ts";

@@ -4,7 +4,7 @@ import { describe, it } from "node:test";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { FollowRequestSchema } from "@patchbay/proto/mesh/policy/v1/policy_pb";
 import { envelope } from "@patchbay/runtime";
-import { eventually } from "@patchbay/wire/testing";
+import { eventually } from "@patchbay/testkit";
 import { type RunningPolicy, startPolicy } from "./support/policy.ts";
 import { follow } from "./support/proxy.ts";
 import { yaml } from "./support/resources.ts";

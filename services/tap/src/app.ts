@@ -1,6 +1,6 @@
+import { pause } from "@patchbay/model";
 import { Tap } from "@patchbay/proto/mesh/tap/v1/tap_pb";
 import type { App, AppContext } from "@patchbay/runtime";
-import { pause } from "@patchbay/wire";
 import { Counter, Gauge } from "prom-client";
 import { createWatches, WATCH_PATH } from "./api/watch.ts";
 import { createDialler } from "./sources/dialler.ts";

@@ -1,7 +1,7 @@
 import type { ConnectRouter } from "@connectrpc/connect";
+import { pause } from "@patchbay/model";
 import { Telemetry } from "@patchbay/proto/mesh/telemetry/v1/telemetry_pb";
 import type { App, AppContext, Readiness } from "@patchbay/runtime";
-import { pause } from "@patchbay/wire";
 import { createHealthRpc } from "./api/health-rpc.ts";
 import { createIngest } from "./api/ingest.ts";
 import { metricsText } from "./api/metrics-text.ts";

@@ -7,8 +7,8 @@ import {
   type StatResponse,
   Telemetry,
 } from "@patchbay/proto/mesh/telemetry/v1/telemetry_pb";
+import { eventually, startNats, type TestNats } from "@patchbay/testkit";
 import { connectEvents, noLog, readCloudEvent, STREAMS } from "@patchbay/wire";
-import { eventually, startNats, type TestNats } from "@patchbay/wire/testing";
 import { createReportEvents } from "../src/sources/report-events.ts";
 import { readOpenMetrics } from "./support/openmetrics.ts";
 import { createTestProxy } from "./support/proxy.ts";

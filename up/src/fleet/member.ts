@@ -1,5 +1,6 @@
+import { type DefaultAuthorization, spawnTied } from "@patchbay/process";
 import { captureEnvironment, probeProgram, type Sidecar, startSidecar } from "@patchbay/sidecar";
-import { type DefaultAuthorization, type Log, spawnTied } from "@patchbay/wire";
+import type { Log } from "@patchbay/wire";
 import { freePort } from "../free-port.ts";
 import { type Supervised, supervise } from "../supervise.ts";
 import type { FleetOptions, FleetProgram } from "./fleet-program.ts";

@@ -1,5 +1,7 @@
+import { pause } from "@patchbay/model";
+import { readDevelopmentKey, readRunFile } from "@patchbay/process";
 import { createLog } from "@patchbay/runtime";
-import { type Log, pause, readDevelopmentKey, readRunFile } from "@patchbay/wire";
+import type { Log } from "@patchbay/wire";
 import { layout } from "../layout.ts";
 import { type LogFile, openLogFile } from "../log-file.ts";
 import type { FleetOptions, FleetProgram } from "./fleet-program.ts";

@@ -1,4 +1,4 @@
 // Loaded by node's --import in front of a program of a fleet, so that the program ends with its fleet without knowing it.
-import { exitWithParent } from "@patchbay/wire/exit-with-parent";
+import { exitWithParent } from "@patchbay/process/exit-with-parent";
 
 exitWithParent();

@@ -1,10 +1,10 @@
 import type { ChildProcess } from "node:child_process";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { type GuardedProcess, spawnGuarded } from "@patchbay/process";
 import { natsConfig } from "@patchbay/registry/nats-config";
 import { loadNatsKeys, type NatsKeys } from "@patchbay/registry/nats-keys";
 import { createLog } from "@patchbay/runtime";
-import { type GuardedProcess, spawnGuarded } from "@patchbay/wire";
 import { freePort } from "../free-port.ts";
 import type { Layout } from "../layout.ts";
 import type { LogFile } from "../log-file.ts";

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { eventually } from "@patchbay/wire/testing";
+import { eventually } from "@patchbay/testkit";
 import { type Mesh, startMesh } from "../../src/index.ts";
 import { reached, sentAnother, startLoad } from "../support/load.ts";
 import { createOperator, type Operator } from "../support/operator.ts";

@@ -3,7 +3,7 @@ import { access } from "node:fs/promises";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { processAlive } from "@patchbay/wire";
+import { processAlive } from "@patchbay/process";
 
 /** Fails unless it holds within 10 s. */
 export async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {

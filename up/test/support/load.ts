@@ -1,5 +1,5 @@
 import { Agent, request } from "node:http";
-import { eventually } from "@patchbay/wire/testing";
+import { eventually } from "@patchbay/testkit";
 
 export interface LoadOptions {
   /** The sidecar's outbound port: requests are sent there as a program does whose environment names a proxy. */

@@ -1,5 +1,5 @@
 import { Agent, request } from "node:http";
-import { pause } from "@patchbay/wire";
+import { pause } from "@patchbay/model";
 
 /** What an answer was, as far as rules are concerned. */
 export interface Probed {

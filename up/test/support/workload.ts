@@ -2,8 +2,9 @@ import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import { fileURLToPath } from "node:url";
+import { readDevelopmentKey, spawnTied } from "@patchbay/process";
 import { type Sidecar, type SidecarOptions, startSidecar } from "@patchbay/sidecar";
-import { noLog, readDevelopmentKey, spawnTied } from "@patchbay/wire";
+import { noLog } from "@patchbay/wire";
 import type { Mesh } from "../../src/index.ts";
 
 /** A program that answers "METHOD ID" to /ID after a moment, and remembers what it has been asked for. */

@@ -1,5 +1,6 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { Code, ConnectError, type Transport } from "@connectrpc/connect";
+import { createBackoff, pause } from "@patchbay/model";
 import type { NatsConnection } from "@patchbay/proto/mesh/registry/v1/plugin_pb";
 import {
   type Accepted,
@@ -8,7 +9,6 @@ import {
   type Notice,
   State,
 } from "@patchbay/proto/mesh/registry/v1/registry_pb";
-import { createBackoff, pause } from "../backoff.ts";
 import { type Log, noLog } from "../log.ts";
 import { openSession, type Session } from "./session.ts";
 

@@ -1,8 +1,7 @@
 import { jetstreamManager } from "@nats-io/jetstream";
 import type { Authenticator, NatsConnection } from "@nats-io/nats-core";
 import { connect } from "@nats-io/transport-node";
-import { createBackoff, pause } from "../backoff.ts";
-import { errorMessage } from "../error-message.ts";
+import { createBackoff, errorMessage, pause } from "@patchbay/model";
 import { type Log, noLog } from "../log.ts";
 import { readSeed } from "../nkeys.ts";
 import { EventBusError } from "./event-bus-error.ts";

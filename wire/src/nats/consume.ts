@@ -1,6 +1,5 @@
 import type { ConsumerMessages, ConsumerNotification, JetStreamClient } from "@nats-io/jetstream";
-import { createBackoff, pause } from "../backoff.ts";
-import { errorMessage } from "../error-message.ts";
+import { createBackoff, errorMessage, pause } from "@patchbay/model";
 import type { Log } from "../log.ts";
 import { type AnswerWay, JetStreamDelivery } from "./delivery.ts";
 import type { BusStatus, ConsumeOptions, Delivery } from "./types.ts";

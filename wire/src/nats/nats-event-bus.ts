@@ -1,6 +1,6 @@
 import type { JetStreamManager } from "@nats-io/jetstream";
 import { errors, type NatsConnection, type Status } from "@nats-io/nats-core";
-import { errorMessage } from "../error-message.ts";
+import { errorMessage } from "@patchbay/model";
 import type { Log } from "../log.ts";
 import { startConsumer } from "./consume.ts";
 import { EventBusError } from "./event-bus-error.ts";

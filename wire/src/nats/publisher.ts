@@ -1,5 +1,5 @@
 import { createInbox, type Msg, type MsgHdrs, type NatsConnection } from "@nats-io/nats-core";
-import { errorMessage } from "../error-message.ts";
+import { errorMessage } from "@patchbay/model";
 import { EventBusError } from "./event-bus-error.ts";
 import { eventHeaders } from "./headers.ts";
 import { parsePubAck } from "./pub-ack.ts";

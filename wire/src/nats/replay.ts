@@ -1,6 +1,5 @@
 import { DeliverPolicy, JetStreamApiError, type JetStreamManager, type JsMsg } from "@nats-io/jetstream";
-import { createBackoff, pause } from "../backoff.ts";
-import { errorMessage } from "../error-message.ts";
+import { createBackoff, errorMessage, pause } from "@patchbay/model";
 import { EventBusError } from "./event-bus-error.ts";
 import { headerMap } from "./headers.ts";
 import type { BusStatus, ReplayOptions } from "./types.ts";

@@ -1,5 +1,5 @@
 import { errors, type Msg, type NatsConnection } from "@nats-io/nats-core";
-import { errorMessage } from "../error-message.ts";
+import { errorMessage } from "@patchbay/model";
 import type { Log } from "../log.ts";
 import { EventBusError } from "./event-bus-error.ts";
 import type { CoreMessage } from "./types.ts";

@@ -1,6 +1,7 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { HandlerContext } from "@connectrpc/connect";
+import { identityOf, type RequestFacts, type TargetFacts } from "@patchbay/model";
 import {
   type ExplainRequest,
   type LimitState,
@@ -9,7 +10,7 @@ import {
   ProxyLimitSchema,
 } from "@patchbay/proto/mesh/policy/v1/policy_pb";
 import type { InspectRequest, InspectResponseSchema } from "@patchbay/proto/mesh/proxy/v1/proxy_pb";
-import { identityOf, type MatchedLimit, normalizePath, type RequestFacts, type TargetFacts } from "@patchbay/rules";
+import { type MatchedLimit, normalizePath } from "@patchbay/rules";
 import { requireKind } from "@patchbay/runtime";
 import type { EndpointState } from "../core/balancer.ts";
 import { hostAndPort } from "../core/inbound-facts.ts";

@@ -1,4 +1,4 @@
-import type { RequestFacts } from "@patchbay/rules";
+import type { RequestFacts } from "@patchbay/model";
 import { traceIdOf } from "./trace-fields.ts";
 
 /** One decision of an audit policy, for people who read logs. */

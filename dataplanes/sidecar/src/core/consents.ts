@@ -1,5 +1,6 @@
+import type { RequestFacts } from "@patchbay/model";
 import { type AuthorizationPolicy, PluginFailurePolicy } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
-import { headerMap, policyName, type RequestFacts } from "@patchbay/rules";
+import { headerMap, policyName } from "@patchbay/rules";
 import { type Attributes, createPluginAsks, type PluginAnswer } from "./plugin-asks.ts";
 
 /** What a plugin's policy came to for one request that may not pass. */

@@ -1,4 +1,4 @@
-import { identityOf, type RequestFacts, type TargetFacts } from "@patchbay/rules";
+import { identityOf, type RequestFacts, type TargetFacts } from "@patchbay/model";
 import type { Peer } from "./guard.ts";
 import type { RequestHead } from "./request-head.ts";
 import { routeOf } from "./routes.ts";

@@ -1,4 +1,4 @@
-import { createRecent } from "@patchbay/rules";
+import { createLruCache } from "@patchbay/model";
 import { createLeaseAccount, type Grant, type LeaseAccount } from "./lease.ts";
 
 /** Whose share is spent. */
@@ -67,7 +67,7 @@ export function createLeaseSpender<Question extends LeaseQuestion>(
   options: LeaseSpenderOptions<Question>,
 ): LeaseSpender<Question> {
   const { now } = options;
-  const accounts = createRecent<Account>(MAX_ACCOUNTS);
+  const accounts = createLruCache<Account>(MAX_ACCOUNTS);
   let waiting = 0;
 
   function accountOf({ id, size }: Question): Account {

@@ -1,13 +1,7 @@
 import { durationMs } from "@bufbuild/protobuf/wkt";
+import { createLruCache, createTokenBucket, type LruCache, type TokenBucket } from "@patchbay/model";
 import { PluginFailurePolicy, type RateLimit } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
-import {
-  createRecent,
-  createTokenBucket,
-  type MatchedLimit,
-  policyName,
-  type Recent,
-  type TokenBucket,
-} from "@patchbay/rules";
+import { type MatchedLimit, policyName } from "@patchbay/rules";
 import type { OnOpen } from "./consents.ts";
 import type { Grant } from "./lease.ts";
 import { createLeaseSpender, type LeaseQuestion, type LeaseState, type Spent } from "./lease-spender.ts";
@@ -46,10 +40,10 @@ const MAX_BUCKETS = 10_000;
 
 export function createLimiter({ ask, now }: LimiterOptions): Limiter {
   /** Of limits by who calls, or for all: nobody can push them out by inventing values. */
-  const proven = createRecent<TokenBucket>(MAX_BUCKETS);
+  const proven = createLruCache<TokenBucket>(MAX_BUCKETS);
   /** Of limits by what clients choose. */
-  const chosen = createRecent<TokenBucket>(MAX_BUCKETS);
-  const bucketsOf = ({ limit: { by } }: MatchedLimit): Recent<TokenBucket> =>
+  const chosen = createLruCache<TokenBucket>(MAX_BUCKETS);
+  const bucketsOf = ({ limit: { by } }: MatchedLimit): LruCache<TokenBucket> =>
     by.every((part) => part === "source") ? proven : chosen;
   const leases = createLeaseSpender<ShareQuestion>({ ask, now });
 

@@ -1,4 +1,5 @@
-import { type Decision, normalizePath, policyName, type RequestFacts, type TargetFacts } from "@patchbay/rules";
+import type { RequestFacts, TargetFacts } from "@patchbay/model";
+import { type Decision, normalizePath, policyName } from "@patchbay/rules";
 import type { Audit } from "./audit.ts";
 import type { Consents, Objection } from "./consents.ts";
 import { type DecisionCounts, Verdict } from "./decision-counts.ts";

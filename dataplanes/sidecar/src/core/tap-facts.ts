@@ -1,13 +1,12 @@
 import {
   identityOf,
-  normalizePath,
   type RequestFacts,
   type ResponseFacts,
-  redacted,
   type SourceFacts,
   type TargetFacts,
   workloadName,
-} from "@patchbay/rules";
+} from "@patchbay/model";
+import { normalizePath, redacted } from "@patchbay/rules";
 import { parseAuthority } from "./authority.ts";
 import type { ResponseHead } from "./response-head.ts";
 import { routeOf } from "./routes.ts";

@@ -1,5 +1,6 @@
+import type { RequestFacts, SourceFacts } from "@patchbay/model";
 import { MatchType, type Outbound, type RouteMatch, type RouteRule } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
-import { compileRoutes, normalizePath, type RequestFacts, type SourceFacts } from "@patchbay/rules";
+import { compileRoutes, normalizePath } from "@patchbay/rules";
 import { type Authority, fullHost } from "./authority.ts";
 import type { RequestHead } from "./request-head.ts";
 import { RETRY_BUDGET, type RetryBudgetShape } from "./retry-budget.ts";

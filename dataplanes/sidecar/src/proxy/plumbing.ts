@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { workloadName } from "@patchbay/rules";
+import { workloadName } from "@patchbay/model";
 import { createDeadlines, type Deadlines } from "../core/deadlines.ts";
 import type { Direction, Router } from "../core/types.ts";
 import { createAddressCheck } from "./address-rules.ts";

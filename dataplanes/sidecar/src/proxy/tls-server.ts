@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
 import { createServer, type Server, type TLSSocket, type TlsOptions } from "node:tls";
-import { workloadName } from "@patchbay/rules";
+import { workloadName } from "@patchbay/model";
 import type { Log } from "@patchbay/wire";
 import type { Peer } from "../core/guard.ts";
 import { parseSpiffeId, spiffeIdOf } from "../core/spiffe.ts";

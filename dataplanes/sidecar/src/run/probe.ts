@@ -1,6 +1,6 @@
 import { Agent, get } from "node:http";
 import { connect } from "node:net";
-import { pause } from "@patchbay/wire";
+import { pause } from "@patchbay/model";
 import type { ProgramReadiness } from "../sidecar.ts";
 
 export interface ProbeOptions {

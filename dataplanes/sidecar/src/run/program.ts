@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { constants } from "node:os";
-import { spawnGuarded } from "@patchbay/wire";
+import { spawnGuarded } from "@patchbay/process";
 
 export interface ProgramOptions {
   readonly command: string;

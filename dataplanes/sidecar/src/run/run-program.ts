@@ -1,5 +1,6 @@
 import { isatty } from "node:tty";
-import { stateDir as defaultStateDir, errorMessage, readRunFile } from "@patchbay/wire";
+import { errorMessage } from "@patchbay/model";
+import { stateDir as defaultStateDir, readRunFile } from "@patchbay/process";
 import { captureEnvironment } from "../core/capture-environment.ts";
 import type { LocalPortText } from "../core/local-port.ts";
 import { isServiceName, programName } from "../core/program-name.ts";

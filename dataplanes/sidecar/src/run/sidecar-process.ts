@@ -2,7 +2,7 @@ import type { ChildProcess } from "node:child_process";
 import { fstatSync, ftruncateSync, mkdirSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { spawnTied } from "@patchbay/wire";
+import { spawnTied } from "@patchbay/process";
 import type { LocalPortText } from "../core/local-port.ts";
 import { type Command, type Event, encodeLine, readEvents } from "./control.ts";
 

@@ -1,6 +1,6 @@
 import type { ChildProcess } from "node:child_process";
 import { closeSync } from "node:fs";
-import { createBackoff, pause } from "@patchbay/wire";
+import { createBackoff, pause } from "@patchbay/model";
 import type { ProgramReadiness } from "../sidecar.ts";
 import { within } from "../within.ts";
 import {

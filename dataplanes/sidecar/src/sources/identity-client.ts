@@ -2,8 +2,9 @@ import { generateKeyPair, type KeyObject, sign } from "node:crypto";
 import { promisify } from "node:util";
 import { timestampMs } from "@bufbuild/protobuf/wkt";
 import { createClient, type Transport } from "@connectrpc/connect";
+import { createBackoff, errorMessage, pause } from "@patchbay/model";
 import { Identity, type SignResponse } from "@patchbay/proto/mesh/identity/v1/identity_pb";
-import { createBackoff, errorMessage, type Log, pause } from "@patchbay/wire";
+import type { Log } from "@patchbay/wire";
 import { certificateRequest, certificateRequestInfo } from "../core/certificate-request.ts";
 import type { IdentitySource, WorkloadIdentity } from "../core/types.ts";
 

@@ -1,6 +1,7 @@
 import type { Transport } from "@connectrpc/connect";
+import { pause } from "@patchbay/model";
 import type { Outbound, Snapshot } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
-import { type Log, pause } from "@patchbay/wire";
+import type { Log } from "@patchbay/wire";
 import { createPolicyInForce, type PolicyInForce } from "../core/policy-in-force.ts";
 import type { DefaultAuthorization, PolicyRules } from "../core/policy-rules.ts";
 import type { PolicyFile } from "./policy-file.ts";

@@ -1,8 +1,10 @@
 import { mkdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fromJsonString, toJsonString } from "@bufbuild/protobuf";
+import { errorMessage } from "@patchbay/model";
+import { isErrno, replacePrivateFile } from "@patchbay/process";
 import { type Snapshot, SnapshotSchema } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
-import { errorMessage, isErrno, type Log, replacePrivateFile } from "@patchbay/wire";
+import type { Log } from "@patchbay/wire";
 
 /** What was found on disk. */
 export type Kept =

@@ -1,8 +1,8 @@
 import { durationMs } from "@bufbuild/protobuf/wkt";
 import { type CallOptions, Code, ConnectError, createClient, type Transport } from "@connectrpc/connect";
+import { createBreaker } from "@patchbay/model";
 import { Policy } from "@patchbay/proto/mesh/policy/v1/policy_pb";
 import type { AuthorizationPolicy } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
-import { createBreaker } from "@patchbay/wire/breaker";
 import type { Grant } from "../core/lease.ts";
 import type { ShareQuestion } from "../core/limiter.ts";
 import type { Attributes, PluginAnswer } from "../core/plugin-asks.ts";

@@ -1,8 +1,9 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { ConnectError, createClient, type Transport } from "@connectrpc/connect";
+import { createBackoff, pause } from "@patchbay/model";
 import { type FollowRequestSchema, Policy } from "@patchbay/proto/mesh/policy/v1/policy_pb";
 import type { Snapshot } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
-import { createBackoff, type Log, pause } from "@patchbay/wire";
+import type { Log } from "@patchbay/wire";
 
 export interface PolicyStreamOptions {
   /** To a living replica of policy, picked at each call. */

@@ -1,7 +1,7 @@
 import { createClient, type Transport } from "@connectrpc/connect";
+import { createBackoff, errorMessage, pause, rendezvousOrder } from "@patchbay/model";
 import { Telemetry } from "@patchbay/proto/mesh/telemetry/v1/telemetry_pb";
-import { createBackoff, errorMessage, type Log, pause } from "@patchbay/wire";
-import { rendezvousOrder } from "@patchbay/wire/rendezvous";
+import type { Log } from "@patchbay/wire";
 import type { ReportTable } from "../core/report-table.ts";
 import { createUnacknowledged, type Unacknowledged } from "../core/unacknowledged.ts";
 

@@ -1,8 +1,9 @@
 import { create } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
+import { workloadName } from "@patchbay/model";
 import type { ObserveRequest } from "@patchbay/proto/mesh/proxy/v1/proxy_pb";
 import { SelectorSchema } from "@patchbay/proto/mesh/tap/v1/tap_pb";
-import { compileSelector, type SelectorProblem, workloadName } from "@patchbay/rules";
+import { compileSelector, type SelectorProblem } from "@patchbay/rules";
 import type { ResponseHead } from "../core/response-head.ts";
 import { type Followed, Tap } from "../core/tap.ts";
 import { TapFacts, type TapSelf } from "../core/tap-facts.ts";

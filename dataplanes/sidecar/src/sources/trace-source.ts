@@ -1,5 +1,6 @@
+import { latencyBucket } from "@patchbay/model";
 import { CORE_VERSION, createTracing, type ExporterStats } from "@patchbay/runtime";
-import { type Log, latencyBucket } from "@patchbay/wire";
+import type { Log } from "@patchbay/wire";
 import type { Environment } from "../core/capture-environment.ts";
 import { createExemplars } from "../core/exemplar-table.ts";
 import type { ReportPart } from "../core/report-parts.ts";

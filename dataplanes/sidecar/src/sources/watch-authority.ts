@@ -1,6 +1,7 @@
 import { Code, ConnectError, createClient, type Transport } from "@connectrpc/connect";
+import { createBackoff, pause } from "@patchbay/model";
 import { Destination } from "@patchbay/proto/mesh/destination/v1/destination_pb";
-import { createBackoff, type Log, pause } from "@patchbay/wire";
+import type { Log } from "@patchbay/wire";
 import { type Resolution, resolutionOf } from "../core/resolution.ts";
 
 export interface AuthorityWatchOptions {

@@ -6,9 +6,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { createClient } from "@connectrpc/connect";
+import { readDevelopmentKey } from "@patchbay/process";
 import { Kind, type Registration, Registry, State } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 import { type Mesh, startMesh } from "@patchbay/up";
-import { createTokenSource, createTransport, readDevelopmentKey } from "@patchbay/wire";
+import { createTokenSource, createTransport } from "@patchbay/wire";
 import { type RunProgramOptions, runProgram } from "../../src/run/run-program.ts";
 
 export interface TestMesh extends AsyncDisposable {

@@ -1,6 +1,6 @@
 import { existsSync, globSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
-import { stateDir } from "@patchbay/wire/state-dir";
+import { stateDir } from "@patchbay/process/state-dir";
 import { sdkTarball, tarballName } from "../../pack/sdk-tarball.ts";
 import { CliError } from "../cli-error.ts";
 

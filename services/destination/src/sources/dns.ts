@@ -1,6 +1,6 @@
 import { create } from "@bufbuild/protobuf";
+import { createBackoff, errorMessage } from "@patchbay/model";
 import { EndpointSchema } from "@patchbay/proto/mesh/destination/v1/endpoint_pb";
-import { createBackoff, errorMessage } from "@patchbay/wire";
 import { type Answer, failed } from "../core/answer.ts";
 import type { Authority } from "../core/authority.ts";
 import type { Question } from "../core/chain.ts";

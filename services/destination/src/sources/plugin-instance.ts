@@ -1,7 +1,6 @@
 import { Client, type ClientReadableStream, credentials, Metadata, type ServiceError, status } from "@grpc/grpc-js";
+import { type Breaker, createBreaker, errorMessage } from "@patchbay/model";
 import { pluginChannel, pluginReason } from "@patchbay/runtime";
-import { errorMessage } from "@patchbay/wire";
-import { type Breaker, createBreaker } from "@patchbay/wire/breaker";
 import type { Use } from "./plugin-hook.ts";
 
 /** One running instance of a plugin and the connection to it. */

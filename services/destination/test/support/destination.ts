@@ -17,8 +17,8 @@ import {
   type Settings,
   serve,
 } from "@patchbay/runtime";
+import { temporaryDir } from "@patchbay/testkit";
 import { type CallerKind, createTransport, type EventBus, mintToken, noLog } from "@patchbay/wire";
-import { temporaryDir } from "@patchbay/wire/testing";
 import { createDestinationApp } from "../../src/app.ts";
 
 export const key = new Uint8Array(32).fill(3);

@@ -1,4 +1,4 @@
-import { exitWithParent } from "@patchbay/wire";
+import { exitWithParent } from "@patchbay/process";
 import { endpointsOf, startCountingPlugin } from "./counting-plugin.ts";
 
 // A plugin in a process of its own, to be stopped and continued: always the same answer, its address on standard output.

@@ -1,6 +1,6 @@
 import type { Client } from "@connectrpc/connect";
 import { type Destination, Outcome, type ResolveResponse } from "@patchbay/proto/mesh/destination/v1/destination_pb";
-import { eventually } from "@patchbay/wire/testing";
+import { eventually } from "@patchbay/testkit";
 
 /** A client that watches an authority and remembers what it got. */
 export interface Watcher extends AsyncDisposable {

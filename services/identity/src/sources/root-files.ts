@@ -1,6 +1,7 @@
 import { mkdir, readdir, readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { createPrivateFile, errorMessage, isErrno } from "@patchbay/wire";
+import { errorMessage } from "@patchbay/model";
+import { createPrivateFile, isErrno } from "@patchbay/process";
 import { needsSuccessor, signs } from "../core/validity.ts";
 import { createRoot, decodeRoot, encodeRoot, type Root } from "./root.ts";
 

@@ -1,19 +1,12 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { identityOf, type RequestFacts } from "@patchbay/model";
 import {
   type LimitStateSchema,
   type PolicyDecisionSchema,
   type RouteDecision,
   RouteDecisionSchema,
 } from "@patchbay/proto/mesh/policy/v1/policy_pb";
-import {
-  compileAuthorization,
-  compileLimits,
-  compileRoutes,
-  type Decision,
-  identityOf,
-  normalizePath,
-  type RequestFacts,
-} from "@patchbay/rules";
+import { compileAuthorization, compileLimits, compileRoutes, type Decision, normalizePath } from "@patchbay/rules";
 import type { Book, Workload } from "./book.ts";
 import { type AskedName, readAuthority } from "./names.ts";
 

@@ -1,4 +1,4 @@
-import { workloadName } from "@patchbay/rules";
+import { workloadName } from "@patchbay/model";
 import type { ObjectiveSpec } from "./objective.ts";
 
 /** What a ServiceLevelObjective says, once it fits its schema. */

@@ -1,4 +1,4 @@
-import { latencyBucket } from "@patchbay/wire/latency-buckets";
+import { latencyBucket } from "@patchbay/model";
 
 /** A service level objective: which share of which requests is to be good. */
 export interface ObjectiveSpec {

@@ -1,6 +1,6 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { status } from "@grpc/grpc-js";
-import { rendezvousOrder } from "@patchbay/wire/rendezvous";
+import { rendezvousOrder } from "@patchbay/model";
 import { HookError, type HookInstance } from "./hook-instance.ts";
 import type { HookKind, HookPlugin, HookPlugins } from "./hook-plugins.ts";
 

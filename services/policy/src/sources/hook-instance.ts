@@ -1,6 +1,6 @@
 import { Client, credentials, Metadata, type ServiceError, status } from "@grpc/grpc-js";
+import { type Breaker, createBreaker } from "@patchbay/model";
 import { pluginChannel, pluginReason } from "@patchbay/runtime";
-import { type Breaker, createBreaker } from "@patchbay/wire/breaker";
 
 /** One running instance of a plugin and the connection to it. */
 export interface HookInstance {

@@ -1,7 +1,8 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { errorMessage } from "@patchbay/model";
 import { ObjectiveChangedSchema } from "@patchbay/proto/mesh/event/v1/event_pb";
-import { cloudEventHeaders, type EventBus, errorMessage, type Log, sloSubject } from "@patchbay/wire";
+import { cloudEventHeaders, type EventBus, type Log, sloSubject } from "@patchbay/wire";
 import { budgetLeft, burn, type Measured, type ObjectiveSpec } from "../core/objective.ts";
 
 export interface ObjectiveEventsOptions {

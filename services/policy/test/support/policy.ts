@@ -15,8 +15,8 @@ import {
   type Settings,
   serve,
 } from "@patchbay/runtime";
+import { temporaryDir } from "@patchbay/testkit";
 import { type CallerKind, createTransport, mintToken, noLog } from "@patchbay/wire";
-import { temporaryDir } from "@patchbay/wire/testing";
 import { createPolicyApp } from "../../src/app.ts";
 
 export const key = new Uint8Array(32).fill(5);

@@ -7,8 +7,8 @@ import {
   Policy,
 } from "@patchbay/proto/mesh/policy/v1/policy_pb";
 import type { Snapshot } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
+import { eventually } from "@patchbay/testkit";
 import { createTransport } from "@patchbay/wire";
-import { eventually } from "@patchbay/wire/testing";
 import type { RunningPolicy } from "./policy.ts";
 
 /** A proxy that follows and remembers what it got. */

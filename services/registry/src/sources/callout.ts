@@ -1,10 +1,10 @@
+import { errorMessage } from "@patchbay/model";
 import {
   type AuthorizationRequest,
   decodeAuthorizationRequest,
   type EventBus,
   encodeAuthorizationResponse,
   encodeUserJwt,
-  errorMessage,
   type Log,
   type Nkey,
 } from "@patchbay/wire";

@@ -1,5 +1,5 @@
 import type { JsonObject } from "@bufbuild/protobuf";
-import { errorMessage } from "@patchbay/wire";
+import { errorMessage } from "@patchbay/model";
 import { Ajv, type AnySchema, type ErrorObject } from "ajv";
 import { Ajv2020 } from "ajv/dist/2020.js";
 

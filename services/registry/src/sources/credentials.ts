@@ -1,12 +1,13 @@
 import { createHmac } from "node:crypto";
 import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { errorMessage, withDeadline } from "@patchbay/model";
 import {
   type EventInterest,
   type NatsConnection,
   NatsConnectionSchema,
 } from "@patchbay/proto/mesh/registry/v1/plugin_pb";
-import { type EventBus, errorMessage, mintToken, withDeadline } from "@patchbay/wire";
+import { type EventBus, mintToken } from "@patchbay/wire";
 import { type Access, API_PREFIX, consumerName, pluginAccess } from "../core/plugin-access.ts";
 import { consumersOf, ensureConsumers } from "./consumers.ts";
 import type { Unavailable } from "./event-plane.ts";

@@ -1,14 +1,7 @@
 import { create, toBinary } from "@bufbuild/protobuf";
+import { errorMessage } from "@patchbay/model";
 import { DeadLetterSchema } from "@patchbay/proto/mesh/event/v1/event_pb";
-import {
-  type Delivery,
-  deadLetterSubject,
-  type EventBus,
-  ensureConsumer,
-  errorMessage,
-  type Log,
-  STREAMS,
-} from "@patchbay/wire";
+import { type Delivery, deadLetterSubject, type EventBus, ensureConsumer, type Log, STREAMS } from "@patchbay/wire";
 import { classOf } from "./streams.ts";
 
 /** The durable consumer that all replicas share. */

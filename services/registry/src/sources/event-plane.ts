@@ -1,4 +1,5 @@
-import { connectEvents, createBackoff, type EventBus, errorMessage, type Log, pause } from "@patchbay/wire";
+import { createBackoff, errorMessage, pause } from "@patchbay/model";
+import { connectEvents, type EventBus, type Log } from "@patchbay/wire";
 import { ensureStreams } from "./streams.ts";
 
 export interface EventPlaneOptions {

@@ -1,7 +1,8 @@
 import { toBinary } from "@bufbuild/protobuf";
 import type { KV } from "@nats-io/kv";
+import { createBackoff, errorMessage, pause } from "@patchbay/model";
 import { type Registration, RegistrationSchema } from "@patchbay/proto/mesh/registry/v1/registry_pb";
-import { createBackoff, errorMessage, type Log, pause } from "@patchbay/wire";
+import type { Log } from "@patchbay/wire";
 
 /** Writes our registrations one by one, of each only the latest; so no more can wait than there are. */
 export interface MirrorWriter {

@@ -1,7 +1,8 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import { type KV, Kvm, type KvWatchEntry } from "@nats-io/kv";
+import { createBackoff, errorMessage, pause } from "@patchbay/model";
 import { type Registration, RegistrationSchema } from "@patchbay/proto/mesh/registry/v1/registry_pb";
-import { createBackoff, type EventBus, errorMessage, type Log, pause } from "@patchbay/wire";
+import type { EventBus, Log } from "@patchbay/wire";
 import type { Replicas } from "../core/replicas.ts";
 import { createMirrorWriter, replicaKey } from "./mirror-writer.ts";
 

@@ -1,6 +1,7 @@
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { createPrivateFile, createSeed, ensureStateDir, isErrno, type NkeyKind, readSeed } from "@patchbay/wire";
+import { createPrivateFile, ensureStateDir, isErrno } from "@patchbay/process";
+import { createSeed, type NkeyKind, readSeed } from "@patchbay/wire";
 
 /** A secret and what may be known of it. */
 export interface SeedPair {

@@ -1,16 +1,9 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { createBackoff, errorMessage, pause } from "@patchbay/model";
 import { PluginStateChangedSchema } from "@patchbay/proto/mesh/event/v1/event_pb";
 import { Kind } from "@patchbay/proto/mesh/registry/v1/registry_pb";
-import {
-  cloudEventHeaders,
-  createBackoff,
-  type EventBus,
-  errorMessage,
-  type Log,
-  pause,
-  pluginSubject,
-} from "@patchbay/wire";
+import { cloudEventHeaders, type EventBus, type Log, pluginSubject } from "@patchbay/wire";
 import type { Transitioned } from "../core/changes.ts";
 import { consumerName } from "../core/plugin-access.ts";
 import { stateName } from "../core/state-name.ts";

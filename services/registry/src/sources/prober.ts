@@ -1,5 +1,4 @@
-import type { Registration } from "@patchbay/proto/mesh/registry/v1/registry_pb";
-import { Kind, State } from "@patchbay/proto/mesh/registry/v1/registry_pb";
+import { Kind, type Registration, State } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 import { createHealthProbe, type HealthProbe } from "./health-probe.ts";
 
 /** Probes the hook addresses of the plugins whose lease we hold. */

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { startNats as startServer } from "@patchbay/wire/testing";
+import { startNats as startServer } from "@patchbay/testkit";
 import { natsConfig } from "../../src/sources/nats-config.ts";
 import { loadNatsKeys, type NatsKeys } from "../../src/sources/nats-keys.ts";
 

@@ -1,6 +1,6 @@
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
+import { workloadName } from "@patchbay/model";
 import { Destination, Outcome } from "@patchbay/proto/mesh/destination/v1/destination_pb";
-import { workloadName } from "@patchbay/rules";
 import { type AppContext, nearest } from "@patchbay/runtime";
 import { serviceNames } from "../core/participants.ts";
 

@@ -1,11 +1,11 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
+import { createBackoff, pause } from "@patchbay/model";
 import {
   type ObserveRequestSchema,
   type ObserveResponse,
   Proxy as ProxyService,
 } from "@patchbay/proto/mesh/proxy/v1/proxy_pb";
-import { createBackoff, pause } from "@patchbay/wire";
 import type { Dialler } from "./dialler.ts";
 
 export interface ObserveProxyOptions {

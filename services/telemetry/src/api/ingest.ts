@@ -1,5 +1,6 @@
 import { Code, ConnectError } from "@connectrpc/connect";
-import { EventBusError, errorMessage, type Published } from "@patchbay/wire";
+import { errorMessage } from "@patchbay/model";
+import { EventBusError, type Published } from "@patchbay/wire";
 import type { Aggregate } from "../core/aggregate.ts";
 import { createReportDecoder } from "../core/report-decoder.ts";
 import { ReportError } from "../core/report-error.ts";

@@ -1,5 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import { Code, ConnectError, type HandlerContext } from "@connectrpc/connect";
+import { pause } from "@patchbay/model";
 import {
   type StatRequest,
   StatRequestSchema,
@@ -7,7 +8,6 @@ import {
   type SubscribeRequest,
 } from "@patchbay/proto/mesh/telemetry/v1/telemetry_pb";
 import { requireKind } from "@patchbay/runtime";
-import { pause } from "@patchbay/wire";
 import type { Aggregate } from "../core/aggregate.ts";
 import type { Shares } from "../core/shares.ts";
 import { stat } from "../core/stat.ts";

@@ -1,4 +1,4 @@
-import { LATENCY_BOUNDS_MS } from "@patchbay/wire/latency-buckets";
+import { LATENCY_BOUNDS_MS } from "@patchbay/model";
 import type { ReportTable } from "./report-table.ts";
 
 /** A request that a latency bucket counts. */

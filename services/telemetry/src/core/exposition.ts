@@ -1,4 +1,4 @@
-import { LATENCY_BOUNDS_MS } from "@patchbay/wire/latency-buckets";
+import { LATENCY_BOUNDS_MS } from "@patchbay/model";
 import type { Aggregate } from "./aggregate.ts";
 import type { Exemplar } from "./exemplars.ts";
 import { extrasText } from "./extras-exposition.ts";

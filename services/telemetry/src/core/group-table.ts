@@ -1,4 +1,4 @@
-import { LATENCY_BUCKETS } from "@patchbay/wire/latency-buckets";
+import { LATENCY_BUCKETS } from "@patchbay/model";
 import { roomInFloats, roomInInts } from "./grow.ts";
 import { KeyTable } from "./key-table.ts";
 

@@ -1,4 +1,4 @@
-import { LATENCY_BUCKETS } from "@patchbay/wire/latency-buckets";
+import { LATENCY_BUCKETS } from "@patchbay/model";
 import {
   type GroupTable,
   TOTAL_BUCKETS,

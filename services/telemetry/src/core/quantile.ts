@@ -1,4 +1,4 @@
-import { LATENCY_BOUNDS_MS } from "@patchbay/wire/latency-buckets";
+import { LATENCY_BOUNDS_MS } from "@patchbay/model";
 
 /**
  * Estimates a quantile in milliseconds from bucket counts, assuming that latencies lie evenly inside a bucket:

@@ -1,4 +1,4 @@
-import { LATENCY_BUCKETS } from "@patchbay/wire/latency-buckets";
+import { LATENCY_BUCKETS } from "@patchbay/model";
 import { checkExtras, checkString, readDecision, readExemplar, readHealth } from "./extras-decoder.ts";
 import { MAX_REPORT_BYTES, MAX_ROWS, MAX_STRING_BYTES, MAX_STRINGS } from "./limits.ts";
 import { ReportError } from "./report-error.ts";

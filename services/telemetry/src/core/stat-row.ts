@@ -1,4 +1,4 @@
-import { LATENCY_BUCKETS } from "@patchbay/wire/latency-buckets";
+import { LATENCY_BUCKETS } from "@patchbay/model";
 
 /** What tells rows of an answer apart; empty where the question does not ask for it. */
 export interface RowNames {

@@ -1,4 +1,4 @@
-import { LATENCY_BUCKETS } from "@patchbay/wire/latency-buckets";
+import { LATENCY_BUCKETS } from "@patchbay/model";
 import { roomInFloats, roomInInts, roomInUints } from "./grow.ts";
 
 /** Counters of a row in a page, at `counts[row * COUNTS + column]`; the latency buckets follow them. */

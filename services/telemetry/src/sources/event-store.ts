@@ -1,4 +1,5 @@
-import { createBackoff, type EventBus, errorMessage, type Log, pause, STREAMS } from "@patchbay/wire";
+import { createBackoff, errorMessage, pause } from "@patchbay/model";
+import { type EventBus, type Log, STREAMS } from "@patchbay/wire";
 import { createReportEvents, type ReportEvents } from "./report-events.ts";
 
 export interface EventStoreOptions {

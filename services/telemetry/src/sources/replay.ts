@@ -1,12 +1,5 @@
-import {
-  createBackoff,
-  type EventBus,
-  errorMessage,
-  type Log,
-  pause,
-  type ReplayedEvent,
-  STREAMS,
-} from "@patchbay/wire";
+import { createBackoff, errorMessage, pause } from "@patchbay/model";
+import { type EventBus, type Log, type ReplayedEvent, STREAMS } from "@patchbay/wire";
 import type { Aggregate } from "../core/aggregate.ts";
 import { createReportDecoder } from "../core/report-decoder.ts";
 import { ReportTable } from "../core/report-table.ts";

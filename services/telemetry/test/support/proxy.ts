@@ -1,6 +1,6 @@
 import { type Client, createClient } from "@connectrpc/connect";
+import { pause } from "@patchbay/model";
 import { Telemetry } from "@patchbay/proto/mesh/telemetry/v1/telemetry_pb";
-import { pause } from "@patchbay/wire";
 import { token, transportTo } from "./telemetry.ts";
 
 export interface TestProxy extends AsyncDisposable {

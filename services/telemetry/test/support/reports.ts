@@ -1,6 +1,6 @@
 import { create, toBinary } from "@bufbuild/protobuf";
+import { LATENCY_BUCKETS } from "@patchbay/model";
 import { Direction, type Report, ReportSchema, RowSchema, Verdict } from "@patchbay/proto/mesh/telemetry/v1/report_pb";
-import { LATENCY_BUCKETS } from "@patchbay/wire";
 import fc from "fast-check";
 import { createReportDecoder } from "../../src/core/report-decoder.ts";
 import { ReportTable } from "../../src/core/report-table.ts";

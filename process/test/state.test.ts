@@ -4,10 +4,19 @@ import { once } from "node:events";
 import { chmod, mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, test } from "node:test";
-import { developmentKeyPath, readDevelopmentKey } from "../src/development-key.ts";
-import { type RunFile, readRunFile, removeRunFile, runFilePath, writeRunFile } from "../src/run-file.ts";
-import { ensureStateDir, StateError, stateDir } from "../src/state-dir.ts";
-import { temporaryDir } from "./support/index.ts";
+import {
+  developmentKeyPath,
+  ensureStateDir,
+  type RunFile,
+  readDevelopmentKey,
+  readRunFile,
+  removeRunFile,
+  runFilePath,
+  StateError,
+  stateDir,
+  writeRunFile,
+} from "@patchbay/process";
+import { temporaryDir } from "@patchbay/testkit";
 
 const run: RunFile = {
   version: 1,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { createTokenBucket } from "@patchbay/rules";
+import { createTokenBucket } from "@patchbay/model";
 import fc from "fast-check";
 
 describe("a token bucket", () => {

@@ -4,9 +4,8 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { after, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { type GuardedOptions, type GuardedProcess, spawnGuarded } from "../src/spawn-guarded.ts";
-import { spawnTied } from "../src/spawn-tied.ts";
-import { eventually, processRunning } from "./support/index.ts";
+import { type GuardedOptions, type GuardedProcess, spawnGuarded, spawnTied } from "@patchbay/process";
+import { eventually, processRunning } from "@patchbay/testkit";
 
 const fixture = (name: string) => fileURLToPath(new URL(`./fixtures/${name}`, import.meta.url));
 const TIED_CHILD = fixture("tied-child.ts");

@@ -1,5 +1,5 @@
 /** Values by key, so many at most: one more pushes out the one that was used least recently. */
-export interface Recent<Value> {
+export interface LruCache<Value> {
   get(key: string): Value | undefined;
   /** Without counting as a use. */
   peek(key: string): Value | undefined;
@@ -11,7 +11,7 @@ export interface Recent<Value> {
   evicted(): number;
 }
 
-export function createRecent<Value>(max: number): Recent<Value> {
+export function createLruCache<Value>(max: number): LruCache<Value> {
   // A Map keeps the order of insertion: the first is the one that was used least recently.
   const values = new Map<string, Value>();
   let evicted = 0;

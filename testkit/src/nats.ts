@@ -6,8 +6,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { type GuardedProcess, spawnGuarded } from "../../src/spawn-guarded.ts";
-import { stateDir } from "../../src/state-dir.ts";
+import { type GuardedProcess, spawnGuarded, stateDir } from "@patchbay/process";
 
 export interface TestNats extends AsyncDisposable {
   /** "nats://127.0.0.1:port"; stays the same over restarts. */

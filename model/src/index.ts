@@ -1,0 +1,19 @@
+export {
+  type Identity,
+  identityOf,
+  type RequestFacts,
+  type ResponseFacts,
+  type SourceFacts,
+  type TargetFacts,
+} from "./facts/request-facts.ts";
+export { type Backoff, type BackoffOptions, createBackoff, pause } from "./flow/backoff.ts";
+export { type Breaker, type BreakerOptions, createBreaker } from "./flow/breaker.ts";
+export { type Deadline, withDeadline } from "./flow/deadline.ts";
+export { createLruCache, type LruCache } from "./flow/lru-cache.ts";
+export { rendezvousOrder } from "./flow/rendezvous.ts";
+export { createTokenBucket, type TokenBucket, type TokenBucketOptions } from "./flow/token-bucket.ts";
+export { LATENCY_BOUNDS_MS, LATENCY_BUCKETS, latencyBucket } from "./latency-buckets.ts";
+export { workloadName } from "./name/workload-name.ts";
+export { durationText } from "./text/duration-text.ts";
+export { editDistance } from "./text/edit-distance.ts";
+export { errorMessage } from "./text/error-message.ts";
