@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { create } from "@bufbuild/protobuf";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { FailurePolicy, HookSchema } from "@patchbay/proto/mesh/registry/v1/plugin_pb";
-import { hookJson, hookLine } from "../src/commands/hook-text.ts";
+import { hookJson, hookLine } from "../src/commands/plugins/hook-text.ts";
 
 const authorize = create(HookSchema, { kind: "authorize", deadline: durationFromMs(200), concurrency: 64 });
 const resolve = create(HookSchema, {

@@ -4,7 +4,7 @@ import { stripVTControlCharacters } from "node:util";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { type ProxyStatusSchema, StatusResponseSchema } from "@patchbay/proto/mesh/policy/v1/policy_pb";
 import { DefaultAction } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
-import { isInForce, policyStatusJson, policyStatusLines } from "../src/commands/policy-rows.ts";
+import { isInForce, policyStatusJson, policyStatusLines } from "../src/commands/policy/policy-rows.ts";
 
 const wanted = "3f2a9c41d07b8e65";
 

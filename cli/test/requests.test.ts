@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { readRequest } from "../src/commands/request-text.ts";
+import { readRequest } from "../src/commands/explain/request-text.ts";
 import { CliError } from "../src/errors.ts";
 import { parseHeader } from "../src/parse-options.ts";
 

@@ -4,7 +4,7 @@ import { stripVTControlCharacters } from "node:util";
 import { create } from "@bufbuild/protobuf";
 import { durationFromMs, timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { ObjectiveSchema, ObjectiveWindowSchema } from "@patchbay/proto/mesh/policy/v1/policy_pb";
-import { objectiveJson, objectiveLines } from "../src/commands/slo-rows.ts";
+import { objectiveJson, objectiveLines } from "../src/commands/slo/slo-rows.ts";
 
 const window = (ms: number, good: number, total: number) =>
   create(ObjectiveWindowSchema, {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { create } from "@bufbuild/protobuf";
 import { HealthResponseSchema } from "@patchbay/proto/mesh/telemetry/v1/telemetry_pb";
-import { decisionTable, healthJson, healthTables, looksIll, refuses } from "../src/commands/stat-health-rows.ts";
+import { decisionTable, healthJson, healthTables, looksIll, refuses } from "../src/commands/stat/stat-health-rows.ts";
 
 const response = create(HealthResponseSchema, {
   window: 60,

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { type Request, RequestSchema, View } from "@patchbay/proto/mesh/tap/v1/tap_pb";
-import { createTapPrinter } from "../src/commands/tap-line.ts";
-import { fullName, tapRequest } from "../src/commands/tap-request.ts";
+import { createTapPrinter } from "../src/commands/tap/tap-line.ts";
+import { fullName, tapRequest } from "../src/commands/tap/tap-request.ts";
 
 const REQUEST = {
   inbound: true,

@@ -5,7 +5,7 @@ import { LIMITS, tooDeepAt } from "./cel/budget.ts";
 import { checkExpression } from "./cel/check.ts";
 import { ExpressionProblem } from "./cel/problem.ts";
 import { variables } from "./cel/variables.ts";
-import { compilePattern, type Pattern, renewWork } from "./pattern.ts";
+import { compilePattern, type Pattern, renewWork } from "./match/pattern.ts";
 
 /** A condition in CEL over the table in docs/expressions.md, checked and bounded in its cost. */
 export interface Expression {

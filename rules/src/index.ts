@@ -1,13 +1,19 @@
-export { type Authorization, compileAuthorization, type Decision } from "./authorization.ts";
+export { type Authorization, compileAuthorization, type Decision } from "./authorization/authorization.ts";
+export {
+  type AskedAbout,
+  createDecisionCache,
+  type DecisionCache,
+  type Reusable,
+  wasTold,
+} from "./authorization/decision-cache.ts";
 export { type Compiled, compileExpression, type Expression, type Problem } from "./expression.ts";
-export { headerMap, headerValue } from "./headers.ts";
-export { type AskedAbout, createKeptAnswers, type KeptAnswers, type Reusable, wasTold } from "./kept-answers.ts";
-export { compileLimits, type Limits, type MatchedLimit } from "./limits.ts";
-export { type NormalPath, normalizePath } from "./path.ts";
-export { compilePattern, type Pattern } from "./pattern.ts";
-export { pickBackend } from "./pick-backend.ts";
+export { compileLimits, type Limits, type MatchedLimit } from "./limits/limits.ts";
+export { headerMap, headerValue } from "./match/headers.ts";
+export { type NormalPath, normalizePath } from "./match/path.ts";
+export { compilePattern, type Pattern } from "./match/pattern.ts";
 export { policyName } from "./policy-name.ts";
-export { compileRoutes, type Matched, type RouteTable } from "./routes.ts";
+export { pickBackend } from "./routes/pick-backend.ts";
+export { compileRoutes, type Matched, type RouteTable } from "./routes/routes.ts";
 export { RuleError } from "./rule-error.ts";
 export { isHeaderName, isSecret, REDACTED, redacted, SECRET_HEADERS } from "./secret-headers.ts";
 export { compileSelector, type Selection, type SelectorProblem, type SelectorResult } from "./tap-selector.ts";

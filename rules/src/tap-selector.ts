@@ -1,8 +1,8 @@
 import type { RequestFacts, ResponseFacts } from "@patchbay/model";
 import type { Selector } from "@patchbay/proto/mesh/tap/v1/tap_pb";
 import { compileExpression, type Expression } from "./expression.ts";
+import { compileStatus, type StatusTest } from "./match/status-pattern.ts";
 import { isHeaderName, isSecret } from "./secret-headers.ts";
-import { compileStatus, type StatusTest } from "./status-pattern.ts";
 
 /** What is wrong with a selector, for people. */
 export interface SelectorProblem {

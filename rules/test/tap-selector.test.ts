@@ -5,7 +5,7 @@ import type { RequestFacts, ResponseFacts } from "@patchbay/model";
 import { SelectorSchema } from "@patchbay/proto/mesh/tap/v1/tap_pb";
 import fc from "fast-check";
 import { compileSelector, REDACTED, redacted } from "../src/index.ts";
-import { compileStatus } from "../src/status-pattern.ts";
+import { compileStatus } from "../src/match/status-pattern.ts";
 
 type Asked = MessageInitShape<typeof SelectorSchema>;
 

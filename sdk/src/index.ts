@@ -1,5 +1,5 @@
 export { ConfigError } from "./config/read-config.ts";
-export { PluginMistake } from "./mistakes/mistake.ts";
+export { PluginMistake } from "./errors/mistake.ts";
 export { absent, empty, endpoints, rewrite, split } from "./model/answers.ts";
 export { allow, deny, grant, refuse } from "./model/decisions.ts";
 export { definePlugin } from "./model/definition.ts";

@@ -1,5 +1,4 @@
 export { type CloudEventAttributes, cloudEventHeaders, readCloudEvent } from "./cloudevent.ts";
-export { createFront, type FrontOptions } from "./front.ts";
 export { type HealthStatuses, healthRoutes } from "./health.ts";
 export { newInstanceId } from "./instance-id.ts";
 export { type HeartbeatState, holdLease, type Lease, type LeaseOptions } from "./lease/hold-lease.ts";
@@ -41,6 +40,7 @@ export {
   type UserGrant,
 } from "./nats-jwt.ts";
 export { createSeed, isPublicKey, type Nkey, type NkeyKind, readSeed } from "./nkeys.ts";
+export { createProtocolMux, type ProtocolMuxOptions } from "./protocol-mux.ts";
 export {
   deadLetterSubject,
   type EventClass,

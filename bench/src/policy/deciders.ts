@@ -1,7 +1,7 @@
 import type { RequestFacts } from "@patchbay/model";
 import { AuthorizationAction, type Inbound } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
 import { compileAuthorization } from "@patchbay/rules";
-import { compilePolicies } from "../../../rules/src/authorization-policy.ts";
+import { compilePolicies } from "../../../rules/src/authorization/authorization-policy.ts";
 
 export type Decider = (facts: RequestFacts) => boolean;
 

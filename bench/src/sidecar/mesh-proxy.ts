@@ -1,11 +1,11 @@
 import { noLog } from "@patchbay/wire";
 import { createAdmin } from "../../../dataplanes/sidecar/src/admin/server.ts";
-import { parseAuthority } from "../../../dataplanes/sidecar/src/core/authority.ts";
-import { createRecorder } from "../../../dataplanes/sidecar/src/core/recorder.ts";
-import { createReportTable, REPORT_LIMITS } from "../../../dataplanes/sidecar/src/core/report-table.ts";
-import { Outcome } from "../../../dataplanes/sidecar/src/core/resolution.ts";
-import { BALANCER_DEFAULTS } from "../../../dataplanes/sidecar/src/core/settings.ts";
-import { createTarget } from "../../../dataplanes/sidecar/src/core/target.ts";
+import { BALANCER_DEFAULTS } from "../../../dataplanes/sidecar/src/core/balancing/balancer-defaults.ts";
+import { createTarget } from "../../../dataplanes/sidecar/src/core/balancing/target.ts";
+import { createRecorder } from "../../../dataplanes/sidecar/src/core/report/recorder.ts";
+import { createReportTable, REPORT_LIMITS } from "../../../dataplanes/sidecar/src/core/report/report-table.ts";
+import { parseAuthority } from "../../../dataplanes/sidecar/src/core/routing/authority.ts";
+import { Outcome } from "../../../dataplanes/sidecar/src/core/routing/resolution.ts";
 import type { Endpoint, Router, WorkloadIdentity } from "../../../dataplanes/sidecar/src/core/types.ts";
 import { createProxy } from "../../../dataplanes/sidecar/src/proxy/proxy.ts";
 import { createTaps } from "../../../dataplanes/sidecar/src/sources/taps.ts";

@@ -15,7 +15,7 @@ import { clock } from "../output/units.ts";
 import { parseAuthorityText } from "../parse-options.ts";
 import { untilAborted } from "../until-aborted.ts";
 import { untilTold } from "../until-told.ts";
-import { isServed, resolutionJson, resolutionLines } from "./resolution.ts";
+import { isServed, resolutionJson, resolutionLines } from "./explain/resolution.ts";
 
 interface EndpointsOptions extends OutputOption {
   readonly watch?: true;

@@ -1,6 +1,6 @@
 import { pause } from "@patchbay/model";
 import { GroupBy, Telemetry } from "@patchbay/proto/mesh/telemetry/v1/telemetry_pb";
-import { looksWrong, type StatJson, type StatJsonRow, statJson, statTable } from "../commands/stat-rows.ts";
+import { looksWrong, type StatJson, type StatJsonRow, statJson, statTable } from "../commands/stat/stat-rows.ts";
 import type { MeshConnection } from "../connect.ts";
 import { createRedraw, lineWidth, paint, print } from "../output/output.ts";
 import { latency, percent } from "../output/units.ts";

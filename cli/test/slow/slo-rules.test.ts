@@ -7,7 +7,7 @@ import { after, before, describe, it } from "node:test";
 import { promisify } from "node:util";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { type Objective, ObjectiveSchema } from "@patchbay/proto/mesh/policy/v1/policy_pb";
-import { prometheusRules, rulesYaml } from "../../src/commands/slo-rules.ts";
+import { prometheusRules, rulesYaml } from "../../src/commands/slo/slo-rules.ts";
 import { findPromtool } from "../support/promtool.ts";
 
 const run = promisify(execFile);

@@ -1,6 +1,6 @@
-import { createLife } from "./life.ts";
-import { createParts } from "./parts.ts";
+import { createLifecycle } from "./lifecycle.ts";
 import type { Sidecar, SidecarOptions } from "./sidecar.ts";
+import { createParts } from "./wiring.ts";
 import { within } from "./within.ts";
 
 /** A program that starts wants to call: its certificate comes first, unless identity is away. */
@@ -17,7 +17,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   }
   await within(parts.identity.ready(), CERTIFICATE_WAIT_MS);
   const { proxy } = parts;
-  const life = createLife(options, parts);
+  const life = createLifecycle(options, parts);
   return {
     outboundPort: proxy.outboundPort,
     inboundPort: proxy.inboundPort,

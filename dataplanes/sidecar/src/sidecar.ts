@@ -1,11 +1,11 @@
 import type { ExporterStats, Settings } from "@patchbay/runtime";
 import type { Log } from "@patchbay/wire";
 import type { Environment } from "./core/capture-environment.ts";
-import type { DefaultAuthorization } from "./core/policy-rules.ts";
+import type { DefaultAuthorization } from "./core/policy/policy-rules.ts";
 import type { Counters } from "./proxy/counters.ts";
-import type { Limits } from "./proxy/limits.ts";
+import type { Limits } from "./proxy/listeners/limits.ts";
 import type { HostPort, LocalPort } from "./proxy/proxy-options.ts";
-import type { PolicyStats } from "./sources/policing.ts";
+import type { PolicyStats } from "./sources/policy-enforcement.ts";
 import type { ReporterStats } from "./sources/reporter.ts";
 
 export interface SidecarOptions {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { parseAuthority, serviceHost } from "../src/core/authority.ts";
+import { parseAuthority, serviceHost } from "../src/core/routing/authority.ts";
 
 describe("authorities", () => {
   const canonical: readonly (readonly [string, string, string])[] = [

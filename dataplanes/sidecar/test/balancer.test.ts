@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
-import { createBalancer } from "../src/core/balancer.ts";
-import { BALANCER_DEFAULTS } from "../src/core/settings.ts";
+import { createBalancer } from "../src/core/balancing/balancer.ts";
+import { BALANCER_DEFAULTS } from "../src/core/balancing/balancer-defaults.ts";
 import { createSimulation, endpoints, seeded } from "./support/simulation.ts";
 
 const SLOW = "10.0.0.1:80";

@@ -3,9 +3,9 @@ import { describe, it } from "node:test";
 import { fromBinary } from "@bufbuild/protobuf";
 import { LATENCY_BUCKETS, latencyBucket } from "@patchbay/model";
 import { ReportSchema } from "@patchbay/proto/mesh/telemetry/v1/report_pb";
-import { createExemplars } from "../src/core/exemplar-table.ts";
-import { createRecorder } from "../src/core/recorder.ts";
-import { createReportTable, REPORT_LIMITS } from "../src/core/report-table.ts";
+import { createExemplars } from "../src/core/report/exemplar-table.ts";
+import { createRecorder } from "../src/core/report/recorder.ts";
+import { createReportTable, REPORT_LIMITS } from "../src/core/report/report-table.ts";
 import type { RequestRecord } from "../src/core/types.ts";
 
 const RECORD: RequestRecord = {

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { normalizePath } from "@patchbay/rules";
 import fc from "fast-check";
-import { isClaim } from "../src/core/claims.ts";
-import { normalizeHead } from "../src/core/normal-head.ts";
-import { readRequestFields } from "../src/core/request-head.ts";
+import { isForwardedIdentity } from "../src/core/http/forwarded-identity-headers.ts";
+import { normalizeHead } from "../src/core/http/normal-head.ts";
+import { readRequestFields } from "../src/core/http/request-head.ts";
 
 function headOf(path: string, authority = "users:8080") {
   return { ...readRequestFields([], "1.1"), method: "GET", path, authority };
@@ -116,6 +116,6 @@ describe("fields by which a client claims something", () => {
   ];
   for (const name of others)
     it(`${name || "an empty name"} is none`, () => {
-      assert.equal(isClaim(name), false);
+      assert.equal(isForwardedIdentity(name), false);
     });
 });

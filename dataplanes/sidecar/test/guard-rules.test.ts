@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { AuthorizationAction, DefaultAction, PluginFailurePolicy } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
-import type { Peer, Refusal, Verdict } from "../src/core/guard.ts";
-import { type RequestHead, readRequestFields } from "../src/core/request-head.ts";
+import { type RequestHead, readRequestFields } from "../src/core/http/request-head.ts";
+import type { Peer, Refusal, Verdict } from "../src/core/policy/guard.ts";
 import { spiffe } from "./support/certificates.ts";
 import { createTestGuard, type TestGuard } from "./support/guarded.ts";
 import { ALLOW_ALL, allow, deny } from "./support/policy.ts";

@@ -2,15 +2,15 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
 import { test } from "node:test";
-import { readFirstBytes } from "../src/proxy/first-bytes.ts";
-import { createConnector } from "../src/proxy/hop.ts";
+import { readFirstBytes } from "../src/proxy/tcp/first-bytes.ts";
+import { createUpstreamConnector } from "../src/proxy/upstream/upstream-connector.ts";
 import { identityOf } from "./support/certificates.ts";
 import { closedPort, listen } from "./support/wire.ts";
 
 const connectMs = 100;
 
 function connectTo(port: number): Promise<Socket> {
-  const connector = createConnector({ identity: identityOf(), connectMs, checkAddress: () => undefined });
+  const connector = createUpstreamConnector({ identity: identityOf(), connectMs, checkAddress: () => undefined });
   return new Promise((resolve, reject) => {
     connector.connect({ address: "127.0.0.1", port, identity: "" }, "http/1.1", (error, socket) =>
       socket === null ? reject(error) : resolve(socket),

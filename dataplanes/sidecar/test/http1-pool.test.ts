@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { connect } from "node:net";
 import { describe, it } from "node:test";
-import type { Connected } from "../src/proxy/await-connection.ts";
-import { createHttp1Pool, type Http1Pool, type Slot, type Taker } from "../src/proxy/http1-pool.ts";
+import { createHttp1Pool, type Http1Pool, type PooledConnection, type Waiter } from "../src/proxy/http1/pool.ts";
+import type { Connected } from "../src/proxy/upstream/await-connection.ts";
 import { type App, closedPort, startApp, until } from "./support/wire.ts";
 
 /** A pool whose connections are made when the test says so. */
@@ -23,10 +23,10 @@ function createPool(port: number, maxConnections = 512) {
 }
 
 /** Sends a request as soon as it has a connection, and gives the connection back. */
-function ask(pool: Http1Pool): Taker & { outcome: string } {
+function ask(pool: Http1Pool): Waiter & { outcome: string } {
   const taker = {
     outcome: "waiting",
-    onSlot(slot: Slot) {
+    onSlot(slot: PooledConnection) {
       taker.outcome = "sent";
       slot.client.dispatch(
         { method: "GET", path: "/" },

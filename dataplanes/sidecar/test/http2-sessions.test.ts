@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createServer } from "node:http2";
 import { connect, type Socket } from "node:net";
 import { test } from "node:test";
-import { createHttp2Sessions, type Http2Sessions } from "../src/proxy/http2-sessions.ts";
+import { createHttp2Sessions, type Http2Sessions } from "../src/proxy/http2/sessions.ts";
 import { listen, startBytes, until } from "./support/wire.ts";
 
 const limits = { maxSessions: 2, maxStreams: 10, maxHeadBytes: 16_384, settingsMs: 200 };

@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { type Attributes, createPluginAsks, type PluginAnswer, type PluginAsks } from "../src/core/plugin-asks.ts";
+import {
+  type Attributes,
+  createPluginDecisions,
+  type PluginAnswer,
+  type PluginDecisions,
+} from "../src/core/policy/plugin-decisions.ts";
 
 const YES: PluginAnswer = { allowed: true, reason: "", status: 0, ttlMs: 1_000, vary: ["path"] };
 
@@ -8,10 +13,10 @@ const YES: PluginAnswer = { allowed: true, reason: "", status: 0, ttlMs: 1_000, 
 class Bench {
   time = 0;
   readonly asked: Attributes[] = [];
-  readonly asks: PluginAsks<string>;
+  readonly asks: PluginDecisions<string>;
 
   constructor(decide: (attributes: Attributes) => Partial<PluginAnswer> | Error) {
-    this.asks = createPluginAsks<string>({
+    this.asks = createPluginDecisions<string>({
       now: () => this.time,
       call: async (_policy, attributes) => {
         this.asked.push(attributes);

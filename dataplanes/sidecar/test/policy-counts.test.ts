@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { createLruCache } from "@patchbay/model";
-import { type AuditLine, createAudit } from "../src/core/audit.ts";
-import { createDecisionCounts, Verdict } from "../src/core/decision-counts.ts";
-import { createStringTable } from "../src/core/string-table.ts";
+import { type AuditLine, createAudit } from "../src/core/policy/audit.ts";
+import { createDecisionCounts, Verdict } from "../src/core/policy/decision-counts.ts";
+import { createStringTable } from "../src/core/report/string-table.ts";
 
 describe("decisions", () => {
   it("are counted by policy, source and verdict, and begin anew with each report", () => {

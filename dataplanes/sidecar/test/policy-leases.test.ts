@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import type { Grant } from "../src/core/lease.ts";
-import { createLeaseSpender, type LeaseSpender, type Spent } from "../src/core/lease-spender.ts";
+import type { Grant } from "../src/core/policy/lease.ts";
+import { createLeaseSpender, type LeaseSpender, type Spent } from "../src/core/policy/lease-spender.ts";
 
 interface Question {
   readonly id: string;

@@ -3,8 +3,7 @@ import { describe, it } from "node:test";
 import { workloadName } from "@patchbay/model";
 import fc from "fast-check";
 import { captureEnvironment } from "../src/core/capture-environment.ts";
-import { createDeadlines } from "../src/core/deadlines.ts";
-import { HeaderKind, headerKind, IDENTITY_LIKE } from "../src/core/header-kinds.ts";
+import { HeaderKind, headerKind, IDENTITY_LIKE } from "../src/core/http/header-kinds.ts";
 import {
   type FieldRecord,
   fieldRecord,
@@ -12,16 +11,17 @@ import {
   http2ResponseFields,
   joinCookies,
   readHttp2Request,
-} from "../src/core/http2-fields.ts";
-import { encodeGrpcMessage } from "../src/core/own-answer.ts";
-import { detectProtocol } from "../src/core/protocol-detection.ts";
-import { type RequestHead, readRequestFields } from "../src/core/request-head.ts";
-import { parseRequestTarget } from "../src/core/request-target.ts";
-import { readResponseHead, readTrailers } from "../src/core/response-head.ts";
-import { mayRetry } from "../src/core/retry-rules.ts";
+} from "../src/core/http/http2-fields.ts";
+import { encodeGrpcMessage } from "../src/core/http/local-reply.ts";
+import { detectProtocol } from "../src/core/http/protocol-detection.ts";
+import { type RequestHead, readRequestFields } from "../src/core/http/request-head.ts";
+import { parseRequestTarget } from "../src/core/http/request-target.ts";
+import { readResponseHead, readTrailers } from "../src/core/http/response-head.ts";
+import { createDeadlines } from "../src/core/routing/deadlines.ts";
+import { mayRetry } from "../src/core/routing/retry-rules.ts";
 import { parseSpiffeId, spiffeIdOf } from "../src/core/spiffe.ts";
-import { isForbiddenAddress } from "../src/proxy/address-rules.ts";
-import { readEgressProxies } from "../src/proxy/egress-proxies.ts";
+import { isForbiddenAddress } from "../src/proxy/upstream/address-rules.ts";
+import { readEgressProxies } from "../src/proxy/upstream/egress-proxies.ts";
 
 /** As a peer hears them. */
 function flat(fields: FieldRecord): string[] {

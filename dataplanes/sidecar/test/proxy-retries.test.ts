@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { isCertificateRefused } from "../src/proxy/connect-errors.ts";
-import { DEFAULT_LIMITS } from "../src/proxy/limits.ts";
+import { DEFAULT_LIMITS } from "../src/proxy/listeners/limits.ts";
+import { isCertificateRefused } from "../src/proxy/upstream/connect-errors.ts";
 import { endpoint, startProxy } from "./support/proxies.ts";
 import { bodyOf, closedPort, startApp, startBytes } from "./support/wire.ts";
 

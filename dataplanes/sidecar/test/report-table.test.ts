@@ -4,8 +4,8 @@ import { fromBinary } from "@bufbuild/protobuf";
 import { LATENCY_BUCKETS, latencyBucket } from "@patchbay/model";
 import { Direction, type Report, ReportSchema } from "@patchbay/proto/mesh/telemetry/v1/report_pb";
 import fc from "fast-check";
-import { createRecorder } from "../src/core/recorder.ts";
-import { createReportTable, REPORT_LIMITS } from "../src/core/report-table.ts";
+import { createRecorder } from "../src/core/report/recorder.ts";
+import { createReportTable, REPORT_LIMITS } from "../src/core/report/report-table.ts";
 import type { RequestRecord } from "../src/core/types.ts";
 
 const WINDOW = { bootId: "boot", sequence: 7, startMs: 1_000, endMs: 2_000, reporter: "default/web" };

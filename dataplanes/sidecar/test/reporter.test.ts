@@ -7,8 +7,8 @@ import { type Report, ReportSchema } from "@patchbay/proto/mesh/telemetry/v1/rep
 import { Telemetry } from "@patchbay/proto/mesh/telemetry/v1/telemetry_pb";
 import type { RunningServer } from "@patchbay/runtime";
 import { noLog } from "@patchbay/wire";
-import { createRecorder } from "../src/core/recorder.ts";
-import { createReportTable, REPORT_LIMITS } from "../src/core/report-table.ts";
+import { createRecorder } from "../src/core/report/recorder.ts";
+import { createReportTable, REPORT_LIMITS } from "../src/core/report/report-table.ts";
 import type { Recorder } from "../src/core/types.ts";
 import { createReporter, REPORTER_LIMITS, type Reporter } from "../src/sources/reporter.ts";
 import { proxyTransport, serveCore, until } from "./support/core-server.ts";

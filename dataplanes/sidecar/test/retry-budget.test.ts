@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createRetryBudget } from "../src/core/retry-budget.ts";
+import { createRetryBudget } from "../src/core/balancing/retry-budget.ts";
 
 function budget(settings: { ratio: number; minPerSecond: number }) {
   const clock = { now: 1_000_000 };

@@ -3,10 +3,10 @@ import { describe, test } from "node:test";
 import { create } from "@bufbuild/protobuf";
 import { OutboundSchema, RetrySchema } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
 import fc from "fast-check";
-import { createRetryBudget, RETRY_BUDGET } from "../src/core/retry-budget.ts";
-import { compileRetry, pauseBefore, type RetryPlan } from "../src/core/retry-plan.ts";
-import { mayRetry } from "../src/core/retry-rules.ts";
-import { retryBudgetOf } from "../src/core/target-rules.ts";
+import { createRetryBudget, RETRY_BUDGET } from "../src/core/balancing/retry-budget.ts";
+import { compileRetry, pauseBefore, type RetryPlan } from "../src/core/routing/retry-plan.ts";
+import { mayRetry } from "../src/core/routing/retry-rules.ts";
+import { retryBudgetOf } from "../src/core/routing/target-rules.ts";
 import { ms } from "./support/steering.ts";
 
 function plan(change: Parameters<typeof create<typeof RetrySchema>>[1]): RetryPlan {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, test } from "node:test";
-import type { RequestHead } from "../src/core/request-head.ts";
+import type { RequestHead } from "../src/core/http/request-head.ts";
 import type { Route } from "../src/core/types.ts";
 import { eventually } from "./support/core-server.ts";
 import { absentAnswer } from "./support/destination.ts";

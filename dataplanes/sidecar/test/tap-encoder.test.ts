@@ -3,9 +3,9 @@ import { describe, it } from "node:test";
 import { create, fromBinary } from "@bufbuild/protobuf";
 import { ObserveResponseSchema } from "@patchbay/proto/mesh/proxy/v1/proxy_pb";
 import fc from "fast-check";
-import type { RequestHead } from "../src/core/request-head.ts";
-import { encodeRequest } from "../src/core/tap-encoder.ts";
-import { TapFacts } from "../src/core/tap-facts.ts";
+import type { RequestHead } from "../src/core/http/request-head.ts";
+import { encodeRequest } from "../src/core/tap/tap-encoder.ts";
+import { TapFacts } from "../src/core/tap/tap-facts.ts";
 import type { RequestRecord } from "../src/core/types.ts";
 
 const head: RequestHead = {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { TapWindow } from "../src/core/tap-window.ts";
+import { TapWindow } from "../src/core/tap/tap-window.ts";
 
 describe("one second of a tap", () => {
   it("sends no more than its rate, and counts every request that it does not send", () => {

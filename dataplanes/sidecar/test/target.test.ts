@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { parseAuthority } from "../src/core/authority.ts";
-import { type Branch, mergeResolution, Outcome, type Resolution } from "../src/core/resolution.ts";
-import { BALANCER_DEFAULTS } from "../src/core/settings.ts";
-import { createTarget } from "../src/core/target.ts";
+import { BALANCER_DEFAULTS } from "../src/core/balancing/balancer-defaults.ts";
+import { createTarget } from "../src/core/balancing/target.ts";
+import { parseAuthority } from "../src/core/routing/authority.ts";
+import { type Branch, mergeResolution, Outcome, type Resolution } from "../src/core/routing/resolution.ts";
 import type { Route } from "../src/core/types.ts";
 import { endpoints, seeded } from "./support/simulation.ts";
 

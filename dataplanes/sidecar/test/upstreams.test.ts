@@ -4,10 +4,10 @@ import { createServer } from "node:http2";
 import { connect } from "node:net";
 import { Readable } from "node:stream";
 import { describe, it } from "node:test";
-import type { Failure } from "../src/core/retry-rules.ts";
-import { DEFAULT_LIMITS } from "../src/proxy/limits.ts";
-import type { AttemptEvents, Outgoing } from "../src/proxy/parties.ts";
-import { createUpstreams, type Upstreams } from "../src/proxy/upstreams.ts";
+import type { Failure } from "../src/core/routing/retry-rules.ts";
+import type { AttemptEvents, Outgoing } from "../src/proxy/exchange/exchange-types.ts";
+import { DEFAULT_LIMITS } from "../src/proxy/listeners/limits.ts";
+import { createUpstreams, type Upstreams } from "../src/proxy/upstream/upstreams.ts";
 import { endpoint } from "./support/proxies.ts";
 import { listen } from "./support/wire.ts";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { createUrn } from "../src/core/weighted-urn.ts";
+import { createSmoothWeightedPicker } from "../src/core/balancing/smooth-weighted-picker.ts";
 import { seeded } from "./support/simulation.ts";
 
 const UNIT = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
@@ -13,7 +13,7 @@ test("draws are always indices, and two different ones when weights are equal", 
       UNIT,
       UNIT,
       (weights, r1, r2) => {
-        const urn = createUrn(weights);
+        const urn = createSmoothWeightedPicker(weights);
         const first = urn.first(r1);
         const second = urn.second(first, r2);
         assert.ok(weights[first] !== undefined && weights[second] !== undefined);
@@ -25,7 +25,7 @@ test("draws are always indices, and two different ones when weights are equal", 
 
 test("each item's share of first and of second draws is its weight", () => {
   const weights = [1, 2, 5, 2];
-  const urn = createUrn(weights);
+  const urn = createSmoothWeightedPicker(weights);
   const random = seeded(1);
   const firsts = [0, 0, 0, 0];
   const seconds = [0, 0, 0, 0];

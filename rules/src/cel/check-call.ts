@@ -1,5 +1,5 @@
+import { compilePattern } from "../match/pattern.ts";
 import { nearest } from "../nearest.ts";
-import { compilePattern } from "../pattern.ts";
 import { RuleError } from "../rule-error.ts";
 import type { Checking } from "./checking.ts";
 import { type Expr, type ExprOf, isAccumulator, literalText } from "./expr.ts";

@@ -1,5 +1,5 @@
 import { type CelMap, celMap } from "@bufbuild/cel";
-import { headerMap, headerValue } from "../headers.ts";
+import { headerMap, headerValue } from "../match/headers.ts";
 
 /**
  * Headers as an expression sees them. Most expressions look at one of them, for which no map of all is worth making.

@@ -2,7 +2,7 @@ import { createServer as createHttp1, type Server as Http1Server } from "node:ht
 import { createServer as createHttp2, type Http2Server, type ServerHttp2Session } from "node:http2";
 import type { AddressInfo, Server, Socket } from "node:net";
 import { Code, ConnectError, type ConnectRouter } from "@connectrpc/connect";
-import { createFront, type Log } from "@patchbay/wire";
+import { createProtocolMux, type Log } from "@patchbay/wire";
 import type { App, PageHandler, PageRequest, PageResponse } from "../app.ts";
 import { authInterceptor, bearer, type TokenCheck } from "../auth.ts";
 import { type TracerOf, traceHandlers } from "../trace/rpc-traces.ts";
@@ -47,7 +47,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
   const { http2, sessions } = createHttp2Server(options, handle);
   // A server that gets its sockets by hand starts to enforce its header timeout and to track idle connections on this event.
   http1.emit("listening");
-  const front = createFront({ http1, http2 });
+  const front = createProtocolMux({ http1, http2 });
   const sockets = track(front);
   const host = options.host ?? "127.0.0.1";
   const port = await listen(front, host, options.port ?? 0);

@@ -1,7 +1,7 @@
 import { exitWithParent } from "@patchbay/process/exit-with-parent";
 import { Command, CommanderError } from "commander";
 import { ConfigError } from "../config/read-config.ts";
-import { PluginMistake } from "../mistakes/mistake.ts";
+import { PluginMistake } from "../errors/mistake.ts";
 import { sdkVersion } from "../version.ts";
 import { CliError } from "./cli-error.ts";
 import { devCommand } from "./dev-command.ts";

@@ -1,6 +1,6 @@
 import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
 import { Ajv2020, type ErrorObject, type ValidateFunction } from "ajv/dist/2020.js";
-import { PluginMistake } from "../mistakes/mistake.ts";
+import { PluginMistake } from "../errors/mistake.ts";
 import { isRecord } from "../model/record.ts";
 import type { ConfigSchema, StandardIssue, StandardJsonSchema } from "../public/config.ts";
 

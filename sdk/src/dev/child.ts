@@ -1,6 +1,6 @@
+import { describeThrown } from "../errors/mistake.ts";
 import { createLocalHost, type LocalHost } from "../host/local-host.ts";
 import { LateAnswer } from "../host/run-decision.ts";
-import { describeThrown } from "../mistakes/mistake.ts";
 import { createOncePer } from "../serve/log-observer.ts";
 import { createLog } from "../serve/logs.ts";
 import { loadPlugin } from "./load-plugin.ts";

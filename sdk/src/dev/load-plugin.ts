@@ -1,6 +1,6 @@
 import { pathToFileURL } from "node:url";
-import { describeThrown, PluginMistake, show } from "../mistakes/mistake.ts";
-import { shortPath } from "../mistakes/place.ts";
+import { describeThrown, PluginMistake, show } from "../errors/mistake.ts";
+import { shortPath } from "../errors/place.ts";
 import { internalsOf } from "../model/definition.ts";
 import { isRecord } from "../model/record.ts";
 import type { Plugin } from "../public/plugin.ts";

@@ -1,9 +1,9 @@
 import { connectEvents, type EventBus } from "@patchbay/wire";
 import type { EventName } from "../model/events.ts";
+import { Lane } from "./consumer-queue.ts";
 import { type ConsumerCounts, newCounts } from "./counts.ts";
 import { type ConsumerSource, connectionKey, type EventSource } from "./event-source.ts";
-import type { IntakeOptions } from "./intake-options.ts";
-import { Lane } from "./lane.ts";
+import type { IntakeOptions } from "./subscription-options.ts";
 import { createWorker } from "./worker.ts";
 
 /** One connection to NATS with a consumer and a worker per class. */

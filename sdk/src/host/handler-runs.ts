@@ -1,5 +1,5 @@
-import { placeOfFunction } from "../mistakes/function-place.ts";
-import { describeThrown, PluginMistake } from "../mistakes/mistake.ts";
+import { placeOfFunction } from "../errors/function-place.ts";
+import { describeThrown, PluginMistake } from "../errors/mistake.ts";
 import { isPermanent, isRetry } from "../model/errors.ts";
 import type { HandlerResult } from "./host.ts";
 

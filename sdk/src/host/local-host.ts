@@ -1,5 +1,5 @@
 import { type ConfigReader, createConfigReader } from "../config/read-config.ts";
-import { PluginMistake, show } from "../mistakes/mistake.ts";
+import { PluginMistake, show } from "../errors/mistake.ts";
 import type { HostAnswer } from "../model/answer-message.ts";
 import { checkDecision, checkLease } from "../model/decision-check.ts";
 import type { AnswerOf, DecisionHook, QuestionOf } from "../model/decision-hooks.ts";

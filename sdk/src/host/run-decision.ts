@@ -1,5 +1,5 @@
-import { placeOfFunction } from "../mistakes/function-place.ts";
-import { describeThrown, PluginMistake, show } from "../mistakes/mistake.ts";
+import { placeOfFunction } from "../errors/function-place.ts";
+import { describeThrown, PluginMistake, show } from "../errors/mistake.ts";
 import type { AnswerSource } from "../model/answer-check.ts";
 import { aborted, followAbort } from "./until-aborted.ts";
 

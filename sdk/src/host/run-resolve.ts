@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { pause } from "@patchbay/model";
-import { placeOfFunction } from "../mistakes/function-place.ts";
-import { describeThrown, PluginMistake, show } from "../mistakes/mistake.ts";
+import { placeOfFunction } from "../errors/function-place.ts";
+import { describeThrown, PluginMistake, show } from "../errors/mistake.ts";
 import { checkAnswer } from "../model/answer-check.ts";
 import type { HostAnswer } from "../model/answer-message.ts";
 import { isPermanent, isRetry } from "../model/errors.ts";

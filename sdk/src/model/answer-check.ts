@@ -1,5 +1,5 @@
-import { PluginMistake, show } from "../mistakes/mistake.ts";
-import { placeOfCaller } from "../mistakes/place.ts";
+import { PluginMistake, show } from "../errors/mistake.ts";
+import { placeOfCaller } from "../errors/place.ts";
 import type { Answer, SplitTarget } from "../public/answer.ts";
 import { parseAuthority } from "./authority.ts";
 import { readEndpoints } from "./endpoint-check.ts";

@@ -1,5 +1,5 @@
-import { PluginMistake, show } from "../mistakes/mistake.ts";
-import { placeOfCaller } from "../mistakes/place.ts";
+import { PluginMistake, show } from "../errors/mistake.ts";
+import { placeOfCaller } from "../errors/place.ts";
 import type { Decision, Lease, Vary } from "../public/decision.ts";
 import type { AnswerSource } from "./answer-check.ts";
 import { isRecord } from "./record.ts";

@@ -1,5 +1,5 @@
-import { PluginMistake, show } from "../mistakes/mistake.ts";
-import { suggestion } from "../mistakes/suggest.ts";
+import { PluginMistake, show } from "../errors/mistake.ts";
+import { suggestion } from "../errors/suggest.ts";
 import { decisionHooks } from "./decision-hooks.ts";
 import { eventNames } from "./events.ts";
 import { hookNames } from "./hook-names.ts";

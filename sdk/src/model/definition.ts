@@ -1,4 +1,4 @@
-import { placeOfCaller } from "../mistakes/place.ts";
+import { placeOfCaller } from "../errors/place.ts";
 import type { ConfigSchema } from "../public/config.ts";
 import type { EventHandler, Hooks, Plugin, PluginDefinition } from "../public/plugin.ts";
 import { checkDefinition } from "./definition-check.ts";

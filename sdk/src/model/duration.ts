@@ -1,5 +1,5 @@
-import { PluginMistake, show } from "../mistakes/mistake.ts";
-import { placeOfCaller } from "../mistakes/place.ts";
+import { PluginMistake, show } from "../errors/mistake.ts";
+import { placeOfCaller } from "../errors/place.ts";
 import type { Duration } from "../public/duration.ts";
 
 const unitsMs: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };

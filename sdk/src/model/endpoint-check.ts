@@ -1,7 +1,7 @@
 import { isIP } from "node:net";
-import { PluginMistake, show } from "../mistakes/mistake.ts";
-import { placeOfCaller } from "../mistakes/place.ts";
-import { suggestion } from "../mistakes/suggest.ts";
+import { PluginMistake, show } from "../errors/mistake.ts";
+import { placeOfCaller } from "../errors/place.ts";
+import { suggestion } from "../errors/suggest.ts";
 import type { Endpoint } from "../public/answer.ts";
 import { isPort, splitHostPort } from "./host-port.ts";
 import { isRecord } from "./record.ts";

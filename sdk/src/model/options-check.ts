@@ -1,5 +1,5 @@
-import { show } from "../mistakes/mistake.ts";
-import { suggestion } from "../mistakes/suggest.ts";
+import { show } from "../errors/mistake.ts";
+import { suggestion } from "../errors/suggest.ts";
 import { isDuration, parseDuration } from "./duration.ts";
 import { hookNames } from "./hook-names.ts";
 import { isRecord } from "./record.ts";

@@ -3,7 +3,7 @@ import { errorMessage } from "@patchbay/model";
 import { Health } from "@patchbay/proto/grpc/health/v1/health_pb";
 import { type Accepted, type Notice, State, StateSchema } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 import { healthRoutes, holdLease, type Lease } from "@patchbay/wire";
-import { createIntake, type EventIntake } from "../events/intake.ts";
+import { createIntake, type EventIntake } from "../events/event-subscription.ts";
 import type { PluginHost } from "../host/host.ts";
 import { isRecord } from "../model/record.ts";
 import type { Log } from "../public/log.ts";

@@ -1,6 +1,6 @@
+import { describeThrown } from "../errors/mistake.ts";
+import { placeInStack } from "../errors/place.ts";
 import { createLocalHost } from "../host/local-host.ts";
-import { describeThrown } from "../mistakes/mistake.ts";
-import { placeInStack } from "../mistakes/place.ts";
 import { parseDuration } from "../model/duration.ts";
 import type { Log } from "../public/log.ts";
 import type { Plugin } from "../public/plugin.ts";

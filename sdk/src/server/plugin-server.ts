@@ -3,7 +3,7 @@ import { createServer as createHttp2, type Http2Server, type ServerHttp2Session 
 import type { AddressInfo, Server, Socket } from "node:net";
 import { Code, ConnectError, type ConnectRouter } from "@connectrpc/connect";
 import { errorMessage } from "@patchbay/model";
-import { createFront } from "@patchbay/wire";
+import { createProtocolMux } from "@patchbay/wire";
 import { createRpcHandler } from "./rpc-handler.ts";
 
 /** What a plugin serves, and where. */
@@ -37,7 +37,7 @@ export async function startPluginServer(options: PluginServerOptions): Promise<P
   const http1 = createHttp1({ maxHeaderSize: 16 * 1024 }, (request, response) => void page(options, request, response));
   // A server that gets its sockets by hand starts to enforce its timeouts on this event.
   http1.emit("listening");
-  const front = createFront({ http1, http2 });
+  const front = createProtocolMux({ http1, http2 });
   const sockets = track(front);
   const port = await listen(front, options.host, options.port);
   return {

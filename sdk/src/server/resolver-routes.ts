@@ -1,7 +1,7 @@
 import { Code, ConnectError, type ConnectRouter } from "@connectrpc/connect";
 import { type ResolveRequest, Resolver } from "@patchbay/proto/mesh/plugin/v1/resolver_pb";
+import { PluginMistake } from "../errors/mistake.ts";
 import type { PluginHost, Question } from "../host/host.ts";
-import { PluginMistake } from "../mistakes/mistake.ts";
 import { type HostAnswer, toResolveResponse } from "../model/answer-message.ts";
 import { parseAuthority } from "../model/authority.ts";
 import { checkCall } from "./check-call.ts";

@@ -1,7 +1,7 @@
 import { ConfigError } from "../config/read-config.ts";
+import { placeOfCaller } from "../errors/place.ts";
 import { outcomeOf } from "../events/outcome.ts";
 import { createLocalHost, type LocalHost } from "../host/local-host.ts";
-import { placeOfCaller } from "../mistakes/place.ts";
 import type { EventName, EventOf } from "../model/events.ts";
 import type { Answer } from "../public/answer.ts";
 import type { Decision, Lease } from "../public/decision.ts";

@@ -1,7 +1,7 @@
+import { PluginMistake, show } from "../errors/mistake.ts";
+import { placeOfCaller } from "../errors/place.ts";
 import type { LocalHost } from "../host/local-host.ts";
 import { followAbort } from "../host/until-aborted.ts";
-import { PluginMistake, show } from "../mistakes/mistake.ts";
-import { placeOfCaller } from "../mistakes/place.ts";
 import { parseAuthority } from "../model/authority.ts";
 import { PermanentError } from "../model/errors.ts";
 import type { Answer } from "../public/answer.ts";

@@ -4,15 +4,15 @@ import { hookToken } from "@patchbay/wire";
 import { createQuota } from "./api/quota.ts";
 import { createResolveStreams } from "./api/resolve-stream.ts";
 import { createRoutes } from "./api/routes.ts";
+import { createPublisher } from "./engine/publisher.ts";
+import { createWatches, type Watches } from "./engine/watches.ts";
 import { createMetrics } from "./metrics.ts";
-import { createPublisher } from "./publish.ts";
 import { createDns } from "./sources/dns.ts";
 import { createDnsLookup } from "./sources/dns-lookup.ts";
-import type { Link } from "./sources/link.ts";
-import { watchPluginLinks } from "./sources/plugin-links.ts";
+import { watchPluginResolvers } from "./sources/plugin-resolvers.ts";
+import type { Resolver } from "./sources/resolver.ts";
 import { watchStaticServices } from "./sources/static-services.ts";
 import { createWorkloads } from "./sources/workloads.ts";
-import { createWatches, type Watches } from "./watches.ts";
 
 /** Answers what serves an authority, by the resolver chain. */
 export function createDestinationApp(context: AppContext): App {
@@ -80,8 +80,8 @@ function createSources(context: AppContext, { watches, metrics }: Parts): Source
       const ports = rememberPorts(context);
       const workloads = createWorkloads({ view, settings });
       const statics = await watchStaticServices({ dir: context.resourcesDir, settings, log });
-      const fixed: readonly Link[] = [workloads, statics, createDnsLink(context, ports)];
-      const plugins = watchPluginLinks({
+      const fixed: readonly Resolver[] = [workloads, statics, createDnsLink(context, ports)];
+      const plugins = watchPluginResolvers({
         view,
         staleForMs: settings.staleForMs,
         deadlineMs: settings.resolveDeadlineMs,
@@ -118,7 +118,7 @@ function rememberPorts({ view, controlPlanePorts }: AppContext): () => ReadonlyS
 const DNS_TIMEOUT_MS = 1_000;
 const DNS_TTL = { minTtlMs: 5_000, maxTtlMs: 300_000 };
 
-function createDnsLink({ settings }: AppContext, controlPlanePorts: () => ReadonlySet<number>): Link {
+function createDnsLink({ settings }: AppContext, controlPlanePorts: () => ReadonlySet<number>): Resolver {
   const { resolveDeadlineMs, staleForMs } = settings;
   return createDns({
     lookup: createDnsLookup({ timeoutMs: DNS_TIMEOUT_MS, defaultTtlMs: DNS_TTL.minTtlMs }),

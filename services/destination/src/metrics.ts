@@ -1,5 +1,5 @@
 import { Counter, Gauge, type Registry } from "prom-client";
-import type { Watches } from "./watches.ts";
+import type { Watches } from "./engine/watches.ts";
 
 /** What this service counts of itself. */
 export interface Metrics {

@@ -4,15 +4,15 @@ import { create } from "@bufbuild/protobuf";
 import { EndpointSchema } from "@patchbay/proto/mesh/destination/v1/endpoint_pb";
 import fc from "fast-check";
 import type { Answer } from "../src/core/answer.ts";
-import { anyone, asker } from "../src/core/asker.ts";
 import { parseAuthority } from "../src/core/authority.ts";
 import { type Chain, createChain, type Watched } from "../src/core/chain.ts";
-import type { LinkSpec } from "../src/core/link.ts";
-import type { LinkEvent } from "../src/core/question.ts";
+import { anyClient, clientKey } from "../src/core/client-key.ts";
+import type { ResolverEvent } from "../src/core/query.ts";
 import type { Evaluation } from "../src/core/resolution.ts";
+import type { ResolverSpec } from "../src/core/resolver-spec.ts";
 import { createModel, type Model, modelHear, modelId, modelResult, modelSettle } from "./model.ts";
 
-const link = (name: string, order: number, more: Partial<LinkSpec> = {}): LinkSpec => ({
+const link = (name: string, order: number, more: Partial<ResolverSpec> = {}): ResolverSpec => ({
   name,
   order,
   failOpen: false,
@@ -27,18 +27,18 @@ const endpoints = (...ports: number[]): Answer => ({
   kind: "endpoints",
   endpoints: ports.map((port) => create(EndpointSchema, { address: "127.0.0.1", port, weight: 1 })),
 });
-const answer = (given: Answer): LinkEvent => ({ kind: "answer", answer: given });
-const broken = (hard = false): LinkEvent => ({ kind: "broken", reason: "connection reset", hard });
+const answer = (given: Answer): ResolverEvent => ({ kind: "answer", answer: given });
+const broken = (hard = false): ResolverEvent => ({ kind: "broken", reason: "connection reset", hard });
 const absent = answer({ kind: "absent" });
-const rewrite = (to: string): LinkEvent => answer({ kind: "rewrite", authority: parseAuthority(to) });
+const rewrite = (to: string): ResolverEvent => answer({ kind: "rewrite", authority: parseAuthority(to) });
 
 /** A chain that is driven by hand: `tell` says what a link says, `at` moves the time. */
-function drive(...links: LinkSpec[]) {
+function drive(...links: ResolverSpec[]) {
   const chain = createChain();
   chain.setLinks(links);
   let now = 1_000;
   const users = parseAuthority("users");
-  const watched = chain.watch(users, anyone);
+  const watched = chain.watch(users, anyClient);
   const opened: string[] = [];
   const closed: string[] = [];
   const settle = (): Evaluation => {
@@ -54,7 +54,7 @@ function drive(...links: LinkSpec[]) {
     opened,
     closed,
     settle,
-    tell(name: string, event: LinkEvent, authority = "users") {
+    tell(name: string, event: ResolverEvent, authority = "users") {
       chain.hear(`${name} ${parseAuthority(authority).key} `, event, now);
       return settle();
     },
@@ -177,7 +177,7 @@ describe("a chain of links", () => {
 
   it("multiplies the shares of splits of splits", () => {
     const mesh = drive(link("a", 1));
-    const split = (...names: string[]): LinkEvent =>
+    const split = (...names: string[]): ResolverEvent =>
       answer({ kind: "split", targets: names.map((name) => ({ authority: parseAuthority(name), weight: 5 })) });
     mesh.tell("a", split("one", "two"));
     mesh.tell("a", split("three", "four"), "one");
@@ -189,7 +189,7 @@ describe("a chain of links", () => {
 
   it("does not let splits of splits grow without end", () => {
     const mesh = drive(link("a", 1));
-    const wide = (prefix: string): LinkEvent =>
+    const wide = (prefix: string): ResolverEvent =>
       answer({
         kind: "split",
         targets: Array.from({ length: 64 }, (_, index) => ({
@@ -260,7 +260,7 @@ describe("a chain of links", () => {
   it("puts one question for however many watches, and closes it after the last", () => {
     const chain = createChain();
     chain.setLinks([link("a", 1)]);
-    const watches = Array.from({ length: 3 }, () => chain.watch(parseAuthority("users"), anyone));
+    const watches = Array.from({ length: 3 }, () => chain.watch(parseAuthority("users"), anyClient));
     assert.equal(chain.settle(0).opened.length, 1);
     for (const watch of watches.slice(1)) chain.unwatch(watch);
     assert.deepEqual(chain.settle(0).closed, []);
@@ -273,8 +273,8 @@ describe("a chain of links", () => {
     const chain = createChain();
     chain.setLinks([link("plain", 1), link("contextual", 2, { usesContext: true })]);
     const zone = (name: string) =>
-      asker({ $typeName: "mesh.destination.v1.Context", namespace: "default", zone: name, labels: {} });
-    const shared = chain.watch(parseAuthority("users"), anyone);
+      clientKey({ $typeName: "mesh.destination.v1.Context", namespace: "default", zone: name, labels: {} });
+    const shared = chain.watch(parseAuthority("users"), anyClient);
     assert.equal(chain.settle(0).opened.length, 1);
     assert.equal(shared.evaluation?.usesContext, true);
     chain.watch(parseAuthority("users"), zone("a"));
@@ -291,7 +291,7 @@ describe("a chain of links", () => {
 
 const names = ["a.test", "b.test", "c.test", "d.test"] as const;
 const authorities = names.map((name) => parseAuthority(name));
-const pool: readonly LinkSpec[] = [
+const pool: readonly ResolverSpec[] = [
   link("w", 100, { deadlineMs: 300, staleForMs: 200 }),
   link("x", 500, { failOpen: true, deadlineMs: 500, staleForMs: 400 }),
   link("y", 500, {
@@ -322,7 +322,7 @@ const anyAnswer: fc.Arbitrary<Answer> = fc.oneof(
     .filter((targets) => targets.some(({ weight }) => weight > 0))
     .map((targets): Answer => ({ kind: "split", targets })),
 );
-const anyEvent: fc.Arbitrary<LinkEvent> = fc.oneof(
+const anyEvent: fc.Arbitrary<ResolverEvent> = fc.oneof(
   {
     arbitrary: fc.record({
       kind: fc.constant("answer" as const),
@@ -337,7 +337,7 @@ const anyEvent: fc.Arbitrary<LinkEvent> = fc.oneof(
 );
 type Command =
   | { readonly do: "watch" | "unwatch"; readonly name: number }
-  | { readonly do: "tell"; readonly link: number; readonly name: number; readonly event: LinkEvent }
+  | { readonly do: "tell"; readonly link: number; readonly name: number; readonly event: ResolverEvent }
   | { readonly do: "wait"; readonly ms: number }
   | { readonly do: "links"; readonly kept: readonly boolean[] };
 const command: fc.Arbitrary<Command> = fc.oneof(
@@ -363,7 +363,7 @@ function obey({ chain, model, watched, ...world }: World, step: Command): number
     case "watch": {
       const authority = authorities[step.name];
       if (!authority || watched.has(authority.key)) break;
-      watched.set(authority.key, chain.watch(authority, anyone));
+      watched.set(authority.key, chain.watch(authority, anyClient));
       model.watched.set(authority.key, authority);
       break;
     }

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { eventually } from "@patchbay/testkit";
 import type { Answer } from "../src/core/answer.ts";
-import { anyone } from "../src/core/asker.ts";
 import { parseAuthority } from "../src/core/authority.ts";
-import type { LinkEvent } from "../src/core/question.ts";
+import { anyClient } from "../src/core/client-key.ts";
+import type { ResolverEvent } from "../src/core/query.ts";
 import { createDns } from "../src/sources/dns.ts";
 import { createDnsLookup } from "../src/sources/dns-lookup.ts";
 import { type DnsServer, startDnsServer, type Zone } from "./support/dns-server.ts";
@@ -22,8 +22,8 @@ function link(server: DnsServer, minTtlMs = 50) {
 
 /** Asks and remembers what is told. */
 function ask(server: DnsServer, text: string) {
-  const events: LinkEvent[] = [];
-  const close = link(server).ask({ id: "1", link: "dns", authority: parseAuthority(text), asker: anyone }, (event) =>
+  const events: ResolverEvent[] = [];
+  const close = link(server).ask({ id: "1", link: "dns", authority: parseAuthority(text), asker: anyClient }, (event) =>
     events.push(event),
   );
   return {

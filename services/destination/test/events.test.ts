@@ -5,7 +5,7 @@ import { Outcome, ResolveResponseSchema } from "@patchbay/proto/mesh/destination
 import { EndpointChangedSchema } from "@patchbay/proto/mesh/event/v1/event_pb";
 import { eventually, startNats } from "@patchbay/testkit";
 import { connectEvents, ensureStream, noLog, readCloudEvent, STREAM_SUBJECTS, STREAMS } from "@patchbay/wire";
-import { createPublisher } from "../src/publish.ts";
+import { createPublisher } from "../src/engine/publisher.ts";
 import { startDestination } from "./support/destination.ts";
 import { picture, proxy } from "./support/registrations.ts";
 import { watch } from "./support/watcher.ts";

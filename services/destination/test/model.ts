@@ -1,19 +1,19 @@
 import type { Answer } from "../src/core/answer.ts";
 import type { Authority } from "../src/core/authority.ts";
-import type { LinkSpec } from "../src/core/link.ts";
-import type { LinkEvent } from "../src/core/question.ts";
+import type { ResolverEvent } from "../src/core/query.ts";
+import type { ResolverSpec } from "../src/core/resolver-spec.ts";
 
 /**
  * The chain as one would explain it on a whiteboard: everything is recomputed from the whole history at each look, nothing is
  * kept, nothing is shared. It is the yardstick for the real one.
  */
 export interface Model {
-  links: readonly LinkSpec[];
+  links: readonly ResolverSpec[];
   readonly watched: Map<string, Authority>;
   /** Questions that are open, with everything heard since. */
   readonly history: Map<
     string,
-    { readonly openedAt: number; readonly heard: { readonly at: number; readonly event: LinkEvent }[] }
+    { readonly openedAt: number; readonly heard: { readonly at: number; readonly event: ResolverEvent }[] }
   >;
 }
 
@@ -48,7 +48,7 @@ export function modelSettle(model: Model, now: number): void {
   for (const id of needed) if (!model.history.has(id)) model.history.set(id, { openedAt: now, heard: [] });
 }
 
-export function modelHear(model: Model, id: string, heard: { at: number; event: LinkEvent }): void {
+export function modelHear(model: Model, id: string, heard: { at: number; event: ResolverEvent }): void {
   model.history.get(id)?.heard.push(heard);
 }
 
@@ -67,7 +67,11 @@ interface Verdict {
   readonly partial: boolean;
 }
 
-function verdictOf(model: Model, link: LinkSpec, { authority, now }: { authority: Authority; now: number }): Verdict {
+function verdictOf(
+  model: Model,
+  link: ResolverSpec,
+  { authority, now }: { authority: Authority; now: number },
+): Verdict {
   const history = model.history.get(modelId(link.name, authority.key)) ?? { openedAt: now, heard: [] };
   const heard = history.heard.filter(({ at }) => at <= now);
   const partial = heard.reduce((before, { event }) => {

@@ -9,11 +9,11 @@ import { noLog } from "@patchbay/wire";
 import fc from "fast-check";
 import type { Answer } from "../src/core/answer.ts";
 import { parseAuthority } from "../src/core/authority.ts";
-import type { LinkSpec } from "../src/core/link.ts";
-import type { LinkEvent } from "../src/core/question.ts";
-import type { Link, Tell } from "../src/sources/link.ts";
-import { encodeUpdate, type Update } from "../src/update.ts";
-import { createWatches, type Watches } from "../src/watches.ts";
+import type { ResolverEvent } from "../src/core/query.ts";
+import type { ResolverSpec } from "../src/core/resolver-spec.ts";
+import { encodeUpdate, type Update } from "../src/engine/update.ts";
+import { createWatches, type Watches } from "../src/engine/watches.ts";
+import type { OnResolverEvent, Resolver } from "../src/sources/resolver.ts";
 import { said } from "./support/watcher.ts";
 
 const nowhere: Context = create(ContextSchema, { namespace: "default" });
@@ -24,9 +24,9 @@ const endpoints = (port: number): Answer => ({
 });
 
 /** A link whose answers the test gives. */
-function puppet(name: string, order: number, more: Partial<LinkSpec> = {}) {
-  const tells = new Map<string, Tell>();
-  const spec: LinkSpec = {
+function puppet(name: string, order: number, more: Partial<ResolverSpec> = {}) {
+  const tells = new Map<string, OnResolverEvent>();
+  const spec: ResolverSpec = {
     name,
     order,
     failOpen: true,
@@ -36,7 +36,7 @@ function puppet(name: string, order: number, more: Partial<LinkSpec> = {}) {
     skips: () => undefined,
     ...more,
   };
-  const link: Link = {
+  const link: Resolver = {
     spec,
     suffixes: [],
     status: () => ({ ready: true, reason: "" }),
@@ -48,14 +48,14 @@ function puppet(name: string, order: number, more: Partial<LinkSpec> = {}) {
   return {
     link,
     asked: () => [...tells.keys()],
-    tell: (text: string, event: LinkEvent) => tells.get(parseAuthority(text).key)?.(event),
+    tell: (text: string, event: ResolverEvent) => tells.get(parseAuthority(text).key)?.(event),
     answer(text: string, answer: Answer) {
       this.tell(text, { kind: "answer", answer });
     },
   };
 }
 
-function start(...links: Link[]): Watches {
+function start(...links: Resolver[]): Watches {
   const watches = createWatches({ settings, log: noLog, now: Date.now, onChange: () => undefined });
   watches.setLinks(links);
   return watches;
@@ -130,7 +130,7 @@ describe("watched authorities", () => {
   it("survive a link that throws", async () => {
     const log = createRecordingLog();
     const watches = createWatches({ settings, log, now: Date.now, onChange: () => undefined });
-    const bad: Link = {
+    const bad: Resolver = {
       ...puppet("bad", 1).link,
       ask() {
         throw new Error("a mistake");
@@ -152,7 +152,7 @@ describe("watched authorities", () => {
     const [a, b] = [hold(watches, "users", zone("a")), hold(watches, "users", zone("b"))];
     plain.answer("users", endpoints(1));
     await eventually(() => a.got.length === 1 && b.got.length === 1);
-    const contextual: Link = {
+    const contextual: Resolver = {
       ...puppet("contextual", 1, { usesContext: true }).link,
       ask(question, tell) {
         tell({ kind: "answer", answer: endpoints(question.asker.context?.zone === "a" ? 11 : 12) });
@@ -175,9 +175,9 @@ const anyAnswer: fc.Arbitrary<Answer> = fc.oneof(
   fc.constantFrom<Answer>({ kind: "absent" }, { kind: "empty" }, { kind: "failed", message: "no" }),
   fc.constantFrom(...names).map((name): Answer => ({ kind: "rewrite", authority: parseAuthority(name) })),
 );
-const anyEvent: fc.Arbitrary<LinkEvent> = fc.oneof(
-  { arbitrary: anyAnswer.map((answer): LinkEvent => ({ kind: "answer", answer })), weight: 4 },
-  fc.boolean().map((hard): LinkEvent => ({ kind: "broken", reason: "broke", hard })),
+const anyEvent: fc.Arbitrary<ResolverEvent> = fc.oneof(
+  { arbitrary: anyAnswer.map((answer): ResolverEvent => ({ kind: "answer", answer })), weight: 4 },
+  fc.boolean().map((hard): ResolverEvent => ({ kind: "broken", reason: "broke", hard })),
 );
 const command = fc.record({
   what: fc.constantFrom("tell", "tell", "tell", "join", "leave", "wait"),

@@ -5,20 +5,20 @@ import { createExplain } from "./api/explain.ts";
 import { createFollowStreams } from "./api/follow-stream.ts";
 import { createRoutes } from "./api/routes.ts";
 import { createStatus } from "./api/status.ts";
-import { createBook } from "./core/book.ts";
-import { createFollowers, type Followers, proxyId } from "./followers.ts";
+import { createPolicyIndex } from "./core/policy-index.ts";
+import { watchObjectives } from "./engine/objective-watch.ts";
+import { createPluginCalls } from "./engine/plugin-calls.ts";
+import { createSubscribers, proxyId, type Subscribers } from "./engine/subscribers.ts";
 import { createMetrics, type Metrics } from "./metrics.ts";
-import { watchObjectives } from "./objective-watch.ts";
-import { createPluginCalls } from "./plugin-calls.ts";
-import { createInspector } from "./sources/inspector.ts";
-import { createNeighbours, type Neighbours } from "./sources/neighbours.ts";
+import { createProxyLimitsClient } from "./sources/proxy-limits-client.ts";
 import { type ResourceFiles, watchResourceFiles } from "./sources/resource-files.ts";
+import { createWorkloadLookup, type WorkloadLookup } from "./sources/workload-lookup.ts";
 
 /** Tells every proxy what it has to enforce, and people why. */
 export function createPolicyApp(context: AppContext): App {
   const defaultAction = context.defaultAuthorization === "deny" ? DefaultAction.DENY : DefaultAction.ALLOW;
-  const book = createBook(defaultAction);
-  const neighbours = createNeighbours(context.view);
+  const book = createPolicyIndex(defaultAction);
+  const neighbours = createWorkloadLookup(context.view);
   let files: ResourceFiles | undefined;
   const metrics: Metrics = createMetrics(context.metrics, {
     kinds: () => book.all().map(({ ref }) => ref.kind),
@@ -28,7 +28,7 @@ export function createPolicyApp(context: AppContext): App {
   const { followers, streams, stop } = createTelling(context, { book, neighbours, metrics: () => metrics });
   const hooks = createPluginCalls(context, book);
   const objectives = watchObjectives(context);
-  const inspector = createInspector({ neighbours, token: () => context.token() });
+  const inspector = createProxyLimitsClient({ neighbours, token: () => context.token() });
   const stops = [stop, hooks.stop, objectives.stop];
   return {
     name: "policy",
@@ -61,14 +61,14 @@ export function createPolicyApp(context: AppContext): App {
 }
 
 interface Telling {
-  readonly book: ReturnType<typeof createBook>;
-  readonly neighbours: Neighbours;
+  readonly book: ReturnType<typeof createPolicyIndex>;
+  readonly neighbours: WorkloadLookup;
   metrics(): Metrics;
 }
 
 /** The proxies that follow, and their streams. */
 function createTelling({ settings, view, now }: AppContext, { book, neighbours, metrics }: Telling) {
-  const followers = createFollowers({
+  const followers = createSubscribers({
     book,
     namePolicies: settings.nameRefusals,
     now,
@@ -94,7 +94,7 @@ function createTelling({ settings, view, now }: AppContext, { book, neighbours, 
   };
 }
 
-function forgetGone(followers: Followers, neighbours: Neighbours): void {
+function forgetGone(followers: Subscribers, neighbours: WorkloadLookup): void {
   const known = new Set(neighbours.proxies().map((proxy) => proxyId({ ...proxy, name: proxy.workload })));
   followers.forget((proxy) => known.has(proxy));
 }

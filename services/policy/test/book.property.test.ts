@@ -3,9 +3,9 @@ import { it } from "node:test";
 import { DefaultAction, type Outbound, type Snapshot } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
 import type { Resource } from "@patchbay/runtime";
 import fc from "fast-check";
-import { createBook } from "../src/core/book.ts";
+import { createPolicyIndex } from "../src/core/policy-index.ts";
 import { composeSnapshot, concerns, type SnapshotOptions } from "../src/core/snapshot.ts";
-import { createUpdate } from "../src/update.ts";
+import { createUpdate } from "../src/engine/update.ts";
 import { host } from "./support/resources.ts";
 
 // A model of few words: it looks at every resource for every workload, and says what it finds in plain lists.
@@ -144,7 +144,7 @@ it("a workload's snapshot is what a look at every resource finds, whatever chang
   }));
   fc.assert(
     fc.property(fc.array(folder, { minLength: 1, maxLength: 4 }), (folders) => {
-      const book = createBook(DefaultAction.ALLOW);
+      const book = createPolicyIndex(DefaultAction.ALLOW);
       const versions = new Map<SnapshotOptions, string>();
       for (const all of folders) {
         const touched = book.replace(all);

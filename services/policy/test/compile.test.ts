@@ -4,15 +4,15 @@ import { toJson } from "@bufbuild/protobuf";
 import { durationMs } from "@bufbuild/protobuf/wkt";
 import { DefaultAction, MatchType, type Outbound, OutboundSchema } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
 import { compileRoutes } from "@patchbay/rules";
-import { createBook } from "../src/core/book.ts";
+import { createPolicyIndex } from "../src/core/policy-index.ts";
 import { composeSnapshot } from "../src/core/snapshot.ts";
-import { createUpdate } from "../src/update.ts";
+import { createUpdate } from "../src/engine/update.ts";
 import { host, resources, yaml } from "./support/resources.ts";
 
 const users = [{ group: "", kind: "Service", name: "users" }];
 
 function bookOf(...documents: readonly string[]) {
-  const book = createBook(DefaultAction.ALLOW);
+  const book = createPolicyIndex(DefaultAction.ALLOW);
   book.replace(resources(...documents));
   return book;
 }

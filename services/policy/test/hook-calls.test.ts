@@ -17,7 +17,7 @@ import {
 import { AuthorizeRequestSchema, LeaseRequestSchema } from "@patchbay/proto/mesh/policy/v1/policy_pb";
 import { PluginRefSchema, RateLimitSchema } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
 import type { Claims } from "@patchbay/wire";
-import { createHookCalls } from "../src/hook-calls.ts";
+import { createHookCalls } from "../src/engine/hook-calls.ts";
 import { createHookCaller } from "../src/sources/hook-caller.ts";
 import { createHookInstance } from "../src/sources/hook-instance.ts";
 import type { HookPlugin } from "../src/sources/hook-plugins.ts";

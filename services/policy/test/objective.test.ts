@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { budgetLeft, burn, burns, type Measured, measure, nextState } from "../src/core/objective.ts";
-import { objectiveOf } from "../src/core/objective-resource.ts";
+import { budgetLeft, burn, burns, type Measured, measure, nextState } from "../src/core/objectives/objective.ts";
+import { objectiveOf } from "../src/core/objectives/objective-resource.ts";
 
 const row = (requests: number, failures: number, latency: readonly number[] = []) => ({
   requests: BigInt(requests),

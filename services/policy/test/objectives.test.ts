@@ -3,8 +3,8 @@ import { describe, it } from "node:test";
 import { createRouterTransport } from "@connectrpc/connect";
 import { Telemetry } from "@patchbay/proto/mesh/telemetry/v1/telemetry_pb";
 import { noLog } from "@patchbay/wire";
-import type { ObjectiveSpec } from "../src/core/objective.ts";
-import { createObjectives } from "../src/objectives.ts";
+import type { ObjectiveSpec } from "../src/core/objectives/objective.ts";
+import { createObjectives } from "../src/engine/objectives.ts";
 import type { ObjectiveChange } from "../src/sources/objective-events.ts";
 
 const spec: ObjectiveSpec = {

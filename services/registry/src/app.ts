@@ -5,13 +5,13 @@ import { createList } from "./api/list.ts";
 import { createPresent } from "./api/present.ts";
 import { createRegister } from "./api/register.ts";
 import { createWatch } from "./api/watch.ts";
-import type { Changes } from "./core/changes.ts";
-import { createParts, type Parts, type RegistryOptions } from "./parts.ts";
+import type { Changes } from "./core/replicas/changes.ts";
+import { createParts, type Parts, type RegistryOptions } from "./wiring.ts";
 
-export type { NatsAccess } from "./nats-side.ts";
-export type { RegistryOptions } from "./parts.ts";
+export type { NatsAccess } from "./engine/nats-integration.ts";
 export { type NatsConfigOptions, natsConfig } from "./sources/nats-config.ts";
 export { loadNatsKeys, type NatsKeys, natsKeysDir, type SeedPair } from "./sources/nats-keys.ts";
+export type { RegistryOptions } from "./wiring.ts";
 
 /** The one address to know: who is there, proven how, granted what, alive until when. */
 export function createRegistryApp(context: AppContext, options: RegistryOptions = {}): App {

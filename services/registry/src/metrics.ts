@@ -1,8 +1,8 @@
 import { Kind } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 import { Counter, Gauge, type Registry } from "prom-client";
-import { kindName } from "./core/claim.ts";
-import type { Directory } from "./core/directory.ts";
-import { stateName } from "./core/state-name.ts";
+import { kindName } from "./core/announce/claim.ts";
+import { stateName } from "./core/lease/state-name.ts";
+import type { Directory } from "./core/replicas/directory.ts";
 
 /** What the registry counts. */
 export interface RegistryMetrics {

@@ -4,11 +4,11 @@ import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { FailurePolicy } from "@patchbay/proto/mesh/registry/v1/plugin_pb";
 import { Kind } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 import fc from "fast-check";
-import { readAnnouncement } from "../src/core/announcement.ts";
-import { checkClaim } from "../src/core/claim.ts";
-import { negotiate } from "../src/core/contract.ts";
-import { Refusal } from "../src/core/refusal.ts";
-import { spiffeId } from "../src/core/spiffe.ts";
+import { readAnnouncement } from "../src/core/announce/announcement.ts";
+import { checkClaim } from "../src/core/announce/claim.ts";
+import { negotiate } from "../src/core/announce/contract.ts";
+import { Refusal } from "../src/core/announce/refusal.ts";
+import { spiffeId } from "../src/core/announce/spiffe.ts";
 import { type Fields, proxy, resolver } from "./support/announcements.ts";
 
 const endpoint = { address: "127.0.0.1", port: 4_000, identity: "spiffe://cluster.local/ns/default/sa/users" };

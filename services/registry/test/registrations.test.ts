@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { type Announce, State } from "@patchbay/proto/mesh/registry/v1/registry_pb";
+import { GONE_KEEP_MS, GONE_PER_NAME } from "../src/core/lease/retention.ts";
+import { stateName } from "../src/core/lease/state-name.ts";
 import { createRegistrations, type Registrations } from "../src/core/registrations.ts";
-import { GONE_KEEP_MS, GONE_PER_NAME } from "../src/core/retention.ts";
-import { stateName } from "../src/core/state-name.ts";
 import { beat, proxy, resolver } from "./support/announcements.ts";
 import { type Clock, createClock } from "./support/clock.ts";
 

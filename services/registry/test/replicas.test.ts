@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { create } from "@bufbuild/protobuf";
 import { Kind, type Registration, RegistrationSchema, State } from "@patchbay/proto/mesh/registry/v1/registry_pb";
-import { createReplicas } from "../src/core/replicas.ts";
+import { createReplicas } from "../src/core/replicas/replicas.ts";
 import { eventually } from "./support/eventually.ts";
 import { startNats, type TestNats } from "./support/nats-server.ts";
 import { holdPlugin } from "./support/plugin.ts";

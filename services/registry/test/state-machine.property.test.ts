@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { type Registration, State } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 import fc from "fast-check";
-import { createDirectory } from "../src/core/directory.ts";
-import { HISTORY, mayFollow } from "../src/core/life.ts";
+import { HISTORY, mayFollow } from "../src/core/lease/life.ts";
+import { createDirectory } from "../src/core/replicas/directory.ts";
 import { beat, resolver } from "./support/announcements.ts";
 import { createClock } from "./support/clock.ts";
 

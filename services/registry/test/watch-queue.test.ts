@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { create } from "@bufbuild/protobuf";
 import { type Registration, RegistrationSchema } from "@patchbay/proto/mesh/registry/v1/registry_pb";
-import { createWatchQueue } from "../src/core/watch-queue.ts";
+import { createWatchQueue } from "../src/core/replicas/watch-queue.ts";
 
 const registration = (id: string, reason = ""): Registration => create(RegistrationSchema, { id, reason });
 

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { Aggregate } from "../src/core/aggregate.ts";
-import { Exposition } from "../src/core/exposition.ts";
-import { quantile } from "../src/core/quantile.ts";
-import { type StatQuery, stat } from "../src/core/stat.ts";
-import { mergeResults, type StatResult } from "../src/core/stat-row.ts";
+import { Aggregate } from "../src/core/aggregate/aggregate.ts";
+import { Exposition } from "../src/core/expose/exposition.ts";
+import { quantile } from "../src/core/query/quantile.ts";
+import { type StatQuery, stat } from "../src/core/query/stat.ts";
+import { mergeResults, type StatResult } from "../src/core/query/stat-row.ts";
 import { aReport, aRow, decoded, reportArbitrary, type TestReport, type TestRow } from "./support/reports.ts";
 
 const NOW = 1_700_000_200_000;

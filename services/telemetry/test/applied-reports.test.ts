@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { AppliedReports } from "../src/core/applied-reports.ts";
+import { AppliedReports } from "../src/core/aggregate/applied-reports.ts";
 
 test("a report is new once, in whatever order reports come and however often", () => {
   fc.assert(

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Verdict } from "@patchbay/proto/mesh/telemetry/v1/report_pb";
 import fc from "fast-check";
-import { Aggregate } from "../src/core/aggregate.ts";
-import { Exposition } from "../src/core/exposition.ts";
-import type { TextFormat } from "../src/core/metric-family.ts";
+import { Aggregate } from "../src/core/aggregate/aggregate.ts";
+import { Exposition } from "../src/core/expose/exposition.ts";
+import type { TextFormat } from "../src/core/expose/metric-family.ts";
 import { readOpenMetrics } from "./support/openmetrics.ts";
 import {
   aDecision,

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Verdict } from "@patchbay/proto/mesh/telemetry/v1/report_pb";
 import fc from "fast-check";
-import { Aggregate } from "../src/core/aggregate.ts";
-import { type HealthQuery, health } from "../src/core/health.ts";
-import { type HealthResult, mergeHealth } from "../src/core/health-row.ts";
+import { Aggregate } from "../src/core/aggregate/aggregate.ts";
+import { type HealthQuery, health } from "../src/core/query/health.ts";
+import { type HealthResult, mergeHealth } from "../src/core/query/health-row.ts";
 import {
   aDecision,
   aReport,

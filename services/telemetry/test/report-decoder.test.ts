@@ -4,6 +4,12 @@ import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { Direction, type Report, ReportSchema, RowSchema, Verdict } from "@patchbay/proto/mesh/telemetry/v1/report_pb";
 import fc from "fast-check";
+import { createReportDecoder } from "../src/core/decode/report-decoder.ts";
+import { ReportError } from "../src/core/decode/report-error.ts";
+import type { ReportExtras } from "../src/core/decode/report-extras.ts";
+import * as extra from "../src/core/decode/report-extras.ts";
+import * as column from "../src/core/decode/report-table.ts";
+import { FLOATS, INTS, ReportTable } from "../src/core/decode/report-table.ts";
 import {
   MAX_DECISIONS,
   MAX_EXEMPLARS,
@@ -13,12 +19,6 @@ import {
   MAX_STRING_BYTES,
   MAX_STRINGS,
 } from "../src/core/limits.ts";
-import { createReportDecoder } from "../src/core/report-decoder.ts";
-import { ReportError } from "../src/core/report-error.ts";
-import type { ReportExtras } from "../src/core/report-extras.ts";
-import * as extra from "../src/core/report-extras.ts";
-import * as column from "../src/core/report-table.ts";
-import { FLOATS, INTS, ReportTable } from "../src/core/report-table.ts";
 import {
   aDecision,
   anExemplar,

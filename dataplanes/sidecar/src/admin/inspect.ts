@@ -12,11 +12,11 @@ import {
 import type { InspectRequest, InspectResponseSchema } from "@patchbay/proto/mesh/proxy/v1/proxy_pb";
 import { type MatchedLimit, normalizePath } from "@patchbay/rules";
 import { requireKind } from "@patchbay/runtime";
-import type { EndpointState } from "../core/balancer.ts";
-import { hostAndPort } from "../core/inbound-facts.ts";
-import type { Limiter } from "../core/limiter.ts";
-import type { PolicyRules } from "../core/policy-rules.ts";
-import { routeOf } from "../core/routes.ts";
+import type { EndpointState } from "../core/balancing/balancer.ts";
+import { hostAndPort } from "../core/policy/inbound-facts.ts";
+import type { Limiter } from "../core/policy/limiter.ts";
+import type { PolicyRules } from "../core/policy/policy-rules.ts";
+import { routeOf } from "../core/routing/route-name.ts";
 
 export interface InspectOptions {
   readonly rules: () => PolicyRules | undefined;

@@ -1,5 +1,5 @@
-import type { RequestHead } from "./request-head.ts";
-import type { SteeringRule } from "./steering-rule.ts";
+import type { RequestHead } from "./http/request-head.ts";
+import type { RouteAction } from "./routing/route-action.ts";
 
 /** What one side of the sidecar asks of the other: `proxy/` moves bytes, `sources/` know where to and who we are. */
 
@@ -55,7 +55,7 @@ export type Route =
       /** Counts what happens to an attempt at a backend (empty: the target itself). */
       count?(event: TargetEvent, backend: string): void;
       /** What a rule wants beside where it goes. Absent: nothing, the usual case. */
-      readonly steering?: Steering;
+      readonly steering?: AppliedRoute;
     }
   /** Nobody in the mesh knows the name: forward as a plain proxy would. */
   | { readonly kind: "egress"; readonly target: string }
@@ -73,8 +73,8 @@ export type Route =
     };
 
 /** What a rule wants of one request beside where it goes. */
-export interface Steering {
-  readonly rule: SteeringRule;
+export interface AppliedRoute {
+  readonly rule: RouteAction;
   /** To be sent in place of the request's own: the path in the form that the rule was chosen by, fields changed. */
   readonly head: RequestHead;
   /** Who gets a copy of this one. */

@@ -1,10 +1,10 @@
 import type { Log } from "@patchbay/wire";
 import type { Environment } from "../core/capture-environment.ts";
-import type { Guard } from "../core/guard.ts";
+import type { Guard } from "../core/policy/guard.ts";
+import type { RequestObserver } from "../core/tap/request-observer.ts";
 import type { IdentitySource, Recorder, Router } from "../core/types.ts";
-import type { Witness } from "../core/witness.ts";
 import type { Counters } from "./counters.ts";
-import type { Limits } from "./limits.ts";
+import type { Limits } from "./listeners/limits.ts";
 
 export interface HostPort {
   readonly host: string;
@@ -34,7 +34,7 @@ export interface ProxyOptions {
   /** Decides what may come in. Default: everything may. */
   readonly guard?: Guard;
   /** Look at single requests. Default: nobody. */
-  readonly witnesses?: readonly Witness[];
+  readonly witnesses?: readonly RequestObserver[];
   /** Variables as they were before the program's were set: a forward proxy named there leads out of the mesh. Default: none. */
   readonly environment?: Environment;
   readonly limits?: Partial<Limits>;

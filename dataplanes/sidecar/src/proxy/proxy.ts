@@ -1,9 +1,9 @@
 import type { Direction } from "../core/types.ts";
-import { isLoopback } from "./address-rules.ts";
-import { createDoors } from "./doors.ts";
-import { createOrigins, createPlumbing, type Leaving, type Plumbing } from "./plumbing.ts";
+import { createListeners } from "./listeners/listeners.ts";
+import { createServers, type Servers } from "./listeners/servers.ts";
+import { createOrigins, createProxyContext, type DrainingDirections, type ProxyContext } from "./proxy-context.ts";
 import type { ProxyOptions, SidecarProxy } from "./proxy-options.ts";
-import { createServers, type Servers } from "./servers.ts";
+import { isLoopback } from "./upstream/address-rules.ts";
 
 /** Milliseconds between looks at deadlines, at idle connections, and at whether a drain is done. */
 const SWEEP_MS = 100;
@@ -13,12 +13,12 @@ const DRAIN_STEP_MS = 20;
 /** Builds the proxy beside one program. Nothing listens before `start`. */
 export function createProxy(options: ProxyOptions): SidecarProxy {
   check(options);
-  const plumbing = createPlumbing(options);
-  const leaving: Leaving = new Set();
+  const plumbing = createProxyContext(options);
+  const leaving: DrainingDirections = new Set();
   const origins = createOrigins(options, plumbing, leaving);
   const { identity, log, self } = options;
   const servers = createServers({ plumbing, origins, identity, namespace: self.namespace, log });
-  const doors = createDoors(options, { plumbing, origins, servers });
+  const doors = createListeners(options, { plumbing, origins, servers });
   let timer: NodeJS.Timeout | undefined;
 
   async function leave(direction: Direction, until: number): Promise<number> {
@@ -73,7 +73,7 @@ function check({ outbound, inbound }: ProxyOptions): void {
     throw new Error(`the program's port ${inbound.app.port} cannot be the sidecar's own`);
 }
 
-function startClock({ deadlines, upstreams }: Plumbing, servers: Servers): NodeJS.Timeout {
+function startClock({ deadlines, upstreams }: ProxyContext, servers: Servers): NodeJS.Timeout {
   let tendedAt = performance.now();
   const timer = setInterval(() => {
     const now = performance.now();

@@ -1,6 +1,6 @@
-import type { EndpointState } from "../core/balancer.ts";
-import type { HealthSource } from "../core/health-part.ts";
-import { createTargetHealth, type HealthPath } from "../core/target-health.ts";
+import type { EndpointState } from "../core/balancing/balancer.ts";
+import { createTargetHealth, type HealthPath } from "../core/balancing/target-health.ts";
+import type { HealthSource } from "../core/report/health-part.ts";
 import type { WatchedName } from "./watched-name.ts";
 
 /** How a name stands, and the backends that its rules lead to. */

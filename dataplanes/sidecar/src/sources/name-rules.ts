@@ -2,7 +2,7 @@ import { equals } from "@bufbuild/protobuf";
 import { errorMessage, pause, type SourceFacts } from "@patchbay/model";
 import { type Outbound, OutboundSchema } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
 import type { Log } from "@patchbay/wire";
-import { compileTargetRules, retryBudgetOf, type TargetRules } from "../core/target-rules.ts";
+import { compileTargetRules, retryBudgetOf, type TargetRules } from "../core/routing/target-rules.ts";
 import type { WatchedName } from "./watched-name.ts";
 
 export interface NameRulesOptions {

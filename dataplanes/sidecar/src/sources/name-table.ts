@@ -1,4 +1,4 @@
-import { type Authority, parseAuthority, serviceHost } from "../core/authority.ts";
+import { type Authority, parseAuthority, serviceHost } from "../core/routing/authority.ts";
 import type { SteeredName } from "./steered-name.ts";
 
 export interface NameTableOptions {

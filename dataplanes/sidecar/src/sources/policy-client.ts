@@ -2,8 +2,8 @@ import type { Transport } from "@connectrpc/connect";
 import { pause } from "@patchbay/model";
 import type { Outbound, Snapshot } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
 import type { Log } from "@patchbay/wire";
-import { createPolicyInForce, type PolicyInForce } from "../core/policy-in-force.ts";
-import type { DefaultAuthorization, PolicyRules } from "../core/policy-rules.ts";
+import { createPolicyInForce, type PolicyInForce } from "../core/policy/policy-in-force.ts";
+import type { DefaultAuthorization, PolicyRules } from "../core/policy/policy-rules.ts";
 import type { PolicyFile } from "./policy-file.ts";
 import { openPolicyStream } from "./policy-stream.ts";
 

@@ -3,9 +3,9 @@ import { type CallOptions, Code, ConnectError, createClient, type Transport } fr
 import { createBreaker } from "@patchbay/model";
 import { Policy } from "@patchbay/proto/mesh/policy/v1/policy_pb";
 import type { AuthorizationPolicy } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
-import type { Grant } from "../core/lease.ts";
-import type { ShareQuestion } from "../core/limiter.ts";
-import type { Attributes, PluginAnswer } from "../core/plugin-asks.ts";
+import type { Grant } from "../core/policy/lease.ts";
+import type { ShareQuestion } from "../core/policy/limiter.ts";
+import type { Attributes, PluginAnswer } from "../core/policy/plugin-decisions.ts";
 
 /** Questions to plugins, by way of the policy service. Each rejects when there is no answer in time. */
 export interface PolicyPlugins {

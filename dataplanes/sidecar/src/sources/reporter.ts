@@ -2,8 +2,8 @@ import { createClient, type Transport } from "@connectrpc/connect";
 import { createBackoff, errorMessage, pause, rendezvousOrder } from "@patchbay/model";
 import { Telemetry } from "@patchbay/proto/mesh/telemetry/v1/telemetry_pb";
 import type { Log } from "@patchbay/wire";
-import type { ReportTable } from "../core/report-table.ts";
-import { createUnacknowledged, type Unacknowledged } from "../core/unacknowledged.ts";
+import type { ReportTable } from "../core/report/report-table.ts";
+import { createUnacknowledged, type Unacknowledged } from "../core/report/unacknowledged.ts";
 
 export interface ReporterOptions {
   readonly table: ReportTable;

@@ -1,10 +1,10 @@
 import type { Transport } from "@connectrpc/connect";
 import type { Outbound } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
 import type { Log } from "@patchbay/wire";
-import { type Authority, serviceHost } from "../core/authority.ts";
-import type { BalancerSettings, EndpointState } from "../core/balancer.ts";
-import type { HealthSource } from "../core/health-part.ts";
-import { BALANCER_DEFAULTS } from "../core/settings.ts";
+import type { BalancerSettings, EndpointState } from "../core/balancing/balancer.ts";
+import { BALANCER_DEFAULTS } from "../core/balancing/balancer-defaults.ts";
+import type { HealthSource } from "../core/report/health-part.ts";
+import { type Authority, serviceHost } from "../core/routing/authority.ts";
 import type { Route, Router } from "../core/types.ts";
 import { askedHosts, createNameTable } from "./name-table.ts";
 import type { PolicyClient } from "./policy-client.ts";

@@ -1,11 +1,11 @@
 import type { Outbound } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
-import type { EndpointState } from "../core/balancer.ts";
-import type { HealthSource } from "../core/health-part.ts";
-import type { RequestHead } from "../core/request-head.ts";
-import { backendFor, noBackendRoute, steeredHead, steeredRoute, unmatchedRoute } from "../core/steered-route.ts";
-import type { SteeringRule } from "../core/steering-rule.ts";
-import type { TargetRules } from "../core/target-rules.ts";
-import type { Route, Steering } from "../core/types.ts";
+import type { EndpointState } from "../core/balancing/balancer.ts";
+import type { RequestHead } from "../core/http/request-head.ts";
+import type { HealthSource } from "../core/report/health-part.ts";
+import { appliedRoute, backendFor, noBackendRoute, routedHead, unmatchedRoute } from "../core/routing/applied-route.ts";
+import type { RouteAction } from "../core/routing/route-action.ts";
+import type { TargetRules } from "../core/routing/target-rules.ts";
+import type { AppliedRoute, Route } from "../core/types.ts";
 import { createNameHealth } from "./name-health.ts";
 import { createNameRules, type NameRulesOptions } from "./name-rules.ts";
 import type { WatchedName } from "./watched-name.ts";
@@ -58,21 +58,21 @@ export function steerName(options: SteeredNameOptions): SteeredName {
     const to = backend === "" ? plain : backend === undefined ? undefined : lookup(backend);
     if (to === undefined) return noBackendRoute(self.name, rule);
     const steering =
-      head === undefined ? undefined : { rule, head: steeredHead(head, rule, path), mirrors: mirrorsOf(rule) };
+      head === undefined ? undefined : { rule, head: routedHead(head, rule, path), mirrors: mirrorsOf(rule) };
     return send(to, steering);
   }
 
-  function send(to: WatchedName, steering: Steering | undefined): Route | Promise<Route> {
+  function send(to: WatchedName, steering: AppliedRoute | undefined): Route | Promise<Route> {
     const backend = to === plain ? "" : to.authority.name;
     if (to === plain) health.used = true;
     else health.usedBackend(to);
     to.lastUsed = Math.max(to.lastUsed, plain.lastUsed);
     const at = to.route();
-    const combine = (found: Route): Route => steeredRoute(self, { to: found, backend, steering });
+    const combine = (found: Route): Route => appliedRoute(self, { to: found, backend, steering });
     return at instanceof Promise ? at.then(combine) : combine(at);
   }
 
-  function mirrorsOf(rule: SteeringRule): Steering["mirrors"] {
+  function mirrorsOf(rule: RouteAction): AppliedRoute["mirrors"] {
     const drawn = rule.mirrors.filter(({ share }) => random() < share);
     return drawn.flatMap((mirror) => lookup(mirror.authority)?.route() ?? []);
   }

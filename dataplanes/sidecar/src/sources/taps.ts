@@ -4,11 +4,11 @@ import { workloadName } from "@patchbay/model";
 import type { ObserveRequest } from "@patchbay/proto/mesh/proxy/v1/proxy_pb";
 import { SelectorSchema } from "@patchbay/proto/mesh/tap/v1/tap_pb";
 import { compileSelector, type SelectorProblem } from "@patchbay/rules";
-import type { ResponseHead } from "../core/response-head.ts";
-import { type Followed, Tap } from "../core/tap.ts";
-import { TapFacts, type TapSelf } from "../core/tap-facts.ts";
+import type { ResponseHead } from "../core/http/response-head.ts";
+import type { Observation, ObservedRequest, RequestObserver } from "../core/tap/request-observer.ts";
+import { type Followed, Tap } from "../core/tap/tap.ts";
+import { TapFacts, type TapSelf } from "../core/tap/tap-facts.ts";
 import type { RequestRecord } from "../core/types.ts";
-import type { BegunRequest, Sight, Witness } from "../core/witness.ts";
 
 export interface TapsOptions {
   readonly self: TapSelf & { readonly instance: string };
@@ -17,7 +17,7 @@ export interface TapsOptions {
 }
 
 /** The selections of requests that are in force at this proxy. Without one, a request costs one branch. */
-export interface Taps extends Witness {
+export interface Taps extends RequestObserver {
   /**
    * Begins one; returns how to end it (twice is fine). `send` takes encoded messages and says whether there was room.
    *
@@ -54,11 +54,11 @@ class ProxyTaps implements Taps {
     return this.#taps.length;
   }
 
-  begin(request: BegunRequest): Sight | undefined {
+  begin(request: ObservedRequest): Observation | undefined {
     return this.#taps.length === 0 ? undefined : this.#look(request);
   }
 
-  #look(begun: BegunRequest): Sight | undefined {
+  #look(begun: ObservedRequest): Observation | undefined {
     const facts = new TapFacts(begun, this.#options.self);
     let sight: TapSight | undefined;
     for (const tap of this.#taps) {
@@ -115,7 +115,7 @@ class ProxyTaps implements Taps {
 }
 
 /** One request that at least one tap follows to its end. */
-class TapSight implements Sight, Followed {
+class TapSight implements Observation, Followed {
   readonly id: string;
   readonly facts: TapFacts;
   readonly startedAt: number;

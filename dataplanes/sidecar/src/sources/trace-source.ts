@@ -2,9 +2,9 @@ import { latencyBucket } from "@patchbay/model";
 import { CORE_VERSION, createTracing, type ExporterStats } from "@patchbay/runtime";
 import type { Log } from "@patchbay/wire";
 import type { Environment } from "../core/capture-environment.ts";
-import { createExemplars } from "../core/exemplar-table.ts";
-import type { ReportPart } from "../core/report-parts.ts";
-import type { Witness } from "../core/witness.ts";
+import { createExemplars } from "../core/report/exemplar-table.ts";
+import type { ReportPart } from "../core/report/report-parts.ts";
+import type { RequestObserver } from "../core/tap/request-observer.ts";
 import { createTraceWitness } from "./trace-witness.ts";
 
 export interface TracesOptions {
@@ -17,7 +17,7 @@ export interface TracesOptions {
 /** A sidecar's part in traces. */
 export interface Traces {
   /** To be asked before others, for it may change what a request says of its trace. */
-  readonly witness: Witness;
+  readonly witness: RequestObserver;
   readonly exemplars: ReportPart;
   /** Spans by what became of them; all 0 when no collector is configured. */
   stats(): ExporterStats;

@@ -6,18 +6,18 @@ import {
   type TraceContext,
   type Tracer,
 } from "@patchbay/runtime";
-import type { HeaderList } from "../core/header-kinds.ts";
-import type { Failure } from "../core/retry-rules.ts";
-import { errorOf, spanAttributes, spanName } from "../core/trace-attributes.ts";
-import { readTraceFields, type TraceFields, withTraceparent } from "../core/trace-fields.ts";
+import type { HeaderList } from "../core/http/header-kinds.ts";
+import { errorOf, spanAttributes, spanName } from "../core/http/trace-attributes.ts";
+import { readTraceFields, type TraceFields, withTraceparent } from "../core/http/trace-fields.ts";
+import type { Failure } from "../core/routing/retry-rules.ts";
+import type { Observation, ObservedRequest, RequestObserver } from "../core/tap/request-observer.ts";
 import type { RequestRecord, TraceRef } from "../core/types.ts";
-import type { BegunRequest, Sight, Witness } from "../core/witness.ts";
 
 /**
  * Sees which requests are part of a trace. Without a tracer nothing of them is changed, they are only remembered as examples. With
  * one, a span is made of each that is sampled, and it takes the caller's place in the trace: whoever comes next is below it.
  */
-export function createTraceWitness(tracer: Tracer | undefined): Witness {
+export function createTraceWitness(tracer: Tracer | undefined): RequestObserver {
   if (tracer !== undefined) return { begin: (request) => beginSpan(tracer, request) };
   return {
     begin({ head }) {
@@ -30,7 +30,7 @@ export function createTraceWitness(tracer: Tracer | undefined): Witness {
 
 const nothing = (): void => undefined;
 
-function beginSpan(tracer: Tracer, request: BegunRequest): Sight | undefined {
+function beginSpan(tracer: Tracer, request: ObservedRequest): Observation | undefined {
   const fields = readTraceFields(request.head.headers);
   const parent = fields && parseTraceparent(fields.parent);
   const context = tracer.begin(parent);
@@ -43,7 +43,7 @@ function beginSpan(tracer: Tracer, request: BegunRequest): Sight | undefined {
 
 interface Begun {
   readonly tracer: Tracer;
-  readonly request: BegunRequest;
+  readonly request: ObservedRequest;
   readonly context: TraceContext;
   readonly parent: TraceContext | undefined;
   readonly fields: TraceFields | undefined;
@@ -54,7 +54,7 @@ interface Begun {
 const MAX_EVENTS = 16;
 const NO_EVENTS: readonly SpanEvent[] = [];
 
-class SpanSight implements Sight {
+class SpanSight implements Observation {
   readonly headers: HeaderList;
   readonly trace: TraceRef;
   readonly #begun: Begun;

@@ -2,7 +2,7 @@ import { Code, ConnectError, createClient, type Transport } from "@connectrpc/co
 import { createBackoff, pause } from "@patchbay/model";
 import { Destination } from "@patchbay/proto/mesh/destination/v1/destination_pb";
 import type { Log } from "@patchbay/wire";
-import { type Resolution, resolutionOf } from "../core/resolution.ts";
+import { type Resolution, resolutionOf } from "../core/routing/resolution.ts";
 
 export interface AuthorityWatchOptions {
   /** To a living replica of destination, picked at each call. */

@@ -1,9 +1,9 @@
 import { Code, type ConnectError, type Transport } from "@connectrpc/connect";
 import type { Log } from "@patchbay/wire";
-import type { Authority } from "../core/authority.ts";
-import type { BalancerSettings } from "../core/balancer.ts";
-import { hasEndpoints, mergeResolution, type Resolution } from "../core/resolution.ts";
-import { createTarget, type Target } from "../core/target.ts";
+import type { BalancerSettings } from "../core/balancing/balancer.ts";
+import { createTarget, type Target } from "../core/balancing/target.ts";
+import type { Authority } from "../core/routing/authority.ts";
+import { hasEndpoints, mergeResolution, type Resolution } from "../core/routing/resolution.ts";
 import type { Route } from "../core/types.ts";
 import { type AuthorityWatch, watchAuthority } from "./watch-authority.ts";
 

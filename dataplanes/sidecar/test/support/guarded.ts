@@ -1,16 +1,16 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { create } from "@bufbuild/protobuf";
 import { type InboundSchema, type Snapshot, SnapshotSchema } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
-import { type Audit, createAudit } from "../../src/core/audit.ts";
-import { createConsents } from "../../src/core/consents.ts";
-import { createDecisionCounts, type DecisionCounts, Verdict } from "../../src/core/decision-counts.ts";
-import type { Guard } from "../../src/core/guard.ts";
-import type { Grant } from "../../src/core/lease.ts";
-import { createLimiter, type Limiter } from "../../src/core/limiter.ts";
-import type { PluginAnswer } from "../../src/core/plugin-asks.ts";
-import { createPolicyGuard, type GuardSource } from "../../src/core/policy-guard.ts";
-import { compileSnapshot, type DefaultAuthorization } from "../../src/core/policy-rules.ts";
-import { createStringTable } from "../../src/core/string-table.ts";
+import { type Audit, createAudit } from "../../src/core/policy/audit.ts";
+import { createDecisionCounts, type DecisionCounts, Verdict } from "../../src/core/policy/decision-counts.ts";
+import { createExternalAuthorization } from "../../src/core/policy/external-authorization.ts";
+import type { Guard } from "../../src/core/policy/guard.ts";
+import type { Grant } from "../../src/core/policy/lease.ts";
+import { createLimiter, type Limiter } from "../../src/core/policy/limiter.ts";
+import type { PluginAnswer } from "../../src/core/policy/plugin-decisions.ts";
+import { createPolicyGuard, type GuardSource } from "../../src/core/policy/policy-guard.ts";
+import { compileSnapshot, type DefaultAuthorization } from "../../src/core/policy/policy-rules.ts";
+import { createStringTable } from "../../src/core/report/string-table.ts";
 
 export interface TestGuardOptions {
   readonly namePolicies?: boolean;
@@ -61,7 +61,7 @@ export function createTestGuard(
       },
       target: { namespace: "default", service: "users" },
       defaultAuthorization,
-      consents: createConsents({ call: authorize, now }),
+      consents: createExternalAuthorization({ call: authorize, now }),
       limiter,
       counts,
       audit,

@@ -1,6 +1,6 @@
 import { noLog } from "@patchbay/wire";
-import { parseAuthority } from "../../src/core/authority.ts";
-import { endpointKey } from "../../src/core/endpoint-key.ts";
+import { endpointKey } from "../../src/core/report/endpoint-key.ts";
+import { parseAuthority } from "../../src/core/routing/authority.ts";
 import type { Endpoint, Recorder, RequestRecord, Route, Router } from "../../src/core/types.ts";
 import { createProxy } from "../../src/proxy/proxy.ts";
 import type { ProxyOptions, SidecarProxy } from "../../src/proxy/proxy-options.ts";

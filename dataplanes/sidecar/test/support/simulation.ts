@@ -1,5 +1,5 @@
-import { type Balancer, type BalancerSettings, createBalancer } from "../../src/core/balancer.ts";
-import { BALANCER_DEFAULTS } from "../../src/core/settings.ts";
+import { type Balancer, type BalancerSettings, createBalancer } from "../../src/core/balancing/balancer.ts";
+import { BALANCER_DEFAULTS } from "../../src/core/balancing/balancer-defaults.ts";
 import type { AttemptResult } from "../../src/core/types.ts";
 
 /** A generator of numbers in [0, 1) that gives the same ones for the same seed (mulberry32). */

@@ -9,7 +9,7 @@ import {
   StepSchema,
 } from "@patchbay/proto/mesh/destination/v1/destination_pb";
 import type { Step } from "../core/resolution.ts";
-import type { Explained } from "../watches.ts";
+import type { Explained } from "../engine/watches.ts";
 
 const answers: Readonly<Record<Step["answer"], Answer>> = {
   endpoints: Answer.ENDPOINTS,

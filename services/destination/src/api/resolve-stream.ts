@@ -12,8 +12,8 @@ import {
   type RawStreamHandler,
   readEnvelopes,
 } from "@patchbay/runtime";
-import type { Update } from "../update.ts";
-import type { Subscriber, Watches } from "../watches.ts";
+import type { Update } from "../engine/update.ts";
+import type { Subscriber, Watches } from "../engine/watches.ts";
 import type { Quota } from "./quota.ts";
 import { readAsking } from "./who-asks.ts";
 

@@ -10,8 +10,8 @@ import {
   type ResolveResponse,
 } from "@patchbay/proto/mesh/destination/v1/destination_pb";
 import { caller, requireKind } from "@patchbay/runtime";
-import type { Update } from "../update.ts";
-import type { Watches } from "../watches.ts";
+import type { Update } from "../engine/update.ts";
+import type { Watches } from "../engine/watches.ts";
 import { encodeExplanation } from "./explanation.ts";
 import { createLatest } from "./latest.ts";
 import type { Quota } from "./quota.ts";

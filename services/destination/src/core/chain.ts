@@ -1,30 +1,30 @@
-import { type Asker, anyone } from "./asker.ts";
 import type { Authority } from "./authority.ts";
+import { anyClient, type ClientKey } from "./client-key.ts";
 import { evaluate } from "./evaluate.ts";
-import { type LinkSpec, sortLinks } from "./link.ts";
-import { ask, hear, type LinkEvent, type QuestionState } from "./question.ts";
+import { ask, hear, type QueryState, type ResolverEvent } from "./query.ts";
 import type { Evaluation } from "./resolution.ts";
+import { type ResolverSpec, sortResolvers } from "./resolver-spec.ts";
 
 /** One link, to be asked for one authority. However many watches need it, it is one question. */
-export interface Question {
+export interface Query {
   readonly id: string;
   readonly link: string;
   readonly authority: Authority;
   /** `anyone` unless the link's answer depends on who asks. */
-  readonly asker: Asker;
+  readonly asker: ClientKey;
 }
 
 /** An authority that is kept evaluated. */
 export interface Watched {
   readonly authority: Authority;
-  readonly asker: Asker;
+  readonly asker: ClientKey;
   /** The latest; undefined before the first `settle`. */
   readonly evaluation: Evaluation | undefined;
 }
 
 /** What has to be done, and what came of it. */
 export interface Settled {
-  readonly opened: readonly Question[];
+  readonly opened: readonly Query[];
   /** Ids of questions that nobody needs any more. */
   readonly closed: readonly string[];
   /** Evaluated anew; the result may be the same. */
@@ -36,13 +36,13 @@ export interface Settled {
  * what an event or the time touches, and says which questions to open and to close.
  */
 export interface Chain {
-  setLinks(links: readonly LinkSpec[]): void;
+  setLinks(links: readonly ResolverSpec[]): void;
   /** In order. */
-  links(): readonly LinkSpec[];
-  watch(authority: Authority, asker: Asker): Watched;
+  links(): readonly ResolverSpec[];
+  watch(authority: Authority, asker: ClientKey): Watched;
   unwatch(watched: Watched): void;
   /** Takes in what a link says; ignored when the question is closed. */
-  hear(questionId: string, event: LinkEvent, now: number): void;
+  hear(questionId: string, event: ResolverEvent, now: number): void;
   settle(now: number): Settled;
   /** When `settle` is due without any event; Infinity: never. */
   dueAt(): number;
@@ -52,19 +52,19 @@ export interface Chain {
 
 interface Root {
   readonly authority: Authority;
-  readonly asker: Asker;
+  readonly asker: ClientKey;
   evaluation: Evaluation | undefined;
   questions: ReadonlySet<string>;
 }
 
 interface Open {
-  readonly question: Question;
+  readonly question: Query;
   readonly roots: Set<Root>;
-  state: QuestionState;
+  state: QueryState;
 }
 
 interface State {
-  links: readonly LinkSpec[];
+  links: readonly ResolverSpec[];
   readonly roots: Map<Watched, Root>;
   readonly dirty: Set<Root>;
   /** Those that time alone may change. */
@@ -87,7 +87,7 @@ export function createChain(): Chain {
   };
   return {
     setLinks(links) {
-      state.links = sortLinks(links);
+      state.links = sortResolvers(links);
       for (const root of state.roots.values()) state.dirty.add(root);
     },
     links: () => state.links,
@@ -132,15 +132,15 @@ function settle(state: State, now: number): Settled {
 }
 
 /** Evaluates, and opens the questions that this needs and that are not open yet. */
-function evaluateRoot(state: State, root: Root, now: number): readonly Question[] {
-  const needed = new Map<string, Question>();
+function evaluateRoot(state: State, root: Root, now: number): readonly Query[] {
+  const needed = new Map<string, Query>();
   const evaluation = evaluate({
     authority: root.authority,
     links: state.links,
     now,
     lookup(link, authority) {
       // Whoever watches for anyone cannot put a question whose answer depends on who asks.
-      if (link.usesContext && root.asker === anyone) return undefined;
+      if (link.usesContext && root.asker === anyClient) return undefined;
       const question = questionOf(link, authority, root.asker);
       needed.set(question.id, question);
       return state.open.get(question.id)?.state;
@@ -159,13 +159,13 @@ function evaluateRoot(state: State, root: Root, now: number): readonly Question[
   return [...needed.values()].filter((question) => hold(state, root, { question, now }));
 }
 
-function questionOf(link: LinkSpec, authority: Authority, asker: Asker): Question {
-  const who = link.usesContext ? asker : anyone;
+function questionOf(link: ResolverSpec, authority: Authority, asker: ClientKey): Query {
+  const who = link.usesContext ? asker : anyClient;
   return { id: `${link.name} ${authority.key} ${who.key}`, link: link.name, authority, asker: who };
 }
 
 /** True when the question is new. */
-function hold(state: State, root: Root, { question, now }: { question: Question; now: number }): boolean {
+function hold(state: State, root: Root, { question, now }: { question: Query; now: number }): boolean {
   const open = state.open.get(question.id);
   if (open) {
     open.roots.add(root);

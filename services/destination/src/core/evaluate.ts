@@ -1,8 +1,8 @@
 import type { Answer, Target } from "./answer.ts";
 import type { Authority } from "./authority.ts";
-import type { LinkSpec } from "./link.ts";
-import { ask, type QuestionState, type Weighed, weigh } from "./question.ts";
+import { ask, type EffectiveAnswer, effectiveAnswer, type QueryState } from "./query.ts";
 import type { Branch, Effect, Evaluation, Outcome, Step } from "./resolution.ts";
+import type { ResolverSpec } from "./resolver-spec.ts";
 import { detailOf, effectOf, whyOf } from "./why.ts";
 
 /** Rewrites and splits that may follow each other. */
@@ -17,9 +17,9 @@ const SHARE_UNIT = 1_000_000;
 export interface Evaluating {
   readonly authority: Authority;
   /** In order. */
-  readonly links: readonly LinkSpec[];
+  readonly links: readonly ResolverSpec[];
   /** The state of a question; undefined: not asked yet. Called for every link that is asked, also for those that do not count. */
-  lookup(link: LinkSpec, authority: Authority): QuestionState | undefined;
+  lookup(link: ResolverSpec, authority: Authority): QueryState | undefined;
   readonly now: number;
 }
 
@@ -62,7 +62,7 @@ interface Place {
   /** Keys of the authorities that led here, the asked one first. */
   readonly path: readonly string[];
   /** Links that led here and limit where to. */
-  readonly vetters: readonly LinkSpec[];
+  readonly vetters: readonly ResolverSpec[];
   readonly stale: boolean;
   /** As given by the only split on the way. */
   readonly weight: number;
@@ -76,9 +76,9 @@ interface Leaf extends Omit<Branch, "weight"> {
 }
 
 interface Heard {
-  readonly link: LinkSpec;
-  readonly weighed: Weighed;
-  readonly state: QuestionState;
+  readonly link: ResolverSpec;
+  readonly weighed: EffectiveAnswer;
+  readonly state: QueryState;
 }
 
 function visit(walk: Walk, place: Place): void {
@@ -109,10 +109,10 @@ function visit(walk: Walk, place: Place): void {
   else conclude(walk, place, { ...decision, step: decided });
 }
 
-function listen(walk: Walk, { authority }: Place, link: LinkSpec): Heard {
+function listen(walk: Walk, { authority }: Place, link: ResolverSpec): Heard {
   const { now } = walk.input;
   const state = walk.input.lookup(link, authority) ?? ask(now);
-  const weighed = weigh(link, state, now);
+  const weighed = effectiveAnswer(link, state, now);
   walk.until = Math.min(walk.until, weighed.until);
   walk.usesContext ||= link.usesContext;
   return { link, weighed, state };
@@ -140,7 +140,7 @@ function draftStep({ authority, path }: Place, { link, weighed, state }: Heard):
   };
 }
 
-function notAsked({ authority, path }: Place, { name }: LinkSpec, verdict: { why: string; effect: Effect }): Step {
+function notAsked({ authority, path }: Place, { name }: ResolverSpec, verdict: { why: string; effect: Effect }): Step {
   return {
     authority: authority.key,
     depth: path.length,
@@ -213,8 +213,8 @@ function endpointsLeaf(
 }
 
 function objectionOf(
-  vetters: readonly LinkSpec[],
-  endpoints: Parameters<NonNullable<LinkSpec["vet"]>>[0],
+  vetters: readonly ResolverSpec[],
+  endpoints: Parameters<NonNullable<ResolverSpec["vet"]>>[0],
 ): string | undefined {
   for (const vetter of vetters) {
     const objection = vetter.vet?.(endpoints);

@@ -1,10 +1,10 @@
 import type { Answer } from "./answer.ts";
-import type { LinkSpec } from "./link.ts";
-import type { Weighed } from "./question.ts";
+import type { EffectiveAnswer } from "./query.ts";
 import type { Effect } from "./resolution.ts";
+import type { ResolverSpec } from "./resolver-spec.ts";
 
 /** What the chain does with an answer when no earlier link decided. */
-export function effectOf(answer: Answer | undefined, { failOpen }: Pick<LinkSpec, "failOpen">): Effect {
+export function effectOf(answer: Answer | undefined, { failOpen }: Pick<ResolverSpec, "failOpen">): Effect {
   switch (answer?.kind) {
     case undefined:
       return "wait";
@@ -22,7 +22,7 @@ export function effectOf(answer: Answer | undefined, { failOpen }: Pick<LinkSpec
 }
 
 /** One sentence: why the chain did that. */
-export function whyOf({ answer }: Weighed, { failOpen }: Pick<LinkSpec, "failOpen">): string {
+export function whyOf({ answer }: EffectiveAnswer, { failOpen }: Pick<ResolverSpec, "failOpen">): string {
   switch (answer?.kind) {
     case undefined:
       return "the chain waits for it: later links count only when it has answered or passed its deadline";

@@ -1,22 +1,22 @@
-import type { Question } from "../core/chain.ts";
-import type { LinkEvent } from "../core/question.ts";
-import type { Tell } from "./link.ts";
+import type { Query } from "../core/chain.ts";
+import type { ResolverEvent } from "../core/query.ts";
+import type { OnResolverEvent } from "./resolver.ts";
 
 /** The questions that a link with all its data in memory holds, by a key of the link's own. */
 export interface Asked {
-  ask(key: string, question: Question, tell: Tell): () => void;
+  ask(key: string, question: Query, tell: OnResolverEvent): () => void;
   /** Answers the questions of these keys again; without keys, all. */
   answerAgain(keys?: Iterable<string>): void;
 }
 
-export function createAsked(answer: (question: Question) => LinkEvent): Asked {
-  const byKey = new Map<string, Map<Question, Tell>>();
-  const answerOne = (questions: ReadonlyMap<Question, Tell> | undefined): void => {
+export function createAsked(answer: (question: Query) => ResolverEvent): Asked {
+  const byKey = new Map<string, Map<Query, OnResolverEvent>>();
+  const answerOne = (questions: ReadonlyMap<Query, OnResolverEvent> | undefined): void => {
     for (const [question, tell] of questions ?? []) tell(answer(question));
   };
   return {
     ask(key, question, tell) {
-      const questions = byKey.get(key) ?? new Map<Question, Tell>();
+      const questions = byKey.get(key) ?? new Map<Query, OnResolverEvent>();
       byKey.set(key, questions.set(question, tell));
       tell(answer(question));
       return () => {

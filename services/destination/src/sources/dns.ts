@@ -3,13 +3,13 @@ import { createBackoff, errorMessage } from "@patchbay/model";
 import { EndpointSchema } from "@patchbay/proto/mesh/destination/v1/endpoint_pb";
 import { type Answer, failed } from "../core/answer.ts";
 import type { Authority } from "../core/authority.ts";
-import type { Question } from "../core/chain.ts";
+import type { Query } from "../core/chain.ts";
 import { canonicalEndpoints } from "../core/endpoints.ts";
 import { parseIp } from "../core/ip.ts";
-import type { LinkSpec } from "../core/link.ts";
 import { whyNeverEndpoint } from "../core/network.ts";
+import type { ResolverSpec } from "../core/resolver-spec.ts";
 import type { DnsLookup, DnsRecord } from "./dns-lookup.ts";
-import type { Link, Tell } from "./link.ts";
+import type { OnResolverEvent, Resolver } from "./resolver.ts";
 
 export interface DnsOptions {
   readonly lookup: DnsLookup;
@@ -31,12 +31,12 @@ export interface DnsOptions {
  * `rewrite: db.corp.example:5432`, or a plugin), and for SRV names ("_http._tcp.shop.example"), which no plain proxy can resolve.
  * Where a plugin led, its allowedNetworks apply to the addresses found.
  */
-export function createDns(options: DnsOptions): Link {
+export function createDns(options: DnsOptions): Resolver {
   return {
     spec: dnsSpec(options),
     suffixes: [],
     status: () => ({ ready: true, reason: "" }),
-    ask: ({ authority }: Question, tell) => {
+    ask: ({ authority }: Query, tell) => {
       if (authority.form === "name") return keepAsking(authority, tell, options);
       tell({
         kind: "answer",
@@ -47,7 +47,7 @@ export function createDns(options: DnsOptions): Link {
   };
 }
 
-function dnsSpec({ deadlineMs, staleForMs }: DnsOptions): LinkSpec {
+function dnsSpec({ deadlineMs, staleForMs }: DnsOptions): ResolverSpec {
   return {
     name: "dns",
     order: 900,
@@ -67,7 +67,7 @@ function skipReason({ form, host }: Authority, led: boolean): string | undefined
 }
 
 /** Looks the name up again whenever its TTL ends, or after a while when that failed. */
-function keepAsking({ host, port }: Authority, tell: Tell, options: DnsOptions): () => void {
+function keepAsking({ host, port }: Authority, tell: OnResolverEvent, options: DnsOptions): () => void {
   const { minTtlMs, maxTtlMs, lookup } = options;
   const backoff = createBackoff({ minMs: minTtlMs, maxMs: maxTtlMs });
   let timer: NodeJS.Timeout | undefined;

@@ -2,10 +2,10 @@ import { type Problem, problemText, type Resource, type Settings, watchResources
 import type { Log } from "@patchbay/wire";
 import type { Answer } from "../core/answer.ts";
 import type { Authority } from "../core/authority.ts";
-import type { LinkSpec } from "../core/link.ts";
-import type { LinkEvent } from "../core/question.ts";
+import type { ResolverEvent } from "../core/query.ts";
+import type { ResolverSpec } from "../core/resolver-spec.ts";
 import { createAsked } from "./asked.ts";
-import type { Link } from "./link.ts";
+import type { Resolver } from "./resolver.ts";
 import {
   checkStaticService,
   STATIC_SERVICE,
@@ -22,7 +22,7 @@ export interface StaticServicesOptions {
   readonly pollMs?: number;
 }
 
-export interface StaticServices extends Link {
+export interface StaticServices extends Resolver {
   /** What is wrong in the files at the moment. */
   problems(): readonly Problem[];
   stop(): void;
@@ -67,7 +67,7 @@ function toEntry({ metadata: { name, namespace }, spec }: Resource): [string, En
   return [`${namespace}/${name}`, { ports: checked.ports ?? [], answer: staticAnswer(checked, namespace) }];
 }
 
-function answerFor({ service, port, shortHost }: Authority, services: ReadonlyMap<string, Entry>): LinkEvent {
+function answerFor({ service, port, shortHost }: Authority, services: ReadonlyMap<string, Entry>): ResolverEvent {
   const entry = service && services.get(`${service.namespace}/${service.name}`);
   if (!entry) return { kind: "answer", answer: { kind: "absent" } };
   if (entry.ports.length === 0 || entry.ports.includes(port)) return { kind: "answer", answer: entry.answer };
@@ -75,7 +75,7 @@ function answerFor({ service, port, shortHost }: Authority, services: ReadonlyMa
   return { kind: "answer", answer: { kind: "absent", detail } };
 }
 
-function staticSpec({ resolveDeadlineMs, staleForMs }: StaticServicesOptions["settings"]): LinkSpec {
+function staticSpec({ resolveDeadlineMs, staleForMs }: StaticServicesOptions["settings"]): ResolverSpec {
   return {
     name: "static-services",
     order: 200,

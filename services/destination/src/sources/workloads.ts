@@ -4,10 +4,10 @@ import type { Workload } from "@patchbay/proto/mesh/registry/v1/workload_pb";
 import type { RegistryView, Settings, ViewChange } from "@patchbay/runtime";
 import type { Authority, ServiceName } from "../core/authority.ts";
 import { canonicalEndpoints } from "../core/endpoints.ts";
-import type { LinkSpec } from "../core/link.ts";
-import type { LinkEvent } from "../core/question.ts";
+import type { ResolverEvent } from "../core/query.ts";
+import type { ResolverSpec } from "../core/resolver-spec.ts";
 import { createAsked } from "./asked.ts";
-import type { Link } from "./link.ts";
+import type { Resolver } from "./resolver.ts";
 
 export interface WorkloadsOptions {
   readonly view: RegistryView;
@@ -15,7 +15,7 @@ export interface WorkloadsOptions {
 }
 
 /** Programs behind sidecars, as the registry knows them. */
-export interface Workloads extends Link {
+export interface Workloads extends Resolver {
   stop(): void;
 }
 
@@ -45,7 +45,7 @@ export function createWorkloads({ view, settings }: WorkloadsOptions): Workloads
   };
 }
 
-function workloadsSpec({ resolveDeadlineMs, staleForMs }: WorkloadsOptions["settings"]): LinkSpec {
+function workloadsSpec({ resolveDeadlineMs, staleForMs }: WorkloadsOptions["settings"]): ResolverSpec {
   return {
     name: "workloads",
     order: 100,
@@ -110,7 +110,7 @@ const serving: ReadonlySet<State> = new Set([State.READY, State.DEGRADED]);
 function answerFor(
   authority: Authority,
   { found, complete }: { found: readonly Found[]; complete: boolean },
-): LinkEvent {
+): ResolverEvent {
   const onPort = found.filter(({ workload }) => workload.ports.length === 0 || workload.ports.includes(authority.port));
   const usable = onPort.filter(({ registration, workload }) => serving.has(registration.state) && workload.ready);
   const endpoints = usable

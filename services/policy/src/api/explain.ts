@@ -12,14 +12,14 @@ import {
 } from "@patchbay/proto/mesh/policy/v1/policy_pb";
 import { AuthorizationAction } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
 import { isHeaderName, normalizePath, policyName } from "@patchbay/rules";
-import type { Book } from "../core/book.ts";
-import { type HypotheticalRequest, type ServerView, viewRoute, viewServer } from "../core/hypothetical.ts";
+import { type DryRunRequest, type ServerView, viewRoute, viewServer } from "../core/dry-run.ts";
 import { readAuthority, readSource } from "../core/names.ts";
-import type { Inspector } from "../sources/inspector.ts";
+import type { PolicyIndex } from "../core/policy-index.ts";
+import type { ProxyLimitsClient } from "../sources/proxy-limits-client.ts";
 
 export interface ExplainOptions {
-  readonly book: Book;
-  readonly inspector: Inspector;
+  readonly book: PolicyIndex;
+  readonly inspector: ProxyLimitsClient;
 }
 
 const MAX_PATH = 8_192;
@@ -53,7 +53,7 @@ export function createExplain({ book, inspector }: ExplainOptions) {
 }
 
 /** @throws ConnectError INVALID_ARGUMENT */
-function readRequest({ method, authority, path, headers, source }: ExplainRequest): HypotheticalRequest {
+function readRequest({ method, authority, path, headers, source }: ExplainRequest): DryRunRequest {
   const asked = readAuthority(authority);
   if (!asked) throw invalid("authority", authority, 'such as "users", "users:8080" or "users.production"');
   const identity = readSource(source);
@@ -76,9 +76,9 @@ function invalid(field: string, value: string, hint: string): ConnectError {
 }
 
 interface Asked {
-  readonly request: HypotheticalRequest;
+  readonly request: DryRunRequest;
   readonly asked: ExplainRequest;
-  readonly inspector: Inspector;
+  readonly inspector: ProxyLimitsClient;
 }
 
 /** With what the service's proxies say about their buckets. */

@@ -1,11 +1,11 @@
 import type { ConnectError, HandlerContext } from "@connectrpc/connect";
 import type { FollowRequest, FollowResponse } from "@patchbay/proto/mesh/policy/v1/policy_pb";
 import { caller } from "@patchbay/runtime";
-import type { Followers } from "../followers.ts";
+import type { Subscribers } from "../engine/subscribers.ts";
 import { createFollowSession, type FollowSession } from "./follow-session.ts";
 
 /** Follow for callers that do not come over binary HTTP/2; those go to `follow-stream.ts`. Both share the same followers. */
-export function createFollow(followers: Followers) {
+export function createFollow(followers: Subscribers) {
   return async function* follow(
     requests: AsyncIterable<FollowRequest>,
     context: HandlerContext,

@@ -1,7 +1,7 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { FollowRequest } from "@patchbay/proto/mesh/policy/v1/policy_pb";
 import type { Claims } from "@patchbay/wire";
-import type { Followers, Following, Reader } from "../followers.ts";
+import type { Reader, Subscribers, Subscription } from "../engine/subscribers.ts";
 
 /** What a proxy says on its stream, in its order. */
 export interface FollowSession {
@@ -11,14 +11,14 @@ export interface FollowSession {
 }
 
 /** @throws ConnectError PERMISSION_DENIED */
-export function createFollowSession(followers: Followers, claims: Claims, reader: Reader): FollowSession {
+export function createFollowSession(followers: Subscribers, claims: Claims, reader: Reader): FollowSession {
   if (claims.kind !== "proxy")
     throw new ConnectError(
       `${claims.kind} "${claims.name}" enforces nothing; only proxies follow`,
       Code.PermissionDenied,
     );
-  let following: Following | undefined;
-  const begin = (request: FollowRequest): Following => {
+  let following: Subscription | undefined;
+  const begin = (request: FollowRequest): Subscription => {
     if (request.message.case !== "hello") throw invalid("the first message is a hello");
     const { version, targets } = request.message.value;
     return followers.join(claims, { version, hosts: targets?.hosts ?? [] }, reader);

@@ -12,12 +12,12 @@ import {
   type RawStreamHandler,
   readEnvelopes,
 } from "@patchbay/runtime";
-import type { Followers, Reader } from "../followers.ts";
-import type { Update } from "../update.ts";
+import type { Reader, Subscribers } from "../engine/subscribers.ts";
+import type { Update } from "../engine/update.ts";
 import { createFollowSession, type FollowSession } from "./follow-session.ts";
 
 export interface FollowStreamsOptions extends LatestStreamsOptions {
-  readonly followers: Followers;
+  readonly followers: Subscribers;
 }
 
 export interface FollowStreams {
@@ -47,7 +47,7 @@ class FollowStream extends LatestStream<Update> implements Reader {
     this.#call = call;
   }
 
-  read(followers: Followers): void {
+  read(followers: Subscribers): void {
     try {
       this.#session = createFollowSession(followers, this.#call.caller, this);
     } catch (error) {

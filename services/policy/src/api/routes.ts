@@ -2,14 +2,14 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { ConnectRouter } from "@connectrpc/connect";
 import { type ListObjectivesResponseSchema, Policy } from "@patchbay/proto/mesh/policy/v1/policy_pb";
 import { requireKind } from "@patchbay/runtime";
-import type { Followers } from "../followers.ts";
-import type { HookCalls } from "../hook-calls.ts";
+import type { HookCalls } from "../engine/hook-calls.ts";
+import type { Subscribers } from "../engine/subscribers.ts";
 import type { createExplain } from "./explain.ts";
 import { createFollow } from "./follow-rpc.ts";
 import type { createStatus } from "./status.ts";
 
 export interface RoutesOptions {
-  readonly followers: Followers;
+  readonly followers: Subscribers;
   readonly status: ReturnType<typeof createStatus>;
   readonly hooks: HookCalls;
   readonly explain: ReturnType<typeof createExplain>;

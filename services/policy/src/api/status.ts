@@ -9,20 +9,20 @@ import {
   StatusResponseSchema,
 } from "@patchbay/proto/mesh/policy/v1/policy_pb";
 import type { DefaultAction } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
-import type { Book } from "../core/book.ts";
-import type { Compiled } from "../core/compile.ts";
+import type { CompiledPolicy } from "../core/compile.ts";
 import { whereInForce } from "../core/in-force.ts";
+import type { PolicyIndex } from "../core/policy-index.ts";
 import { summaryOf } from "../core/summary.ts";
 import { type Known, warningsOf } from "../core/warnings.ts";
-import { type Follower, type Followers, proxyId } from "../followers.ts";
-import type { Neighbours } from "../sources/neighbours.ts";
+import { proxyId, type Subscriber, type Subscribers } from "../engine/subscribers.ts";
 import type { ResourceFiles } from "../sources/resource-files.ts";
+import type { WorkloadLookup } from "../sources/workload-lookup.ts";
 
 export interface StatusOptions {
   readonly defaultAction: DefaultAction;
-  readonly book: Book;
-  readonly followers: Followers;
-  readonly neighbours: Neighbours;
+  readonly book: PolicyIndex;
+  readonly followers: Subscribers;
+  readonly neighbours: WorkloadLookup;
   files(): ResourceFiles | undefined;
 }
 
@@ -44,14 +44,14 @@ export function createStatus(options: StatusOptions): () => StatusResponse {
 
 /** What all resources are held against at one moment. */
 interface Seen {
-  readonly book: Book;
+  readonly book: PolicyIndex;
   readonly known: Known;
-  readonly followers: readonly Follower[];
+  readonly followers: readonly Subscriber[];
   /** Files. */
   readonly outdated: ReadonlySet<string>;
 }
 
-function resourceStatus(compiled: Compiled, { book, known, followers, outdated }: Seen): ResourceStatus {
+function resourceStatus(compiled: CompiledPolicy, { book, known, followers, outdated }: Seen): ResourceStatus {
   const { resource, ref } = compiled;
   const { kind, namespace, name } = ref;
   return create(ResourceStatusSchema, {

@@ -16,7 +16,7 @@ import { targetKeys } from "./kinds/targets.ts";
 import type { PolicyResource } from "./resource.ts";
 
 /** What a resource contributes to snapshots. */
-export type Part =
+export type Contribution =
   | { readonly kind: "authorization"; readonly policy: AuthorizationPolicy }
   | { readonly kind: "rate-limit"; readonly policy: RateLimitPolicy }
   | { readonly kind: "route"; readonly route: CompiledRoute }
@@ -24,10 +24,10 @@ export type Part =
   | { readonly kind: "none" };
 
 /** A resource with its part and whom it is about. */
-export interface Compiled {
+export interface CompiledPolicy {
   readonly resource: PolicyResource;
   readonly ref: PolicyRef;
-  readonly part: Part;
+  readonly part: Contribution;
   /** Services as "namespace/name", or "namespace/*", whose proxies apply it to what comes in. */
   readonly inbound: readonly string[];
   /** Services as "namespace/name" whose clients apply it to what they send. */
@@ -35,7 +35,7 @@ export interface Compiled {
 }
 
 /** Compiles a resource that has passed its kind's checks. */
-export function compileResource(resource: PolicyResource): Compiled {
+export function compileResource(resource: PolicyResource): CompiledPolicy {
   const { kind, metadata } = resource;
   const { namespace, name } = metadata;
   const ref = create(PolicyRefSchema, { kind, namespace, name });
@@ -44,7 +44,7 @@ export function compileResource(resource: PolicyResource): Compiled {
 }
 
 /** The casts: each spec has passed its kind's schema and checks. */
-function compilePart({ kind, spec }: PolicyResource, ref: PolicyRef): Part {
+function compilePart({ kind, spec }: PolicyResource, ref: PolicyRef): Contribution {
   switch (kind) {
     case "AuthorizationPolicy":
       return { kind: "authorization", policy: encodeAuthorizationPolicy(spec as AuthorizationPolicySpec, ref) };
@@ -61,7 +61,10 @@ function compilePart({ kind, spec }: PolicyResource, ref: PolicyRef): Part {
   }
 }
 
-function aboutWhom(part: Part, { metadata, spec }: PolicyResource): Pick<Compiled, "inbound" | "outbound"> {
+function aboutWhom(
+  part: Contribution,
+  { metadata, spec }: PolicyResource,
+): Pick<CompiledPolicy, "inbound" | "outbound"> {
   const { targetRefs } = spec as Pick<AuthorizationPolicySpec, "targetRefs">; // absent in routes
   switch (part.kind) {
     case "authorization":

@@ -1,17 +1,17 @@
-import type { Book } from "./book.ts";
-import type { Compiled } from "./compile.ts";
+import type { CompiledPolicy } from "./compile.ts";
 import { targetOf } from "./outbound.ts";
+import type { PolicyIndex } from "./policy-index.ts";
 import { wholeNamespace } from "./resource.ts";
 
 export interface World {
-  readonly book: Book;
+  readonly book: PolicyIndex;
   /** Programs that are called, as "namespace/name". */
   readonly workloads: ReadonlySet<string>;
   readonly followers: readonly { namespace: string; workload: string; hosts: ReadonlySet<string> }[];
 }
 
 /** Workloads that enforce it, as "namespace/name", sorted: those that are called, or those that call what it steers. */
-export function whereInForce({ inbound, outbound, part, ref }: Compiled, world: World): readonly string[] {
+export function whereInForce({ inbound, outbound, part, ref }: CompiledPolicy, world: World): readonly string[] {
   if (part.kind === "authorization" || part.kind === "rate-limit") {
     const keys = new Set(inbound);
     const here = (workload: string): boolean =>

@@ -12,7 +12,7 @@ import { checkGrpcRoute, type GrpcRouteSpec, grpcRouteSchema } from "./kinds/grp
 import { checkHttpRoute, type HttpRouteSpec, httpRouteSchema } from "./kinds/http-route.ts";
 import { checkRateLimitPolicy, type RateLimitPolicySpec, rateLimitPolicySchema } from "./kinds/rate-limit-policy.ts";
 import { checkServiceLevelObjective, serviceLevelObjectiveSchema } from "./kinds/service-level-objective.ts";
-import type { WrittenObjective } from "./objective-resource.ts";
+import type { WrittenObjective } from "./objectives/objective-resource.ts";
 import type { SpecProblem } from "./problem.ts";
 
 /** JSON Schema of each kind's spec. */

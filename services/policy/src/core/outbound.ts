@@ -6,7 +6,7 @@ import {
   RouteMatchSchema,
   type RouteRule,
 } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
-import type { Compiled } from "./compile.ts";
+import type { CompiledPolicy } from "./compile.ts";
 import { compareMatches, compareResources } from "./precedence.ts";
 
 export interface Target {
@@ -26,7 +26,11 @@ export function targetOf(host: string): Target {
  * What clients of one namespace apply to requests for one target, out of all resources that are about it. Routes of the
  * client's namespace replace those of the target's; routes of any other namespace count for nobody.
  */
-export function mergeOutbound({ host, service = "" }: Target, clients: string, about: readonly Compiled[]): Outbound {
+export function mergeOutbound(
+  { host, service = "" }: Target,
+  clients: string,
+  about: readonly CompiledPolicy[],
+): Outbound {
   const ordered = [...about].sort((a, b) => compareResources(a.resource, b.resource));
   const [owner = ""] = service.split("/");
   const consumer = ordered.filter((each) => each.part.kind === "route" && each.ref.namespace === clients);
@@ -44,7 +48,10 @@ export function mergeOutbound({ host, service = "" }: Target, clients: string, a
 }
 
 /** Rules of several routes in the order of the routes, and all their matches in the order in which they are asked. */
-function mergeRoutes(routes: readonly Compiled[], service: string): { rules: RouteRule[]; matches: RouteMatch[] } {
+function mergeRoutes(
+  routes: readonly CompiledPolicy[],
+  service: string,
+): { rules: RouteRule[]; matches: RouteMatch[] } {
   const rules: RouteRule[] = [];
   const matches: RouteMatch[] = [];
   for (const { part } of routes) {

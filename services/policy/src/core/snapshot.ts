@@ -1,7 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import { type Snapshot, SnapshotSchema } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
-import type { Book, Touched, Workload } from "./book.ts";
 import { targetOf } from "./outbound.ts";
+import type { ChangedServices, PolicyIndex, Workload } from "./policy-index.ts";
 import { wholeNamespace } from "./resource.ts";
 
 export interface SnapshotOptions {
@@ -12,7 +12,7 @@ export interface SnapshotOptions {
 }
 
 /** Everything in force for a workload, without its version. Equal contents are equal messages, whatever their history. */
-export function composeSnapshot(book: Book, { workload, hosts, namePolicies }: SnapshotOptions): Snapshot {
+export function composeSnapshot(book: PolicyIndex, { workload, hosts, namePolicies }: SnapshotOptions): Snapshot {
   return create(SnapshotSchema, {
     workload: `${workload.namespace}/${workload.name}`,
     inbound: book.inbound(workload),
@@ -22,7 +22,7 @@ export function composeSnapshot(book: Book, { workload, hosts, namePolicies }: S
 }
 
 /** Whether a change can make another snapshot for a workload that follows these hosts. */
-export function concerns({ inbound, outbound }: Touched, { workload, hosts }: SnapshotOptions): boolean {
+export function concerns({ inbound, outbound }: ChangedServices, { workload, hosts }: SnapshotOptions): boolean {
   const { namespace, name } = workload;
   if (inbound.has(wholeNamespace(namespace)) || inbound.has(`${namespace}/${name}`)) return true;
   if (outbound.size === 0) return false;

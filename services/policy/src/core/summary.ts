@@ -7,7 +7,7 @@ import type { RateLimitPolicySpec } from "./kinds/rate-limit-policy.ts";
 import type { RetrySpec } from "./kinds/retry.ts";
 import type { RuleSpec } from "./kinds/route.ts";
 import type { OperationSpec, SourceSpec } from "./kinds/who-and-what.ts";
-import type { WrittenObjective } from "./objective-resource.ts";
+import type { WrittenObjective } from "./objectives/objective-resource.ts";
 import type { PolicyResource } from "./resource.ts";
 
 /** What a checked resource does, in one line. */

@@ -5,8 +5,8 @@ import {
   AuthorizationRuleSchema,
   type PluginRef,
 } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
-import type { Book } from "./book.ts";
-import type { Compiled } from "./compile.ts";
+import type { CompiledPolicy } from "./compile.ts";
+import type { PolicyIndex } from "./policy-index.ts";
 import { compareResources } from "./precedence.ts";
 import { resourceName, wholeNamespace } from "./resource.ts";
 
@@ -20,12 +20,12 @@ export interface Known {
 }
 
 export interface WarningOptions {
-  readonly book: Book;
+  readonly book: PolicyIndex;
   readonly known: Known;
 }
 
 /** What does not stop a resource but is most likely not meant, one sentence each. */
-export function warningsOf(compiled: Compiled, { book, known }: WarningOptions): readonly string[] {
+export function warningsOf(compiled: CompiledPolicy, { book, known }: WarningOptions): readonly string[] {
   const { part } = compiled;
   switch (part.kind) {
     case "authorization":
@@ -50,7 +50,7 @@ export function warningsOf(compiled: Compiled, { book, known }: WarningOptions):
   }
 }
 
-function missingWorkloads({ inbound }: Compiled, { workloads }: Known): readonly string[] {
+function missingWorkloads({ inbound }: CompiledPolicy, { workloads }: Known): readonly string[] {
   const isThere = (key: string): boolean => {
     const namespace = key.split("/")[0] ?? "";
     return key === wholeNamespace(namespace)
@@ -60,14 +60,14 @@ function missingWorkloads({ inbound }: Compiled, { workloads }: Known): readonly
   return inbound.filter((key) => !isThere(key)).map((key) => `no workload is called ${nameText(key)} at the moment`);
 }
 
-function missingTargets({ outbound }: Compiled, known: Known): readonly string[] {
+function missingTargets({ outbound }: CompiledPolicy, known: Known): readonly string[] {
   return outbound
     .filter((key) => isNobody(key, known))
     .map((key) => `no workload is called ${nameText(key)} at the moment`);
 }
 
 /** A canary that has not been started yet gets its share all the same. */
-function missingBackends({ part, outbound }: Compiled, known: Known): readonly string[] {
+function missingBackends({ part, outbound }: CompiledPolicy, known: Known): readonly string[] {
   if (part.kind !== "route") return [];
   const backends = part.route.rules.flatMap(({ rule }) => rule.backends).filter(({ weight }) => weight > 0);
   const keys = backends.map(({ authority }) => authority.split(".").slice(0, 2).reverse().join("/"));
@@ -99,7 +99,7 @@ function missingPlugin(plugin: PluginRef | undefined, hook: string, { plugins }:
 }
 
 /** Only what can be seen without thinking: a denial of everything, or of exactly the same. */
-function coveredByDeny(compiled: Compiled, allow: AuthorizationPolicy, book: Book): readonly string[] {
+function coveredByDeny(compiled: CompiledPolicy, allow: AuthorizationPolicy, book: PolicyIndex): readonly string[] {
   if (allow.action !== AuthorizationAction.ALLOW) return [];
   const denials = book
     .all()
@@ -112,7 +112,7 @@ function coveredByDeny(compiled: Compiled, allow: AuthorizationPolicy, book: Boo
 }
 
 /** Every service that `inner` is about, `outer` is about too. */
-function sameServices(outer: Compiled, inner: Compiled): boolean {
+function sameServices(outer: CompiledPolicy, inner: CompiledPolicy): boolean {
   const all = new Set(outer.inbound);
   return inner.inbound.every((key) => all.has(key) || all.has(wholeNamespace(key.split("/")[0] ?? "")));
 }
@@ -126,7 +126,7 @@ function covers(deny: AuthorizationPolicy, allow: AuthorizationPolicy): boolean 
 }
 
 /** Routes count for their own namespace or for everybody who calls it. */
-function foreignParents({ part, ref }: Compiled): readonly string[] {
+function foreignParents({ part, ref }: CompiledPolicy): readonly string[] {
   if (part.kind !== "route") return [];
   const foreign = part.route.parents.filter(({ service }) => !service.startsWith(`${ref.namespace}/`));
   return [
@@ -136,7 +136,7 @@ function foreignParents({ part, ref }: Compiled): readonly string[] {
   ];
 }
 
-function foreignBackends({ part, ref }: Compiled): readonly string[] {
+function foreignBackends({ part, ref }: CompiledPolicy): readonly string[] {
   if (part.kind !== "route") return [];
   const authorities = part.route.rules.flatMap(({ rule }) =>
     [...rule.backends, ...rule.mirrors].map(({ authority }) => authority),
@@ -150,7 +150,7 @@ function foreignBackends({ part, ref }: Compiled): readonly string[] {
 }
 
 /** Of several budgets for one service, the oldest counts. */
-function overruled(compiled: Compiled, book: Book): readonly string[] {
+function overruled(compiled: CompiledPolicy, book: PolicyIndex): readonly string[] {
   const budgets = book.all().filter(({ part }) => part.kind === "budget");
   return compiled.outbound.flatMap((key) => {
     const [first] = budgets

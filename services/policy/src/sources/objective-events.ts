@@ -3,7 +3,7 @@ import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { errorMessage } from "@patchbay/model";
 import { ObjectiveChangedSchema } from "@patchbay/proto/mesh/event/v1/event_pb";
 import { cloudEventHeaders, type EventBus, type Log, sloSubject } from "@patchbay/wire";
-import { budgetLeft, burn, type Measured, type ObjectiveSpec } from "../core/objective.ts";
+import { budgetLeft, burn, type Measured, type ObjectiveSpec } from "../core/objectives/objective.ts";
 
 export interface ObjectiveEventsOptions {
   events(): Promise<EventBus>;

@@ -1,5 +1,5 @@
 import { Code, ConnectError } from "@connectrpc/connect";
-import { Refusal, type RefusalCode } from "../core/refusal.ts";
+import { Refusal, type RefusalCode } from "../core/announce/refusal.ts";
 
 const codes: Readonly<Record<RefusalCode, Code>> = {
   invalid: Code.InvalidArgument,

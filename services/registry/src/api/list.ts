@@ -9,8 +9,8 @@ import {
   RegistrationSchema,
 } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 import { requireKind } from "@patchbay/runtime";
-import type { Directory } from "../core/directory.ts";
-import { consumerName } from "../core/plugin-access.ts";
+import { consumerName } from "../core/plugins/plugin-access.ts";
+import type { Directory } from "../core/replicas/directory.ts";
 import type { Backlogs } from "../sources/backlog.ts";
 import { toConnectError } from "./errors.ts";
 import type { Present } from "./present.ts";

@@ -1,7 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import { Kind, type Registration, RegistrationSchema } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 import { hookToken } from "@patchbay/wire";
-import type { Proven } from "../core/claim.ts";
+import type { Proven } from "../core/announce/claim.ts";
 
 /** A registration as a caller may see it: only core services get what they present when they call a plugin's hooks. */
 export type Present = (registration: Registration, caller: Proven) => Registration;

@@ -11,14 +11,14 @@ import {
   State,
 } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 import { hookToken } from "@patchbay/wire";
-import { createAllowance } from "../core/allowance.ts";
-import { type IdentityOf, readAnnouncement } from "../core/announcement.ts";
-import { checkClaim, type Proven } from "../core/claim.ts";
-import { CAPABILITIES, negotiate } from "../core/contract.ts";
-import type { Directory } from "../core/directory.ts";
-import type { Granted, GrantSource } from "../core/grant.ts";
-import type { Instant } from "../core/instant.ts";
-import { Refusal } from "../core/refusal.ts";
+import { createRateLimiter } from "../core/allowance.ts";
+import { type IdentityOf, readAnnouncement } from "../core/announce/announcement.ts";
+import { checkClaim, type Proven } from "../core/announce/claim.ts";
+import { CAPABILITIES, negotiate } from "../core/announce/contract.ts";
+import type { Granted, GrantSource } from "../core/announce/grant.ts";
+import { Refusal } from "../core/announce/refusal.ts";
+import type { Instant } from "../core/lease/instant.ts";
+import type { Directory } from "../core/replicas/directory.ts";
 import type { Credentials } from "../sources/credentials.ts";
 import { createEventAccess, type EventAccess } from "./event-access.ts";
 import { createOutbox, type Outbox } from "./outbox.ts";
@@ -73,7 +73,7 @@ class RegisterSession implements Session {
   readonly #context: SessionContext;
   readonly #proven: Proven;
   readonly #outbox: Outbox = createOutbox();
-  readonly #allowance = createAllowance(MESSAGES);
+  readonly #allowance = createRateLimiter(MESSAGES);
   #id: string | undefined;
   #announce: Announce | undefined;
   #granted: Granted | undefined;

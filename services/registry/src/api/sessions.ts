@@ -1,5 +1,5 @@
-import type { Proven } from "../core/claim.ts";
-import { Refusal } from "../core/refusal.ts";
+import type { Proven } from "../core/announce/claim.ts";
+import { Refusal } from "../core/announce/refusal.ts";
 import { createSession, type Session, type SessionContext } from "./session.ts";
 
 /** The Register streams of this replica, by the registration that each holds. */

@@ -1,6 +1,6 @@
 import { Kind } from "@patchbay/proto/mesh/registry/v1/registry_pb";
-import { kindName, type Proven } from "../core/claim.ts";
-import { Refusal } from "../core/refusal.ts";
+import { kindName, type Proven } from "../core/announce/claim.ts";
+import { Refusal } from "../core/announce/refusal.ts";
 
 const everything: readonly Kind[] = [Kind.CORE, Kind.PROXY, Kind.PLUGIN];
 

@@ -6,7 +6,7 @@ import {
   WatchResponseSchema,
 } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 import { caller } from "@patchbay/runtime";
-import type { Directory } from "../core/directory.ts";
+import type { Directory } from "../core/replicas/directory.ts";
 import { toConnectError } from "./errors.ts";
 import type { Present } from "./present.ts";
 import { ofKinds, visibleKinds } from "./visibility.ts";

@@ -1,17 +1,17 @@
 /** How much of something may still be used. */
-export interface Allowance {
+export interface RateLimiter {
   /** Takes one; false when there is none left. */
   take(now: number): boolean;
 }
 
 /** A bucket of `burst`, refilled with `perSecond`; `now` is milliseconds on a monotonic clock. */
-export function createAllowance({
+export function createRateLimiter({
   burst,
   perSecond,
 }: {
   readonly burst: number;
   readonly perSecond: number;
-}): Allowance {
+}): RateLimiter {
   let left = burst;
   let at = -Infinity;
   return {

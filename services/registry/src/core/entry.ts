@@ -6,10 +6,10 @@ import {
   type Registration,
   RegistrationSchema,
 } from "@patchbay/proto/mesh/registry/v1/registry_pb";
-import { conditionOf, type HookState, type LeaseState } from "./condition.ts";
-import { deliveryProblem, type Streaks } from "./deliveries.ts";
-import type { Granted } from "./grant.ts";
-import { advance, type Life, type Step } from "./life.ts";
+import type { Granted } from "./announce/grant.ts";
+import { conditionOf, type HookState, type LeaseState } from "./lease/condition.ts";
+import { deliveryProblem, type Streaks } from "./lease/deliveries.ts";
+import { advance, type Life, type Step } from "./lease/life.ts";
 
 /** One registration whose lease this replica holds. */
 export interface Entry {

@@ -1,17 +1,17 @@
 import { timestampMs } from "@bufbuild/protobuf/wkt";
 import { type Announce, type Heartbeat, type Registration, State } from "@patchbay/proto/mesh/registry/v1/registry_pb";
-import { MAX_REASON } from "./announcement.ts";
-import { type ChangeLog, type Changes, createChangeLog } from "./changes.ts";
-import { clip } from "./check.ts";
-import { registrationId } from "./claim.ts";
-import { followStreaks, knownStats } from "./deliveries.ts";
+import { MAX_REASON } from "./announce/announcement.ts";
+import { clip } from "./announce/check.ts";
+import { registrationId } from "./announce/claim.ts";
+import type { Granted } from "./announce/grant.ts";
+import { Refusal } from "./announce/refusal.ts";
 import { type Entry, settle, toRegistration } from "./entry.ts";
-import type { Granted } from "./grant.ts";
-import type { Instant } from "./instant.ts";
-import { createWatchman, type Held, type LeaseTimes, type Watchman } from "./lease.ts";
-import { begin } from "./life.ts";
-import { Refusal } from "./refusal.ts";
-import { forgettable } from "./retention.ts";
+import { followStreaks, knownStats } from "./lease/deliveries.ts";
+import type { Instant } from "./lease/instant.ts";
+import { createLeaseMonitor, type Held, type LeaseMonitor, type LeaseTimes } from "./lease/lease.ts";
+import { begin } from "./lease/life.ts";
+import { forgettable } from "./lease/retention.ts";
+import { type ChangeLog, type Changes, createChangeLog } from "./replicas/changes.ts";
 
 export interface Announcement {
   /** Read and checked. */
@@ -66,12 +66,12 @@ export function createRegistrations(options: RegistrationsOptions): Registration
 class RegistrationTable implements Registrations {
   readonly #options: RegistrationsOptions;
   readonly #entries = new Map<string, Entry>();
-  readonly #watchman: Watchman;
+  readonly #watchman: LeaseMonitor;
   readonly #log: ChangeLog;
 
   constructor(options: RegistrationsOptions) {
     this.#options = options;
-    this.#watchman = createWatchman({ ...options, startedAt: options.start.mono });
+    this.#watchman = createLeaseMonitor({ ...options, startedAt: options.start.mono });
     this.#log = createChangeLog(options.replica);
   }
 

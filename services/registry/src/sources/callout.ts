@@ -8,9 +8,9 @@ import {
   type Log,
   type Nkey,
 } from "@patchbay/wire";
-import { type Access, consumerName } from "../core/plugin-access.ts";
-import type { ProvenUntil, Prover } from "../core/prover.ts";
-import { createSaidLately } from "./said-lately.ts";
+import type { ProvenUntil, Prover } from "../core/announce/prover.ts";
+import { type Access, consumerName } from "../core/plugins/plugin-access.ts";
+import { createLogThrottle } from "./log-throttle.ts";
 
 /** Where a NATS server with an auth callout asks (ADR-26). */
 const SUBJECT = "$SYS.REQ.USER.AUTH";
@@ -32,7 +32,7 @@ export interface CalloutOptions {
 
 /** Answers the server's question who may connect. The server itself tells clients no reason, so refusals are reported here. */
 export function startCallout(options: CalloutOptions): { stop(): void } {
-  const saidLately = createSaidLately(60_000);
+  const saidLately = createLogThrottle(60_000);
   return options.bus.subscribeRequests(SUBJECT, QUEUE, async ({ data }) => {
     const request = decodeAuthorizationRequest(data);
     const answer = await decide(request, { ...options, saidLately });

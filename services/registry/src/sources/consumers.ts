@@ -2,7 +2,7 @@ import { create } from "@bufbuild/protobuf";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { type Consumer, ConsumerSchema, type EventInterest } from "@patchbay/proto/mesh/registry/v1/plugin_pb";
 import { type EventBus, ensureConsumer, STREAM_SUBJECTS } from "@patchbay/wire";
-import { consumerName } from "../core/plugin-access.ts";
+import { consumerName } from "../core/plugins/plugin-access.ts";
 import { streamOf } from "./streams.ts";
 
 /** A delivery that is neither acknowledged nor said to be in work for this long comes again. */

@@ -8,7 +8,7 @@ import {
   NatsConnectionSchema,
 } from "@patchbay/proto/mesh/registry/v1/plugin_pb";
 import { type EventBus, mintToken } from "@patchbay/wire";
-import { type Access, API_PREFIX, consumerName, pluginAccess } from "../core/plugin-access.ts";
+import { type Access, API_PREFIX, consumerName, pluginAccess } from "../core/plugins/plugin-access.ts";
 import { consumersOf, ensureConsumers } from "./consumers.ts";
 import type { Unavailable } from "./event-plane.ts";
 import { streamOf } from "./streams.ts";

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { type Problem, problemText, type Resource, type ResourceWatch, watchResources } from "@patchbay/runtime";
 import type { Log } from "@patchbay/wire";
-import { developmentGrant, type GrantSource } from "../core/grant.ts";
+import { developmentGrant, type GrantSource } from "../core/announce/grant.ts";
 import { checkConfig } from "./config-check.ts";
 import { boundsOf, checkMeshPlugin, MESH_PLUGIN, type MeshPluginSpec } from "./mesh-plugin.ts";
 

@@ -1,7 +1,7 @@
 import type { JsonObject } from "@bufbuild/protobuf";
 import type { SpecProblem } from "@patchbay/runtime";
-import type { HookBound, HookBounds } from "../core/hook-bounds.ts";
-import { HOOK_KINDS } from "../core/hook-kinds.ts";
+import type { HookBound, HookBounds } from "../core/announce/hook-bounds.ts";
+import { HOOK_KINDS } from "../core/announce/hook-kinds.ts";
 
 /** What an operator says of a plugin. */
 export interface MeshPluginSpec {

@@ -3,7 +3,7 @@ import { type KV, Kvm, type KvWatchEntry } from "@nats-io/kv";
 import { createBackoff, errorMessage, pause } from "@patchbay/model";
 import { type Registration, RegistrationSchema } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 import type { EventBus, Log } from "@patchbay/wire";
-import type { Replicas } from "../core/replicas.ts";
+import type { Replicas } from "../core/replicas/replicas.ts";
 import { createMirrorWriter, replicaKey } from "./mirror-writer.ts";
 
 /** The bucket in which replicas of the registry show each other what they hold. */

@@ -1,4 +1,4 @@
-import { API_PREFIX } from "../core/plugin-access.ts";
+import { API_PREFIX } from "../core/plugins/plugin-access.ts";
 
 export interface NatsConfigOptions {
   /** Public key of the core's user ("U…"). */

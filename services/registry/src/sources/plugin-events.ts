@@ -4,9 +4,9 @@ import { createBackoff, errorMessage, pause } from "@patchbay/model";
 import { PluginStateChangedSchema } from "@patchbay/proto/mesh/event/v1/event_pb";
 import { Kind } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 import { cloudEventHeaders, type EventBus, type Log, pluginSubject } from "@patchbay/wire";
-import type { Transitioned } from "../core/changes.ts";
-import { consumerName } from "../core/plugin-access.ts";
-import { stateName } from "../core/state-name.ts";
+import { stateName } from "../core/lease/state-name.ts";
+import { consumerName } from "../core/plugins/plugin-access.ts";
+import type { Transitioned } from "../core/replicas/changes.ts";
 
 const TYPE = "dev.patchbay.plugin.state.v1";
 const SOURCE = "/mesh/registry";

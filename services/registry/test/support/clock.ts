@@ -1,4 +1,4 @@
-import type { Instant } from "../../src/core/instant.ts";
+import type { Instant } from "../../src/core/lease/instant.ts";
 
 /** A clock that goes when it is told to. */
 export interface Clock {

@@ -8,9 +8,9 @@ import {
   type RawStreamHandler,
   readOneRequest,
 } from "@patchbay/runtime";
-import { type Asked, AskedError, readAsked } from "../core/asked.ts";
 import { describeSelector } from "../core/audit.ts";
-import { Session, type SessionSummary } from "../session.ts";
+import { readTapRequest, type TapRequest, TapRequestError } from "../core/tap-request.ts";
+import { Session, type SessionSummary } from "../engine/session.ts";
 import type { Dialler } from "../sources/dialler.ts";
 import { findService } from "./find-service.ts";
 
@@ -42,7 +42,7 @@ export function createWatches(options: WatchesOptions): Watches {
   const sessions = new Set<Session>();
   let drained: (() => void) | undefined;
 
-  const begin = async (asked: Asked, call: RawCall, stream: Parameters<RawStreamHandler>[0]): Promise<void> => {
+  const begin = async (asked: TapRequest, call: RawCall, stream: Parameters<RawStreamHandler>[0]): Promise<void> => {
     if (asked.selector.target !== "") await findService(context, asked.selector.target);
     if (stream.destroyed) return give();
     const { protocol } = call;
@@ -94,17 +94,17 @@ export function createWatches(options: WatchesOptions): Watches {
   };
 }
 
-function read(request: Parameters<typeof readAsked>[0]): Asked {
+function read(request: Parameters<typeof readTapRequest>[0]): TapRequest {
   try {
-    return readAsked(request);
+    return readTapRequest(request);
   } catch (error) {
-    if (error instanceof AskedError) throw new ConnectError(error.message, Code.InvalidArgument);
+    if (error instanceof TapRequestError) throw new ConnectError(error.message, Code.InvalidArgument);
     throw error;
   }
 }
 
 interface Audited {
-  readonly asked: Asked;
+  readonly asked: TapRequest;
   readonly call: RawCall;
   readonly summary: SessionSummary;
 }

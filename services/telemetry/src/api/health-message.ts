@@ -5,8 +5,8 @@ import {
   type HealthResponse,
   HealthResponseSchema,
 } from "@patchbay/proto/mesh/telemetry/v1/telemetry_pb";
-import type { HealthQuery } from "../core/health.ts";
-import { emptyHealthRow, type HealthResult } from "../core/health-row.ts";
+import type { HealthQuery } from "../core/query/health.ts";
+import { emptyHealthRow, type HealthResult } from "../core/query/health-row.ts";
 import { type Completeness, whole, windowOf } from "./stat-message.ts";
 
 /** What a request asks for. Throws INVALID_ARGUMENT. */

@@ -1,8 +1,8 @@
 import type { HandlerContext } from "@connectrpc/connect";
 import type { HealthRequest, HealthResponse } from "@patchbay/proto/mesh/telemetry/v1/telemetry_pb";
 import { requireKind } from "@patchbay/runtime";
-import { health } from "../core/health.ts";
-import { mergeHealth } from "../core/health-row.ts";
+import { health } from "../core/query/health.ts";
+import { mergeHealth } from "../core/query/health-row.ts";
 import { LOCAL_ONLY_HEADER, SHARES_HEADER } from "../sources/peers.ts";
 import { fromHealthResponse, healthQueryOf, toHealthResponse } from "./health-message.ts";
 import type { StatRpcOptions } from "./stat-rpc.ts";

@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
-import type { Exposition } from "../core/exposition.ts";
-import type { TextFormat } from "../core/metric-family.ts";
+import type { Exposition } from "../core/expose/exposition.ts";
+import type { TextFormat } from "../core/expose/metric-family.ts";
 
 /** The exposition as one text, made piece by piece, so that a large one does not hold up reports. */
 export async function metricsText(exposition: Exposition, format: TextFormat, now: number): Promise<string> {

@@ -1,5 +1,5 @@
-import { ReportError } from "../core/report-error.ts";
-import { WireReader } from "../core/wire-reader.ts";
+import { ReportError } from "../core/decode/report-error.ts";
+import { WireReader } from "../core/decode/wire-reader.ts";
 
 const REPORT_TAG = 0x0a;
 const SEQUENCE_TAG = 0x08;

@@ -2,9 +2,9 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { HandlerContext } from "@connectrpc/connect";
 import type { ReportRequest, ReportResponseSchema } from "@patchbay/proto/mesh/telemetry/v1/telemetry_pb";
 import { requireKind } from "@patchbay/runtime";
-import type { Ingest } from "./ingest.ts";
-import type { Presence } from "./presence.ts";
-import { createSession } from "./session.ts";
+import type { Ingest } from "../engine/ingest.ts";
+import type { Presence } from "../engine/presence.ts";
+import { createSession } from "../engine/session.ts";
 
 /** The Report method for clients that the raw stream does not serve: JSON, compression, gRPC-Web. One report at a time. */
 export function createReportRpc(ingest: Ingest, presence: Presence) {

@@ -8,12 +8,12 @@ import {
   type RawStreamHandler,
   readEnvelopes,
 } from "@patchbay/runtime";
+import { ReportError } from "../core/decode/report-error.ts";
 import { MAX_REPORT_BYTES } from "../core/limits.ts";
-import { ReportError } from "../core/report-error.ts";
-import type { Ingest } from "./ingest.ts";
-import type { Presence } from "./presence.ts";
+import type { Ingest } from "../engine/ingest.ts";
+import type { Presence } from "../engine/presence.ts";
+import { createSession, type Session } from "../engine/session.ts";
 import { encodeAnswer, reportIn } from "./report-message.ts";
-import { createSession, type Session } from "./session.ts";
 
 /** Path of the method that is answered here. */
 export const REPORT_PATH = "/mesh.telemetry.v1.Telemetry/Report";

@@ -8,9 +8,9 @@ import {
   StatResponseSchema,
   type StatRowSchema,
 } from "@patchbay/proto/mesh/telemetry/v1/telemetry_pb";
-import { quantile } from "../core/quantile.ts";
-import type { StatQuery } from "../core/stat.ts";
-import { emptyRow, type StatResult, type StatRow } from "../core/stat-row.ts";
+import { quantile } from "../core/query/quantile.ts";
+import type { StatQuery } from "../core/query/stat.ts";
+import { emptyRow, type StatResult, type StatRow } from "../core/query/stat-row.ts";
 
 const DEFAULT_WINDOW_S = 60;
 const LONGEST_WINDOW_S = 3_600;

@@ -8,10 +8,10 @@ import {
   type SubscribeRequest,
 } from "@patchbay/proto/mesh/telemetry/v1/telemetry_pb";
 import { requireKind } from "@patchbay/runtime";
-import type { Aggregate } from "../core/aggregate.ts";
-import type { Shares } from "../core/shares.ts";
-import { stat } from "../core/stat.ts";
-import { mergeResults } from "../core/stat-row.ts";
+import type { Aggregate } from "../core/aggregate/aggregate.ts";
+import type { ReportOwnership } from "../core/aggregate/report-ownership.ts";
+import { stat } from "../core/query/stat.ts";
+import { mergeResults } from "../core/query/stat-row.ts";
 import { LOCAL_ONLY_HEADER, type Peers, SHARES_HEADER } from "../sources/peers.ts";
 import { fromResponse, invalid, queryOf, toResponse } from "./stat-message.ts";
 
@@ -21,7 +21,7 @@ const LONGEST_INTERVAL_S = 60;
 
 export interface StatRpcOptions {
   readonly aggregate: Aggregate;
-  readonly shares: Shares;
+  readonly shares: ReportOwnership;
   readonly peers: Peers;
   /** The reports of before the start are not all read yet. */
   replaying(): boolean;

@@ -1,7 +1,7 @@
 import { Counter, Gauge, type Registry } from "prom-client";
-import type { Aggregate } from "../core/aggregate.ts";
-import type { Presence } from "./presence.ts";
-import type { ReportCounts } from "./report-counts.ts";
+import type { Aggregate } from "../core/aggregate/aggregate.ts";
+import type { Presence } from "../engine/presence.ts";
+import type { ReportCounts } from "../engine/report-counts.ts";
 
 export interface MetricSources {
   readonly aggregate: Aggregate;

@@ -1,7 +1,7 @@
 import { type CallOptions, type Client, createClient, type Transport } from "@connectrpc/connect";
 import { Kind, type Registration, State } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 import { Telemetry } from "@patchbay/proto/mesh/telemetry/v1/telemetry_pb";
-import type { Shares } from "../core/shares.ts";
+import type { ReportOwnership } from "../core/aggregate/report-ownership.ts";
 
 /** Request header: answer for yourself, do not ask other replicas. */
 export const LOCAL_ONLY_HEADER = "mesh-local-only";
@@ -13,7 +13,7 @@ const DEADLINE_MS = 1_000;
 export interface PeersOptions {
   readonly service: string;
   readonly instance: string;
-  readonly shares: Shares;
+  readonly shares: ReportOwnership;
   registrations(kind: Kind): readonly Registration[];
   at(address: string): Transport;
 }

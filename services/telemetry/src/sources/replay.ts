@@ -1,15 +1,15 @@
 import { createBackoff, errorMessage, pause } from "@patchbay/model";
 import { type EventBus, type Log, type ReplayedEvent, STREAMS } from "@patchbay/wire";
-import type { Aggregate } from "../core/aggregate.ts";
-import { createReportDecoder } from "../core/report-decoder.ts";
-import { ReportTable } from "../core/report-table.ts";
-import type { Shares } from "../core/shares.ts";
-import { LONGEST_WINDOW_MS } from "../core/windows.ts";
+import type { Aggregate } from "../core/aggregate/aggregate.ts";
+import type { ReportOwnership } from "../core/aggregate/report-ownership.ts";
+import { LONGEST_WINDOW_MS } from "../core/aggregate/windows.ts";
+import { createReportDecoder } from "../core/decode/report-decoder.ts";
+import { ReportTable } from "../core/decode/report-table.ts";
 import { REPLICA_HEADER } from "./report-events.ts";
 
 export interface ReplayOptions {
   readonly aggregate: Aggregate;
-  readonly shares: Shares;
+  readonly shares: ReportOwnership;
   readonly log: Log;
   now(): number;
 }

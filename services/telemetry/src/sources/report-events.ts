@@ -7,7 +7,7 @@ import {
   reportSubject,
   STREAMS,
 } from "@patchbay/wire";
-import type { ReportTable } from "../core/report-table.ts";
+import type { ReportTable } from "../core/decode/report-table.ts";
 
 /** CloudEvents type of a report. */
 export const REPORT_TYPE = "dev.patchbay.report.v1";

@@ -2,8 +2,8 @@ import { create, toBinary } from "@bufbuild/protobuf";
 import { LATENCY_BUCKETS } from "@patchbay/model";
 import { Direction, type Report, ReportSchema, RowSchema, Verdict } from "@patchbay/proto/mesh/telemetry/v1/report_pb";
 import fc from "fast-check";
-import { createReportDecoder } from "../../src/core/report-decoder.ts";
-import { ReportTable } from "../../src/core/report-table.ts";
+import { createReportDecoder } from "../../src/core/decode/report-decoder.ts";
+import { ReportTable } from "../../src/core/decode/report-table.ts";
 
 /** A row as tests write it: labels as text. */
 export interface TestRow {

@@ -1,5 +1,5 @@
 import { checkDuration, durationMs, durationSchema } from "../duration.ts";
-import type { WrittenObjective } from "../objective-resource.ts";
+import type { WrittenObjective } from "../objectives/objective-resource.ts";
 import { problem, type SpecProblem } from "../problem.ts";
 import { label, object } from "../schema.ts";
 

@@ -1,0 +1,22 @@
+import { join } from "node:path";
+import { errorMessage } from "@patchbay/model";
+import { Destination } from "@patchbay/proto/mesh/destination/v1/destination_pb";
+import type { MeshConnection } from "../../connect.ts";
+import { type Finding, ill, well } from "./finding.ts";
+
+/** The link of the chain that reads resource files, and says of them what cannot be used. */
+const reader = "static-services";
+
+/** Every resource file about static services can be used as it is. */
+export async function checkResources(mesh: MeshConnection): Promise<Finding> {
+  const component = "resources";
+  try {
+    const destination = await mesh.service("destination", Destination);
+    const { links } = await destination.listLinks({});
+    const wrong = links.find((link) => link.name === reader)?.reason ?? "";
+    if (wrong === "") return well(component, `${join(mesh.stateDir, "resources")}, every StaticService can be used`);
+    return ill(component, wrong, "until it is mended, the file's last good version counts, if there was one");
+  } catch (error) {
+    return ill(component, errorMessage(error), "`mesh logs destination` says why");
+  }
+}

@@ -1,0 +1,74 @@
+import type { HeaderList } from "../../core/http/header-kinds.ts";
+import { LOOPED, type LocalReply } from "../../core/http/local-reply.ts";
+import type { Refusal } from "../../core/policy/guard.ts";
+import type { Route } from "../../core/types.ts";
+import type { Origin } from "../listeners/side.ts";
+import type { Downstream } from "./exchange-types.ts";
+import { headFor, type Observations, observeRequest } from "./observations.ts";
+import { RequestSide } from "./request-side.ts";
+
+/** The begin of an exchange: whether the request may come in, who looks at it, and where it goes. A base class for the same reason. */
+export abstract class AdmittedRequest extends RequestSide {
+  protected readonly origin: Origin;
+  /** On `performance.now()`'s clock. */
+  protected readonly startedAt = performance.now();
+  protected sights: Observations | undefined;
+  /** The policy that an answer of our own comes from. */
+  protected policy = "";
+  protected admitted = false;
+
+  constructor(origin: Origin, client: Downstream) {
+    super(origin.side, client);
+    this.origin = origin;
+  }
+
+  protected abstract answer(answer: LocalReply, extra?: HeaderList): void;
+  /** The route is known. */
+  protected abstract follow(route: Route): void;
+  /** Something that the first attempt waits for is there: the admission, the route or the body. */
+  protected abstract begin(): void;
+
+  start(): void {
+    const { marker, counters, router, guard } = this.side;
+    if (marker !== "" && this.head.visited.includes(marker)) {
+      counters.looped += 1;
+      return this.answer(LOOPED);
+    }
+    this.#look();
+    const verdict = guard?.request(this.head, this.origin.peer, this.version);
+    if (verdict !== undefined && !("then" in verdict)) return this.#refuse(verdict);
+    if (verdict === undefined) this.admitted = true;
+    else void verdict.then((refusal) => this.#admit(refusal));
+    if (this.mayHold()) this.hold(() => this.begin());
+    void router.route(this.origin.authority || this.head.authority, this.head).then((route) => this.follow(route));
+  }
+
+  #look(): void {
+    const { witnesses, direction } = this.side;
+    if (witnesses.length === 0) return;
+    const { head, version, startedAt } = this;
+    const { authority, peer } = this.origin;
+    this.sights = observeRequest(witnesses, {
+      direction,
+      head,
+      authority: authority || head.authority,
+      version,
+      peer,
+      startedAt,
+    });
+    this.head = headFor(head, this.sights);
+  }
+
+  /** Somebody had to be asked whether the request may come in. */
+  #admit(refusal: Refusal | undefined): void {
+    if (this.over) return;
+    if (refusal !== undefined) return this.#refuse(refusal);
+    this.admitted = true;
+    this.begin();
+  }
+
+  #refuse({ answer, extra, policy }: Refusal): void {
+    this.policy = policy;
+    this.answer(answer, extra);
+  }
+}

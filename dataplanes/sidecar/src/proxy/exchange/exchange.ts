@@ -1,0 +1,296 @@
+import type { Duplex } from "node:stream";
+import { isFailure, isLimited } from "../../core/balancing/classification.ts";
+import type { HeaderList } from "../../core/http/header-kinds.ts";
+import { grpcStatusOfAnswer, type LocalReply, NO_SWITCH, refusalOf, SLOW_BODY } from "../../core/http/local-reply.ts";
+import { grpcStatusOf, type ResponseHead } from "../../core/http/response-head.ts";
+import { type Failure, failureOf } from "../../core/routing/retry-rules.ts";
+import type { AppliedRoute, Route } from "../../core/types.ts";
+import type { Origin } from "../listeners/side.ts";
+import { splice } from "../tcp/splice.ts";
+import { messageOf } from "../upstream/connect-errors.ts";
+import { AdmittedRequest } from "./admitted-request.ts";
+import { Attempts } from "./attempts.ts";
+import { recordOf } from "./exchange-record.ts";
+import type { TimeoutKind } from "./exchange-timeouts.ts";
+import type { Attempt, AttemptEvents, Downstream, DownstreamEvents } from "./exchange-types.ts";
+import { mirror } from "./mirror.ts";
+import { RoutedExchange, type RoutedExchangeEvents } from "./routed-exchange.ts";
+
+/** HTTP/2 error codes, RFC 9113 §7. */
+const INTERNAL_ERROR = 2;
+const CANCEL = 8;
+/** Bytes of a response that are rather read than break a connection. */
+const MAX_FORGONE = 16_384;
+/** For the record: the client went away before a response began. */
+const CLIENT_CLOSED = 499;
+
+/**
+ * One request from its head to its record: route, attempts, response. The client's half and the attempt tell it what happens,
+ * it decides. A class, because one is made per request and closures would cost more than the rest of its work.
+ *
+ * It is over once the client has all of a response, an answer of our own, or a reset; the record is written then, once.
+ */
+export class Exchange extends AdmittedRequest implements DownstreamEvents, AttemptEvents, RoutedExchangeEvents {
+  readonly #attempts: Attempts;
+  /** Present only where a rule has a say. */
+  #steered: RoutedExchange | undefined;
+  #attempt: Attempt | undefined;
+  /** A response's head that waits for what follows it. */
+  #waiting: ResponseHead | undefined;
+  #headAt = 0;
+  #responded = false;
+  #stalled = false;
+  #status = 0;
+  #grpcStatus: number | undefined;
+  /** Code of an answer of our own. */
+  #error = "";
+  #responseBytes = 0;
+
+  constructor(origin: Origin, client: Downstream) {
+    super(origin, client);
+    this.#attempts = new Attempts(origin, client.head);
+    origin.side.counters.requests += 1;
+    origin.side.counters.active += 1;
+  }
+
+  protected override follow(route: Route): void {
+    if (this.over) return;
+    this.#attempts.follow(route);
+    if (route.kind === "mesh" && route.steering !== undefined) this.#steer(route.steering);
+    this.begin();
+  }
+
+  #steer(steering: AppliedRoute): void {
+    this.head = steering.head;
+    this.#steered = new RoutedExchange(steering, this, this.startedAt);
+    if (steering.rule.retry !== undefined) this.keepForRetries();
+  }
+
+  /** Once it is admitted, the route is known and the body, if it is to be held, is there. */
+  protected override begin(): void {
+    const { route } = this.#attempts;
+    if (this.over || !this.admitted || route === undefined || this.holding) return;
+    if (route.kind === "refused") return this.answer(refusalOf(route));
+    if (route.kind === "mesh") route.retries.deposit();
+    const mirrors = route.kind === "mesh" ? route.steering?.mirrors : undefined;
+    if (mirrors !== undefined) mirror(this.origin, this, mirrors);
+    this.#try(undefined);
+  }
+
+  /** One attempt, at the endpoint that the route chooses now. `last`: what the attempt before came to. */
+  #try(last: Failure | undefined): void {
+    const destination = this.#attempts.next();
+    if (destination === undefined)
+      return last === undefined ? this.answer(this.#attempts.noEndpoint()) : this.#giveUp(last);
+    this.expect("response", this.side.limits.responseMs);
+    this.#steered?.trying();
+    this.#attempt = this.side.upstreams.open(destination, this, this);
+    this.#attempt.start();
+  }
+
+  onInformational(status: number, headers: HeaderList): void {
+    // 101 comes as `onSwitched`; below 100 there is nothing (RFC 9110 §15), whatever a program says.
+    if (!this.#responded && status >= 100 && status !== 101) this.client.inform(status, headers);
+  }
+
+  onHead(head: ResponseHead): void {
+    this.patience?.met("response");
+    if (this.#attempts.isUnprocessed(head) && this.#mayRetry(UNPROCESSED)) {
+      this.#forgo(head);
+      return this.#retry(UNPROCESSED);
+    }
+    if (head.coded) return this.#breakOff(CODED);
+    if (this.#steered === undefined) this.#respond(head);
+    else this.#respondSteered(this.#steered, head);
+  }
+
+  #respondSteered(steered: RoutedExchange, head: ResponseHead): void {
+    steered.tried();
+    const listed = steered.listed(head);
+    if (listed !== undefined && this.#mayRetry(listed)) {
+      this.#forgo(head);
+      return this.#retry(listed);
+    }
+    const answer = steered.respond(head);
+    if (this.replayable && steered.awaitsTrailers(head)) this.#waiting = answer;
+    else this.#respond(answer);
+  }
+
+  /** Nobody wants this response. A short one does not cost its connection, of which a retry has need soon. */
+  #forgo({ length }: ResponseHead): void {
+    const short = length >= 0 && length <= MAX_FORGONE;
+    if (short && this.#attempt?.leave !== undefined) this.#attempt.leave();
+    else this.#attempt?.cancel(CANCEL);
+  }
+
+  #respond(head: ResponseHead): void {
+    this.#waiting = undefined;
+    try {
+      this.client.respond(head);
+    } catch (error) {
+      return this.#breakOff(failureOf("reset", `its response is not valid (${messageOf(error)})`));
+    }
+    this.#headAt = performance.now();
+    this.#responded = true;
+    this.#status = head.status;
+    this.#grpcStatus = head.grpcStatus;
+    this.sights?.answered(head);
+  }
+
+  onData(chunk: Buffer): void {
+    if (this.#waiting !== undefined) this.#respond(this.#waiting);
+    if (this.over) return;
+    this.#responseBytes += chunk.length;
+    if (this.client.write(chunk) || this.over) return;
+    this.#stalled = true;
+    this.#attempt?.pause();
+    this.expect("stall", this.side.limits.stallMs);
+  }
+
+  onDrain(): void {
+    if (!this.#stalled || this.over) return;
+    this.#stalled = false;
+    this.patience?.met("stall");
+    this.#attempt?.resume();
+  }
+
+  onEnd(trailers: HeaderList): void {
+    if (this.#waiting !== undefined) {
+      const listed = this.#steered?.listedTrailers(trailers);
+      if (listed !== undefined && this.#mayRetry(listed)) return this.#retry(listed);
+      this.#respond(this.#waiting);
+      if (this.over) return;
+    }
+    if (this.head.grpc) this.#grpcStatus ??= grpcStatusOf(trailers);
+    this.client.end(trailers);
+    this.#finish(this.#status);
+  }
+
+  onSwitched(head: ResponseHead, upstream: Duplex): void {
+    this.patience?.met("response");
+    // What follows is no request and no response, and may take as long as it likes.
+    this.#steered?.stop();
+    this.#headAt = performance.now();
+    // Who did not ask for it would read what follows as a response.
+    const socket = this.head.upgrade === "" ? undefined : this.client.switchProtocols(head);
+    if (socket === undefined) {
+      upstream.destroy();
+      return this.answer(NO_SWITCH);
+    }
+    this.#responded = true;
+    splice(socket, upstream, ({ sent, received }) => {
+      this.requestBytes += sent;
+      this.#responseBytes += received;
+      this.#finish(head.status);
+      this.onClosed(0);
+    });
+  }
+
+  /** The attempt cannot be used any more, whatever it thinks itself. */
+  #breakOff(failure: Failure): void {
+    this.#attempt?.cancel(CANCEL);
+    this.onFailure(failure);
+  }
+
+  onFailure(failure: Failure): void {
+    this.patience?.met("response");
+    if (this.over) return;
+    if (this.#responded) {
+      this.#attempts.end(true, this.#headAt);
+      this.client.reset(failure.resetCode || INTERNAL_ERROR);
+      return this.#finish(0);
+    }
+    if (this.#mayRetry(failure)) return this.#retry(failure);
+    this.#giveUp(failure);
+  }
+
+  #mayRetry(failure: Failure): boolean {
+    return this.#attempts.mayRetry(failure, this.replayable);
+  }
+
+  #retry(failure: Failure): void {
+    this.#waiting = undefined;
+    this.#steered?.tried();
+    this.#attempts.leave(failure);
+    this.sights?.retried(failure);
+    // Nobody is spared by a pause before a try that goes elsewhere because the last has reached nobody.
+    if (this.#steered === undefined || !PAUSED.has(failure.kind)) return this.#try(failure);
+    this.#steered.pause(this.#attempts.seen, () => this.#try(failure));
+  }
+
+  onTryOverdue(failure: Failure): void {
+    if (!this.over && !this.#responded) this.#breakOff(failure);
+  }
+
+  onRequestOverdue(answer: LocalReply): void {
+    if (this.over) return;
+    this.#attempt?.cancel(CANCEL);
+    this.#attempts.end(true, this.#responded ? this.#headAt : undefined);
+    if (!this.#responded) return this.answer(answer);
+    this.#error = answer.code;
+    this.client.reset(INTERNAL_ERROR);
+    this.#finish(0);
+  }
+
+  #giveUp(failure: Failure): void {
+    const { answer, extra } = this.#attempts.giveUp(failure);
+    this.answer(answer, extra);
+  }
+
+  protected override answer(answer: LocalReply, extra: HeaderList = []): void {
+    if (this.over) return;
+    this.client.answer(answer, extra);
+    this.#error = answer.code;
+    if (this.head.grpc) this.#grpcStatus = grpcStatusOfAnswer(answer);
+    this.#finish(answer.status);
+  }
+
+  protected override overdue(what: TimeoutKind): void {
+    if (this.over) return;
+    if (what === "response")
+      return this.#breakOff(failureOf("timeout", `none within ${this.side.limits.responseMs} ms`));
+    // Only a client that could go on is slow; a program that does not read holds it back.
+    if (what === "body" && this.client.body.isPaused()) return this.expect("body", this.side.limits.bodyIdleMs);
+    this.side.counters.slow += 1;
+    this.#attempt?.cancel(CANCEL);
+    if (what === "body" && !this.#responded) return this.answer(SLOW_BODY);
+    this.client.reset(CANCEL);
+    this.#finish(CLIENT_CLOSED);
+  }
+
+  onClosed(code: number): void {
+    this.side.counters.active -= 1;
+    if (this.over) return;
+    this.#attempt?.cancel(code || CANCEL);
+    this.#finish(this.#responded ? this.#status : CLIENT_CLOSED);
+  }
+
+  #finish(status: number): void {
+    if (this.over) return;
+    this.letGo();
+    this.#steered?.stop();
+    const grpcStatus = this.#grpcStatus;
+    const failed = this.#responded && isFailure({ status, grpcStatus, opaque: false });
+    const limited = this.#responded && isLimited({ status, grpcStatus });
+    this.#attempts.end(failed, this.#responded ? this.#headAt : undefined, limited);
+    const record = recordOf(this.origin, {
+      head: this.head,
+      attempts: this.#attempts,
+      sights: this.sights,
+      startedAt: this.startedAt,
+      status,
+      grpcStatus,
+      error: this.#error,
+      policy: this.policy,
+      requestBytes: this.requestBytes,
+      responseBytes: this.#responseBytes,
+    });
+    this.side.recorder.request(record);
+    this.sights?.ended(record);
+  }
+}
+
+const CODED = failureOf("reset", "its response has a Transfer-Encoding other than chunked, which nobody asked for");
+const UNPROCESSED = failureOf("unprocessed", "its program does not answer");
+/** Failures of tries that a program may have seen, and may have had enough of. */
+const PAUSED: ReadonlySet<Failure["kind"]> = new Set(["reset", "timeout", "status"]);

@@ -1,0 +1,124 @@
+import type { Readable } from "node:stream";
+import type { HeaderList } from "../../core/http/header-kinds.ts";
+import type { RequestHead } from "../../core/http/request-head.ts";
+import type { Side } from "../listeners/side.ts";
+import { ExchangeTimeouts, type TimeoutKind } from "./exchange-timeouts.ts";
+import type { Downstream, Outgoing } from "./exchange-types.ts";
+import { holdBody } from "./hold-body.ts";
+import { ReplayBody } from "./replay-body.ts";
+import { onceEnded } from "./send-body.ts";
+
+const NO_BODY = Buffer.alloc(0);
+
+/**
+ * The request's half of an exchange: its head, and its body on the way out. A base class instead of a part: one is made per
+ * request, and one object costs less than two.
+ */
+export abstract class RequestSide implements Outgoing {
+  head: RequestHead;
+  readonly version: 1 | 2;
+  readonly visited: string;
+  held: Buffer | undefined;
+  protected readonly side: Side;
+  protected readonly client: Downstream;
+  protected patience: ExchangeTimeouts | undefined;
+  protected requestBytes = 0;
+  /** Nothing happens any more. */
+  protected over = false;
+  #taken = false;
+  #replays = false;
+  #replay: ReplayBody | undefined;
+
+  constructor(side: Side, client: Downstream) {
+    this.side = side;
+    this.client = client;
+    this.head = client.head;
+    this.version = client.version;
+    const { marker } = side;
+    this.visited = marker === "" || this.head.visited === "" ? marker : `${this.head.visited},${marker}`;
+    this.held = this.head.length === 0 ? NO_BODY : undefined;
+  }
+
+  protected abstract overdue(what: TimeoutKind): void;
+
+  /** It can be sent, or, as far as it was sent, sent again. */
+  protected get replayable(): boolean {
+    return this.held !== undefined || !this.#taken || this.#replay?.whole === true;
+  }
+
+  /** A small body is being read whole and is not all here yet. */
+  protected get holding(): boolean {
+    return this.#taken && this.held === undefined;
+  }
+
+  /** Small bodies are read whole before they are sent: they can be sent twice, and a slow client occupies no program. */
+  protected mayHold(): boolean {
+    const { length, expectsContinue, upgrade } = this.head;
+    return length > 0 && length <= this.side.limits.replayBytes && !expectsContinue && upgrade === "";
+  }
+
+  protected hold(done: () => void): void {
+    this.#taken = true;
+    this.expect("body", this.side.limits.bodyIdleMs);
+    holdBody(this.client.body, {
+      length: this.head.length,
+      passed: (bytes) => this.#passed(bytes),
+      done: (body) => {
+        this.patience?.met("body");
+        this.held = body;
+        done();
+      },
+    });
+  }
+
+  /** A body that is not held will be kept as it passes, for another try. */
+  protected keepForRetries(): void {
+    const { expectsContinue, upgrade } = this.head;
+    this.#replays = !this.#taken && !expectsContinue && upgrade === "";
+  }
+
+  takeBody(): Readable {
+    this.#taken = true;
+    this.expect("body", this.side.limits.bodyIdleMs);
+    const { body } = this.client;
+    if (this.#replays) return this.#replayed(body);
+    body.on("data", (chunk: Buffer) => this.#passed(chunk.length));
+    onceEnded(body, () => this.patience?.met("body"));
+    return body;
+  }
+
+  #replayed(body: Readable): Readable {
+    this.#replay ??= new ReplayBody(body, {
+      limit: this.side.limits.replayBytes,
+      passed: (bytes) => this.#passed(bytes),
+      ended: () => this.patience?.met("body"),
+    });
+    return this.#replay.open();
+  }
+
+  complete(): boolean {
+    return this.client.complete();
+  }
+
+  trailers(): HeaderList {
+    return this.client.trailers();
+  }
+
+  #passed(bytes: number): void {
+    this.requestBytes += bytes;
+    this.client.passed(bytes);
+    this.expect("body", this.side.limits.bodyIdleMs);
+  }
+
+  protected expect(what: TimeoutKind, ms: number): void {
+    if (ms === 0 || this.over) return;
+    this.patience ??= new ExchangeTimeouts(this.side.deadlines, (overdue) => this.overdue(overdue));
+    this.patience.expect(what, ms);
+  }
+
+  protected letGo(): void {
+    this.over = true;
+    this.patience?.stop();
+    this.#replay?.close();
+  }
+}

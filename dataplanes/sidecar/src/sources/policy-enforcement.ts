@@ -1,0 +1,82 @@
+import type { Log } from "@patchbay/wire";
+import { createAudit } from "../core/policy/audit.ts";
+import { createDecisionCounts, type DecisionCounts } from "../core/policy/decision-counts.ts";
+import { createExternalAuthorization } from "../core/policy/external-authorization.ts";
+import type { Guard } from "../core/policy/guard.ts";
+import { createLimiter, type Limiter } from "../core/policy/limiter.ts";
+import { createPolicyGuard } from "../core/policy/policy-guard.ts";
+import type { DefaultAuthorization } from "../core/policy/policy-rules.ts";
+import type { ControlPlane } from "./control-plane.ts";
+import { createPolicyClient, type PolicyClient } from "./policy-client.ts";
+import { createPolicyFile } from "./policy-file.ts";
+import { createPolicyPlugins } from "./policy-plugins.ts";
+
+export interface PolicyEnforcementOptions {
+  readonly controlPlane: Pick<ControlPlane, "locate" | "onMove">;
+  readonly name: string;
+  readonly namespace: string;
+  /** Undefined: nothing is kept on disk. */
+  readonly stateDir?: string;
+  /** Default "allow". */
+  readonly defaultAuthorization?: DefaultAuthorization;
+  readonly log: Log;
+}
+
+/** Everything that policies need in one sidecar. */
+export interface PolicyEnforcement {
+  readonly client: PolicyClient;
+  readonly guard: Guard;
+  readonly limiter: Limiter;
+  /** For the report. */
+  readonly counts: DecisionCounts;
+  stats(): PolicyStats;
+}
+
+export interface PolicyStats {
+  /** Of the rules in force; empty: none. */
+  readonly version: string;
+  /** Buckets of limits that were pushed out by others. */
+  readonly evictedBuckets: number;
+  /** Decisions that found no row in a report. */
+  readonly uncounted: number;
+}
+
+export function createPolicyEnforcement(options: PolicyEnforcementOptions): PolicyEnforcement {
+  const { controlPlane, name, namespace, stateDir, log, defaultAuthorization = "allow" } = options;
+  const now = (): number => performance.now();
+  const policy = controlPlane.locate("policy");
+  const file = stateDir === undefined ? undefined : createPolicyFile({ stateDir, namespace, name, log });
+  const client = createPolicyClient({ policy, file, defaultAuthorization, log });
+  controlPlane.onMove("policy", client.retryNow);
+  const plugins = createPolicyPlugins(policy);
+  const counts = createDecisionCounts();
+  const consents = createExternalAuthorization({ call: plugins.authorize, now });
+  let inbound = client.rules()?.inbound;
+  client.onChange(() => {
+    // Another host that is followed changes nothing for answers about what comes in.
+    if (client.rules()?.inbound !== inbound) consents.forget();
+    inbound = client.rules()?.inbound;
+  });
+  const limiter = createLimiter({ ask: plugins.lease, now });
+  const audit = createAudit({ now, write: (line) => log.info(line, "a request matched an audit policy") });
+  const guard = createPolicyGuard({
+    source: client,
+    target: { namespace, service: name },
+    defaultAuthorization,
+    consents,
+    limiter,
+    counts,
+    audit,
+  });
+  return {
+    client,
+    guard,
+    limiter,
+    counts,
+    stats: () => ({
+      version: client.current()?.version ?? "",
+      evictedBuckets: limiter.evicted(),
+      uncounted: counts.overflowed(),
+    }),
+  };
+}

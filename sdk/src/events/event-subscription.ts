@@ -1,0 +1,80 @@
+import type { NatsConnection } from "@patchbay/proto/mesh/registry/v1/plugin_pb";
+import type { EventName } from "../model/events.ts";
+import { type ConsumerCounts, newCounts } from "./counts.ts";
+import { EventConnection } from "./event-connection.ts";
+import { connectionKey, type EventSource, readEventSource } from "./event-source.ts";
+import type { IntakeOptions } from "./subscription-options.ts";
+
+/** Reads the plugin's events for as long as it runs, whatever happens to NATS and to the credentials. */
+export interface EventIntake {
+  /** New parameters from the registry; the same ones change nothing. */
+  update(nats: NatsConnection): void;
+  counts(): ReadonlyMap<EventName, ConsumerCounts>;
+  /** Handlers that are running. */
+  inFlight(): number;
+  /** Why events do not arrive or are not handled, one sentence each. */
+  problems(): readonly string[];
+  /** Stops reading, gives handlers `ms` to finish, closes. */
+  drain(ms: number): Promise<void>;
+}
+
+/** Reads nothing until update() has said from where. */
+export function createIntake(options: IntakeOptions): EventIntake {
+  return new Intake(options);
+}
+
+class Intake implements EventIntake {
+  readonly #options: IntakeOptions;
+  readonly #counts = new Map<EventName, ConsumerCounts>();
+  /** Changes are made one after another. */
+  #work: Promise<void> = Promise.resolve();
+  #source: EventSource | undefined;
+  #unavailable = "";
+  #connection: EventConnection | undefined;
+  #draining = false;
+
+  constructor(options: IntakeOptions) {
+    this.#options = options;
+    for (const { name } of options.host.manifest.events) this.#counts.set(name, newCounts());
+  }
+
+  update(nats: NatsConnection): void {
+    this.#unavailable = nats.unavailable;
+    this.#source = nats.unavailable ? undefined : readEventSource(nats);
+    this.#options.onChange();
+    this.#work = this.#work.then(() => this.#apply());
+  }
+
+  counts(): ReadonlyMap<EventName, ConsumerCounts> {
+    return this.#counts;
+  }
+
+  inFlight(): number {
+    return this.#connection?.inFlight() ?? 0;
+  }
+
+  problems(): readonly string[] {
+    if (this.#unavailable) return [`no events: ${this.#unavailable}`];
+    return this.#connection?.problems() ?? [];
+  }
+
+  async drain(ms: number): Promise<void> {
+    this.#draining = true;
+    await this.#work;
+    await this.#connection?.close(ms);
+    this.#connection = undefined;
+  }
+
+  async #apply(): Promise<void> {
+    const source = this.#source;
+    if (this.#draining) return;
+    const key = source && connectionKey(source);
+    if (this.#connection && this.#connection.key !== key) {
+      await this.#connection.close(0);
+      this.#connection = undefined;
+    }
+    if (!source || source.consumers.length === 0) return;
+    this.#connection ??= new EventConnection(source, this.#options, this.#counts);
+    this.#connection.update(source);
+  }
+}

@@ -1,0 +1,128 @@
+import { create } from "@bufbuild/protobuf";
+import {
+  type DefaultAction,
+  type Inbound,
+  InboundSchema,
+  type Outbound,
+} from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
+import { type CompiledPolicy, compileResource } from "./compile.ts";
+import { createIndex } from "./index-by-key.ts";
+import { mergeOutbound, targetOf } from "./outbound.ts";
+import { compareNames } from "./precedence.ts";
+import { type PolicyResource, resourceName, wholeNamespace } from "./resource.ts";
+
+/** Services that a change is about. */
+export interface ChangedServices {
+  /** "namespace/name", or "namespace/*" for all of a namespace: what comes in. */
+  readonly inbound: ReadonlySet<string>;
+  /** "namespace/name": what is sent there. */
+  readonly outbound: ReadonlySet<string>;
+}
+
+/** All resources in force, found by whom they are about. */
+export interface PolicyIndex {
+  /**
+   * Takes a new set of resources. Only those that are other objects than before are compiled again; the answer says whom the
+   * change is about.
+   */
+  replace(resources: readonly PolicyResource[]): ChangedServices;
+  /** In the order of their names. */
+  all(): readonly CompiledPolicy[];
+  /** Those about what comes in to a workload, in the order of their names. */
+  about(workload: Workload): readonly CompiledPolicy[];
+  inbound(workload: Workload): Inbound;
+  /** What clients of a namespace apply to requests for a host. The same object until a change is about it. */
+  outbound(clients: string, host: string): Outbound;
+}
+
+export interface Workload {
+  readonly namespace: string;
+  readonly name: string;
+}
+
+export function createPolicyIndex(defaultAction: DefaultAction): PolicyIndex {
+  let known: ReadonlyMap<string, CompiledPolicy> = new Map();
+  let sorted: readonly CompiledPolicy[] = [];
+  const inbound = createIndex<CompiledPolicy>();
+  const outbound = createIndex<CompiledPolicy>();
+  const merged = createMerged((service) => outbound.get(service));
+  const about = ({ namespace, name }: Workload): readonly CompiledPolicy[] => {
+    const found = [...inbound.get(wholeNamespace(namespace)), ...inbound.get(`${namespace}/${name}`)];
+    return found.sort((a, b) => compareNames(a.resource, b.resource));
+  };
+  const file = (action: "add" | "remove", each: CompiledPolicy): void => {
+    for (const key of each.inbound) inbound[action](key, each);
+    for (const key of each.outbound) outbound[action](key, each);
+  };
+  return {
+    replace(resources) {
+      const { next, removed, added } = difference(known, resources);
+      for (const each of removed) file("remove", each);
+      for (const each of added) file("add", each);
+      known = next;
+      sorted = [...next.values()].sort((a, b) => compareNames(a.resource, b.resource));
+      const changed = [...removed, ...added];
+      const touched = {
+        inbound: new Set(changed.flatMap((each) => each.inbound)),
+        outbound: new Set(changed.flatMap((each) => each.outbound)),
+      };
+      for (const service of touched.outbound) merged.forget(service);
+      return touched;
+    },
+    all: () => sorted,
+    about,
+    inbound(workload) {
+      const parts = about(workload).map(({ part }) => part);
+      return create(InboundSchema, {
+        defaultAction,
+        authorization: parts.flatMap((part) => (part.kind === "authorization" ? [part.policy] : [])),
+        rateLimits: parts.flatMap((part) => (part.kind === "rate-limit" ? [part.policy] : [])),
+      });
+    },
+    outbound: merged.get,
+  };
+}
+
+interface Merged {
+  get(clients: string, host: string): Outbound;
+  /** Something about this service is another. */
+  forget(service: string): void;
+}
+
+/** What has been merged stays until it is forgotten; for most targets there is nothing to merge. */
+function createMerged(about: (service: string) => readonly CompiledPolicy[]): Merged {
+  const byService = new Map<string, Map<string, Outbound>>();
+  return {
+    get(clients, host) {
+      const target = targetOf(host);
+      const here = target.service === undefined ? [] : about(target.service);
+      if (here.length === 0 || target.service === undefined) return mergeOutbound(target, clients, []);
+      const byClients = byService.get(target.service) ?? new Map<string, Outbound>();
+      byService.set(target.service, byClients);
+      const found = byClients.get(clients) ?? mergeOutbound(target, clients, here);
+      byClients.set(clients, found);
+      return found;
+    },
+    forget: (service) => void byService.delete(service),
+  };
+}
+
+interface Difference {
+  readonly next: ReadonlyMap<string, CompiledPolicy>;
+  readonly removed: readonly CompiledPolicy[];
+  readonly added: readonly CompiledPolicy[];
+}
+
+function difference(known: ReadonlyMap<string, CompiledPolicy>, resources: readonly PolicyResource[]): Difference {
+  const next = new Map<string, CompiledPolicy>();
+  const added: CompiledPolicy[] = [];
+  for (const resource of resources) {
+    const name = resourceName(resource);
+    const before = known.get(name);
+    const compiled = before?.resource === resource ? before : compileResource(resource);
+    if (compiled !== before) added.push(compiled);
+    next.set(name, compiled);
+  }
+  const removed = [...known].filter(([name, each]) => next.get(name) !== each).map(([, each]) => each);
+  return { next, removed, added };
+}

@@ -1,0 +1,142 @@
+import { create } from "@bufbuild/protobuf";
+import { durationFromMs, timestampFromMs } from "@bufbuild/protobuf/wkt";
+import type { Transport } from "@connectrpc/connect";
+import { errorMessage } from "@patchbay/model";
+import { type Objective, ObjectiveSchema } from "@patchbay/proto/mesh/policy/v1/policy_pb";
+import type { Log } from "@patchbay/wire";
+import { budgetLeft, burn, nextState, type ObjectiveSpec, type ObjectiveState } from "../core/objectives/objective.ts";
+import type { ObjectiveChange } from "../sources/objective-events.ts";
+import { type Counted, createWindowCounter, type Windows } from "./window-counter.ts";
+
+export interface ObjectivesOptions {
+  readonly telemetry: Transport;
+  /** Told of every change into and out of burning. */
+  onChange(change: ObjectiveChange): void;
+  readonly log: Log;
+  now(): number;
+  /** Between two looks, at least. Default 1 s. */
+  readonly intervalMs?: number;
+}
+
+/** Holds objectives against what telemetry counts. */
+export interface Objectives {
+  /** All objectives in force from now on. One that is known keeps its state. */
+  update(specs: readonly ObjectiveSpec[]): void;
+  list(): Objective[];
+  /** Looks now. */
+  look(): Promise<void>;
+  stop(): void;
+}
+
+interface Held {
+  spec: ObjectiveSpec;
+  state: ObjectiveState;
+  since: number;
+  windows: Windows | undefined;
+}
+
+const INTERVAL_MS = 1_000;
+/** To ask about one objective costs telemetry about 2 ms: hundreds of them are looked at less often. */
+const PER_OBJECTIVE_MS = 50;
+
+export function createObjectives(options: ObjectivesOptions): Objectives {
+  const { log, now } = options;
+  const count = createWindowCounter(options);
+  let held = new Map<string, Held>();
+  let looking: Promise<void> | undefined;
+  let complained = false;
+
+  async function evaluate(each: Held): Promise<void> {
+    const { spec } = each;
+    const windows = await count(spec, each.windows, each.state === "burning");
+    // Its file may have changed meanwhile; the next look goes by that.
+    if (each.spec !== spec) return;
+    each.windows = windows;
+    const { short, long } = windows;
+    const state = nextState(each.state, windows, spec);
+    if (state === each.state) return;
+    const told = state === "burning" || each.state === "burning";
+    each.state = state;
+    each.since = now();
+    if (told) options.onChange({ spec, state: state === "burning" ? "burning" : "ok", short, long, at: each.since });
+  }
+
+  async function lookAtAll(): Promise<void> {
+    try {
+      for (const each of held.values()) await evaluate(each);
+      complained = false;
+    } catch (error) {
+      if (!complained) log.warn({ error: errorMessage(error) }, "objectives cannot be measured at the moment");
+      complained = true;
+    }
+  }
+
+  const look = (): Promise<void> => {
+    looking ??= lookAtAll().finally(() => {
+      looking = undefined;
+    });
+    return looking;
+  };
+  let timer: NodeJS.Timeout | undefined;
+  const lookLater = (): void => {
+    const afterMs = Math.max(options.intervalMs ?? INTERVAL_MS, held.size * PER_OBJECTIVE_MS);
+    timer = setTimeout(() => void look().finally(() => timer && lookLater()), afterMs).unref();
+  };
+  lookLater();
+
+  return {
+    update(specs) {
+      held = new Map(
+        specs.map((spec) => {
+          const key = `${spec.namespace}/${spec.name}`;
+          const before = held.get(key);
+          if (!before) return [key, { spec, state: "no-data", since: now(), windows: undefined }];
+          // What was measured by other terms says nothing about these.
+          const kept = sameTerms(before.spec, spec) ? before.windows : undefined;
+          return [key, Object.assign(before, { spec, windows: kept })];
+        }),
+      );
+    },
+    list: () => [...held.values()].map(toMessage),
+    look,
+    stop() {
+      clearTimeout(timer);
+      timer = undefined;
+    },
+  };
+}
+
+function sameTerms(one: ObjectiveSpec, other: ObjectiveSpec): boolean {
+  return JSON.stringify({ ...one, file: "" }) === JSON.stringify({ ...other, file: "" });
+}
+
+/** Some replica did not answer, or it is not as old as the window. */
+function isPartial({ windowMs, coveredMs, partial }: Counted): boolean {
+  return partial || coveredMs < windowMs;
+}
+
+function toMessage({ spec, state, since, windows }: Held): Objective {
+  const { namespace, name, source, target, ratio, latencyBoundMs, burnRate, file } = spec;
+  const measured = windows ? [windows.short, windows.long] : [];
+  return create(ObjectiveSchema, {
+    namespace,
+    name,
+    source,
+    target,
+    targetRatio: ratio,
+    latencyBoundMs,
+    windows: measured.map((each) => ({
+      window: durationFromMs(each.windowMs),
+      covered: each.coveredMs / 1_000,
+      good: BigInt(each.good),
+      total: BigInt(each.total),
+      burn: burn(each, ratio),
+      threshold: burnRate,
+    })),
+    budgetLeft: windows ? budgetLeft(windows.long, ratio) : 1,
+    state,
+    since: timestampFromMs(since),
+    partial: measured.length === 0 || measured.some(isPartial),
+    file,
+  });
+}

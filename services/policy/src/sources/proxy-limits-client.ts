@@ -1,0 +1,50 @@
+import { createClient } from "@connectrpc/connect";
+import type { ExplainRequest, LimitState } from "@patchbay/proto/mesh/policy/v1/policy_pb";
+import { Proxy as ProxyApi } from "@patchbay/proto/mesh/proxy/v1/proxy_pb";
+import { createTransport } from "@patchbay/wire";
+import type { WorkloadLookup } from "./workload-lookup.ts";
+
+/** Asks proxies how limits stand. */
+export interface ProxyLimitsClient {
+  /** States of all proxies of a service ("namespace/name") that answer in time. Never rejects. */
+  limits(service: string, request: ExplainRequest): Promise<readonly LimitState[]>;
+}
+
+export interface ProxyLimitsClientOptions {
+  readonly neighbours: WorkloadLookup;
+  /** Proves this service. */
+  token(): string;
+  readonly deadlineMs?: number;
+}
+
+const DEADLINE_MS = 500;
+/** Of a service with more proxies some are enough. */
+const MAX_PROXIES = 32;
+
+export function createProxyLimitsClient({
+  neighbours,
+  token,
+  deadlineMs = DEADLINE_MS,
+}: ProxyLimitsClientOptions): ProxyLimitsClient {
+  const ask = async (address: string, request: ExplainRequest): Promise<readonly LimitState[]> => {
+    // Questions are rare and proxies come and go, so connections are not kept.
+    const transport = createTransport({ address: `http://${address}`, token });
+    try {
+      const proxy = createClient(ProxyApi, transport);
+      const { limits } = await proxy.inspect({ request }, { timeoutMs: deadlineMs });
+      return limits;
+    } catch {
+      // An older proxy, or one that is just going: what it would say is left out.
+      return [];
+    } finally {
+      transport.close();
+    }
+  };
+  return {
+    async limits(service, request) {
+      const there = neighbours.proxies().filter(({ serves, address }) => serves === service && address !== "");
+      const answers = await Promise.all(there.slice(0, MAX_PROXIES).map(({ address }) => ask(address, request)));
+      return answers.flat();
+    },
+  };
+}
