@@ -8,6 +8,7 @@ export {
 } from "./facts/request-facts.ts";
 export { type Backoff, type BackoffOptions, createBackoff, pause } from "./flow/backoff.ts";
 export { type Breaker, type BreakerOptions, createBreaker } from "./flow/breaker.ts";
+export { type Cancel, type Clock, pauseOn, type TimerOptions } from "./flow/clock.ts";
 export { type Deadline, withDeadline } from "./flow/deadline.ts";
 export { createLruCache, type LruCache } from "./flow/lru-cache.ts";
 export { rendezvousOrder } from "./flow/rendezvous.ts";

@@ -1,6 +1,7 @@
 import type { IncomingMessage, OutgoingHttpHeaders } from "node:http";
 import type { Http2ServerRequest } from "node:http2";
 import type { ConnectRouter, Transport } from "@connectrpc/connect";
+import type { Clock } from "@patchbay/model";
 import type { DefaultAuthorization } from "@patchbay/process";
 import type { EventBus, Log } from "@patchbay/wire";
 import type { Registry } from "prom-client";
@@ -79,8 +80,8 @@ export interface AppContext {
   at(address: string): Transport;
   /** The core's own NATS account; the same connection each time. */
   events(): Promise<EventBus>;
-  /** Milliseconds since the epoch. */
-  now(): number;
+  /** Time and timers. */
+  readonly clock: Clock;
 }
 
 export type CreateApp = (context: AppContext) => App;

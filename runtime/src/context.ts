@@ -1,6 +1,7 @@
 import type { Transport } from "@connectrpc/connect";
+import type { Clock } from "@patchbay/model";
 import { Kind } from "@patchbay/proto/mesh/registry/v1/registry_pb";
-import { type CallerKind, createTokenSource, type EventBus, type Log } from "@patchbay/wire";
+import { type CallerKind, createTokenSource, type EventBus, type Log, systemClock } from "@patchbay/wire";
 import type { AppContext, Self } from "./app.ts";
 import type { Environment } from "./environment.ts";
 import { createLocator } from "./locate.ts";
@@ -24,6 +25,8 @@ export interface ContextOptions {
   events(): Promise<EventBus>;
   readonly settings?: Settings;
   readonly log?: Log;
+  /** Default: the machine's. */
+  readonly clock?: Clock;
 }
 
 export interface RunningContext extends AppContext {
@@ -55,7 +58,7 @@ export function createContext(options: ContextOptions): RunningContext {
     addresses: locator.addresses,
     at: locator.at,
     events: () => options.events(),
-    now: Date.now,
+    clock: options.clock ?? systemClock,
     close() {
       locator.close();
       if (!options.view) view.stop();

@@ -1,4 +1,5 @@
 export { eventually } from "./eventually.ts";
+export { createFakeClock, type FakeClock } from "./fake-clock.ts";
 export { freePort, natsServerPath, startNats, type TestNats } from "./nats.ts";
 export { processRunning } from "./process-running.ts";
 export { createRecordingLog, type LogRecord } from "./recording-log.ts";

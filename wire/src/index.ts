@@ -52,6 +52,7 @@ export {
   sloSubject,
   subjectToken,
 } from "./subjects.ts";
+export { systemClock } from "./system-clock.ts";
 export { createTokenSource } from "./token-source.ts";
 export {
   type CallerKind,

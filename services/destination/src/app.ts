@@ -16,7 +16,8 @@ import { createWorkloads } from "./sources/workloads.ts";
 
 /** Answers what serves an authority, by the resolver chain. */
 export function createDestinationApp(context: AppContext): App {
-  const { settings, log, now } = context;
+  const { settings, log, clock } = context;
+  const { now } = clock;
   const metrics = createMetrics(context.metrics, () => watches);
   const publisher = createPublisher({
     events: () => context.events(),
@@ -69,7 +70,7 @@ interface Parts {
 
 /** All links of the chain; plugins come and go. */
 function createSources(context: AppContext, { watches, metrics }: Parts): Sources {
-  const { view, settings, log, now, key } = context;
+  const { view, settings, log, clock, key } = context;
   const stops: (() => void)[] = [];
   let seen = false;
   return {
@@ -90,7 +91,7 @@ function createSources(context: AppContext, { watches, metrics }: Parts): Source
         coalesceMs: settings.coalesceMs,
         hookToken: ({ hookToken: given, announce }) => given || (announce ? hookToken(key, announce) : ""),
         controlPlanePorts: ports,
-        now,
+        now: clock.now,
         onViolation: (link, rule) => metrics.violations.inc({ link, rule }),
         onChange: (links) => watches.setLinks([...fixed, ...links]),
       });

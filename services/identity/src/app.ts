@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { Code, ConnectError } from "@connectrpc/connect";
+import type { Cancel } from "@patchbay/model";
 import type { App, AppContext } from "@patchbay/runtime";
 import { Counter } from "prom-client";
 import { identityRoutes } from "./api/routes.ts";
@@ -20,11 +21,11 @@ export function createIdentityApp(context: AppContext): App {
   });
   const dir = join(context.stateDir, "ca");
   let current: Roots | undefined;
-  let timer: NodeJS.Timeout | undefined;
+  let endCheck: Cancel | undefined;
   const open = async (): Promise<void> => {
     // Everybody asks for a certificate, and with it for the roots, at half of its life; other replicas look once a check.
     const settleMs = settings.certificateLifeMs + ROOT_CHECK_MS;
-    current = await openRoots({ dir, trustDomain: TRUST_DOMAIN, now: context.now(), settleMs });
+    current = await openRoots({ dir, trustDomain: TRUST_DOMAIN, now: context.clock.now(), settleMs });
   };
   const roots = (): Roots => {
     if (current) return current;
@@ -38,18 +39,17 @@ export function createIdentityApp(context: AppContext): App {
         trustDomain: TRUST_DOMAIN,
         lifeMs: settings.certificateLifeMs,
         signed,
-        now: context.now,
+        now: context.clock.now,
       }),
     async start() {
       await open();
-      timer = setInterval(
-        () => void open().catch((error: unknown) => log.error({ error }, "the root stays as it is")),
+      endCheck = context.clock.every(
         ROOT_CHECK_MS,
+        () => void open().catch((error: unknown) => log.error({ error }, "the root stays as it is")),
       );
-      timer.unref();
     },
     async stop() {
-      clearInterval(timer);
+      endCheck?.();
     },
     readiness: () =>
       current ? { ready: true, reason: "" } : { ready: false, reason: "opening the certificate authority" },

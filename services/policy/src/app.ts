@@ -67,7 +67,7 @@ interface Telling {
 }
 
 /** The proxies that follow, and their streams. */
-function createTelling({ settings, view, now }: AppContext, { book, neighbours, metrics }: Telling) {
+function createTelling({ settings, view, clock: { now } }: AppContext, { book, neighbours, metrics }: Telling) {
   const followers = createSubscribers({
     book,
     namePolicies: settings.nameRefusals,

@@ -38,7 +38,7 @@ const STALE_KEEP_LEASES = 6;
 export function createParts(context: AppContext, options: RegistryOptions): Parts {
   const { settings, key, log, self } = context;
   const { leaseMs, heartbeatMs } = settings;
-  const now = options.clock ?? (() => ({ mono: performance.now(), wall: context.now() }));
+  const now = options.clock ?? (() => ({ mono: performance.now(), wall: context.clock.now() }));
   const tickMs = Math.max(20, leaseMs / TICKS_PER_LEASE);
   const prover = createDevelopmentProver(key, () => now().wall);
   const grants = createDevelopmentGrants({

@@ -1,5 +1,5 @@
 import type { ConnectRouter } from "@connectrpc/connect";
-import { pause } from "@patchbay/model";
+import type { Cancel } from "@patchbay/model";
 import { Telemetry } from "@patchbay/proto/mesh/telemetry/v1/telemetry_pb";
 import type { App, AppContext, Readiness } from "@patchbay/runtime";
 import { createHealthRpc } from "./api/health-rpc.ts";
@@ -26,7 +26,8 @@ const STREAM_LIFE_MS = 1_800_000;
 
 /** Reports in; Prometheus, answers, subscriptions and events out. */
 export function createTelemetryApp(context: AppContext): App {
-  const { self, log, now } = context;
+  const { self, log, clock } = context;
+  const { now } = clock;
   const aggregate = new Aggregate();
   const exposition = new Exposition(aggregate);
   const shares = new ReportOwnership(self.instance);
@@ -49,7 +50,7 @@ export function createTelemetryApp(context: AppContext): App {
   const questions = { ...createStatRpc(answering), ...createHealthRpc(answering) };
 
   const catchUp = async (): Promise<void> => {
-    await Promise.race([context.view.ready(), pause(REGISTRY_WAIT_MS)]);
+    await Promise.race([context.view.ready(), clock.pause(REGISTRY_WAIT_MS)]);
     const { bus } = await store.ready();
     await peers.learnShares();
     await replay.run(bus);
@@ -59,21 +60,21 @@ export function createTelemetryApp(context: AppContext): App {
     presence.tick(now());
     exposition.forget();
   };
-  let sweeper: NodeJS.Timeout | undefined;
+  let endSweep: Cancel | undefined;
   return {
     name: self.name,
     routes: (router: ConnectRouter) =>
       router.service(Telemetry, { report: createReportRpc(ingest, presence), ...questions }),
     streams: new Map([[REPORT_PATH, streams.handler]]),
     async start() {
-      sweeper = setInterval(sweep, SWEEP_MS);
+      endSweep = clock.every(SWEEP_MS, sweep);
       catchUp().catch((error: unknown) => log.debug({ error }, "stopped before the replay of reports"));
     },
     async stop() {
-      clearInterval(sweeper);
+      endSweep?.();
       replay.stop();
       store.stop();
-      await Promise.race([streams.drain(), pause(context.settings.drainMs)]);
+      await Promise.race([streams.drain(), clock.pause(context.settings.drainMs)]);
     },
     readiness: () => readinessOf(store.problem(), replay.done() ? undefined : replay.count()),
     metrics: (format) => metricsText(exposition, format, now()),

@@ -11,12 +11,12 @@ export interface ObjectiveWatch extends Pick<Objectives, "list" | "stop"> {
 
 /** Holds the objectives that people wrote down against what telemetry counts. */
 export function watchObjectives(context: AppContext): ObjectiveWatch {
-  const { log, now } = context;
+  const { log, clock } = context;
   const objectives = createObjectives({
     telemetry: context.locate("telemetry"),
     onChange: createObjectiveEvents({ events: () => context.events(), log }),
     log,
-    now,
+    now: clock.now,
   });
   return {
     list: objectives.list,

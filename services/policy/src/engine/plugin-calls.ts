@@ -10,7 +10,7 @@ export interface PluginCalls extends HookCalls {
 }
 
 /** Asks the plugins that policies name; whoever asks gets no further than the policies of its own workload. */
-export function createPluginCalls({ view, key, now }: AppContext, book: PolicyIndex): PluginCalls {
+export function createPluginCalls({ view, key, clock: { now } }: AppContext, book: PolicyIndex): PluginCalls {
   const plugins = watchHookPlugins({
     view,
     hookToken: ({ hookToken: given, announce }) => given || (announce ? hookToken(key, announce) : ""),
