@@ -5,10 +5,13 @@ import { delimiter, join } from "node:path";
 import { promisify } from "node:util";
 import { brokenMentions, mapDifferences } from "./lib/architecture-map.ts";
 import { dependencyBreaks, importCircles } from "./lib/dependency-rule.ts";
+import { dialectBreaks } from "./lib/dialects.ts";
 import { figures, gateBreaks } from "./lib/figures.ts";
+import { protoRegistry } from "./lib/proto-registry.ts";
 import { shownCommands, unknownCommands } from "./lib/readme.ts";
 import { isTest, projectFiles, root, sources } from "./lib/sources.ts";
 import { syntaxFacts } from "./lib/syntax.ts";
+import { walkFigures } from "./lib/walks.ts";
 
 const bin = join(root, "node_modules", ".bin");
 const env = { ...process.env, PATH: `${bin}${delimiter}${process.env["PATH"] ?? ""}` };
@@ -55,16 +58,26 @@ async function examples(): Promise<readonly string[]> {
   );
 }
 
+const readDocument = (path: string): { path: string; text: string } => ({
+  path,
+  text: readFileSync(join(root, path), "utf8"),
+});
+
+async function dialects(): Promise<readonly string[]> {
+  return dialectBreaks(readDocument("docs/dialects.md"), await protoRegistry());
+}
+
 function architecture(): readonly string[] {
   const files = projectFiles();
-  const documents = ["ARCHITECTURE.md", "README.md", ...files.filter((path) => path.startsWith("docs/"))];
-  const read = (path: string): { path: string; text: string } => ({
-    path,
-    text: readFileSync(join(root, path), "utf8"),
-  });
+  const documents = [
+    "ARCHITECTURE.md",
+    "CONTRIBUTING.md",
+    "README.md",
+    ...files.filter((path) => path.startsWith("docs/")),
+  ];
   return [
-    ...mapDifferences(read("ARCHITECTURE.md").text, files),
-    ...documents.flatMap((path) => brokenMentions(read(path), files)),
+    ...mapDifferences(readDocument("ARCHITECTURE.md").text, files),
+    ...documents.flatMap((path) => brokenMentions(readDocument(path), files)),
   ];
 }
 
@@ -84,6 +97,7 @@ const checks: readonly (readonly [string, () => Promise<readonly string[]> | rea
   ["import circles", () => importCircles(facts)],
   ["gates", () => gateBreaks(written)],
   ["architecture", architecture],
+  ["dialects", dialects],
   ["examples", examples],
 ];
 
@@ -94,5 +108,7 @@ for (const [name, check] of checks) {
   for (const problem of problems) console.log(`      ${problem.replaceAll("\n", "\n      ")}`);
   if (problems.length > 0) failed++;
 }
-console.log(`\n${figures(written)}\n\n${checks.length - failed} passed, ${failed} failed`);
+console.log(
+  `\n${figures(written)}\n${walkFigures(readDocument("ARCHITECTURE.md").text)}\n\n${checks.length - failed} passed, ${failed} failed`,
+);
 process.exitCode = failed === 0 ? 0 : 1;
