@@ -117,15 +117,21 @@ function rememberPorts({ view, controlPlanePorts }: AppContext): () => ReadonlyS
 }
 
 const DNS_TIMEOUT_MS = 1_000;
-const DNS_TTL = { minTtlMs: 5_000, maxTtlMs: 300_000 };
+const DNS_TIMES = {
+  minTtlMs: 5_000,
+  maxTtlMs: 300_000,
+  retryMinMs: 250,
+  retryMaxMs: 5_000,
+  // RFC 8767 §5: serve stale data for 1 to 3 days while the server fails. A name that is gone is an answer, and goes at once.
+  staleForMs: 24 * 3_600_000,
+};
 
-function createDnsLink({ settings }: AppContext, controlPlanePorts: () => ReadonlySet<number>): Resolver {
-  const { resolveDeadlineMs, staleForMs } = settings;
+function createDnsLink({ settings, clock }: AppContext, controlPlanePorts: () => ReadonlySet<number>): Resolver {
   return createDns({
-    lookup: createDnsLookup({ timeoutMs: DNS_TIMEOUT_MS, defaultTtlMs: DNS_TTL.minTtlMs }),
-    deadlineMs: resolveDeadlineMs,
-    staleForMs,
-    ...DNS_TTL,
+    lookup: createDnsLookup({ timeoutMs: DNS_TIMEOUT_MS, defaultTtlMs: DNS_TIMES.minTtlMs }),
+    deadlineMs: settings.resolveDeadlineMs,
+    ...DNS_TIMES,
+    clock,
     forbids(address, port) {
       const loopback = address.startsWith("127.") || address === "::1";
       return loopback && controlPlanePorts().has(port) ? "the control plane's own" : undefined;

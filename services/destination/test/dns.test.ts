@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { eventually } from "@patchbay/testkit";
+import { systemClock } from "@patchbay/wire";
 import type { Answer } from "../src/core/answer.ts";
 import { parseAuthority } from "../src/core/authority.ts";
 import { anyClient } from "../src/core/client-key.ts";
@@ -13,9 +14,12 @@ function link(server: DnsServer, minTtlMs = 50) {
   return createDns({
     lookup: createDnsLookup({ servers: [server.address], timeoutMs: 500, defaultTtlMs: minTtlMs }),
     deadlineMs: 1_000,
-    staleForMs: 1_000,
+    staleForMs: 60_000,
     minTtlMs,
     maxTtlMs: 60_000,
+    retryMinMs: 20,
+    retryMaxMs: 100,
+    clock: systemClock,
     forbids: (address, port) => (address === "127.0.0.1" && port === 4140 ? "the control plane's own" : undefined),
   });
 }
@@ -92,6 +96,61 @@ describe("the DNS link", () => {
     const asked = ask(server, "_http._tcp.shop.example");
     const expected = ["10.0.0.1:8001 9", "10.0.0.2:8001 9", "10.0.0.9:8002 1", "fd00::1:8001 9"];
     assert.deepEqual(addresses(await asked.answered("endpoints")), expected);
+    asked.close();
+  });
+
+  // RFC 2782: the lowest-numbered priority that can be reached. As reported in EasyTier/EasyTier#2584.
+  it("goes on to the next priority of an SRV name when the first has no addresses", async () => {
+    await using server = await startDnsServer({
+      ...zone,
+      "_x._tcp.shop.example": {
+        SRV: [
+          { priority: 1, weight: 1, port: 8001, target: "gone.corp.example" },
+          { priority: 2, weight: 1, port: 8002, target: "none.corp.example" },
+          { priority: 3, weight: 1, port: 8003, target: "half.corp.example" },
+        ],
+      },
+    });
+    const asked = ask(server, "_x._tcp.shop.example");
+    assert.deepEqual(addresses(await asked.answered("endpoints")), ["10.0.0.7:8003 1"]);
+    asked.close();
+  });
+
+  // open-telemetry/opentelemetry-collector-contrib#29760
+  it("serves the targets of an SRV name that can be resolved when the server fails for another", async () => {
+    await using server = await startDnsServer({
+      "up.example": { A: ["10.0.0.1"] },
+      "down.example": { failsAll: true },
+      "_x._tcp.shop.example": {
+        SRV: [
+          { priority: 1, weight: 1, port: 8001, target: "up.example" },
+          { priority: 1, weight: 1, port: 8002, target: "down.example" },
+        ],
+      },
+    });
+    const asked = ask(server, "_x._tcp.shop.example");
+    assert.deepEqual(addresses(await asked.answered("endpoints")), ["10.0.0.1:8001 1"]);
+    asked.close();
+  });
+
+  // haproxy/haproxy#345: half an answer never replaces a whole one.
+  it("keeps the addresses of a family for which the server begins to fail, and marks them as stale", async () => {
+    await using server = await startDnsServer({
+      "both.example": { A: ["10.0.0.1"], AAAA: ["00000000000000000000000000000001"], ttl: 0 },
+    });
+    const asked = ask(server, "both.example:80");
+    assert.deepEqual(addresses(await asked.answered("endpoints")), ["10.0.0.1:80 1", "::1:80 1"]);
+    server.zone = { "both.example": { AAAA: ["00000000000000000000000000000001"], fails: "A", ttl: 0 } };
+    const stale = await eventually(() => {
+      const last = asked.events.at(-1);
+      return last?.kind === "answer" && last.stale === true ? last.answer : undefined;
+    });
+    assert.deepEqual(addresses(stale), ["10.0.0.1:80 1", "::1:80 1"]);
+    server.zone = { "both.example": { AAAA: ["00000000000000000000000000000001"], ttl: 0 } };
+    await eventually(() => {
+      const last = asked.events.at(-1);
+      return last?.kind === "answer" && addresses(last.answer).join() === "::1:80 1";
+    });
     asked.close();
   });
 

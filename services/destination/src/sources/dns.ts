@@ -1,9 +1,10 @@
 import { create } from "@bufbuild/protobuf";
-import { createBackoff, errorMessage } from "@patchbay/model";
+import { type Cancel, type Clock, createBackoff, errorMessage } from "@patchbay/model";
 import { EndpointSchema } from "@patchbay/proto/mesh/destination/v1/endpoint_pb";
 import { type Answer, failed } from "../core/answer.ts";
 import type { Authority } from "../core/authority.ts";
 import type { Query } from "../core/chain.ts";
+import { createDnsMemory } from "../core/dns-memory.ts";
 import { canonicalEndpoints } from "../core/endpoints.ts";
 import { parseIp } from "../core/ip.ts";
 import { whyNeverEndpoint } from "../core/network.ts";
@@ -14,10 +15,15 @@ import type { OnResolverEvent, Resolver } from "./resolver.ts";
 export interface DnsOptions {
   readonly lookup: DnsLookup;
   readonly deadlineMs: number;
+  /** How long addresses outlive a server that fails. */
   readonly staleForMs: number;
+  /** First and longest wait after a failed lookup; both well below `staleForMs`. */
+  readonly retryMinMs: number;
+  readonly retryMaxMs: number;
   /** Answers are asked for again after their TTL, but not sooner and not later than this. */
   readonly minTtlMs: number;
   readonly maxTtlMs: number;
+  readonly clock: Clock;
   /** Why this address and port can not be meant; undefined: it can. */
   forbids(address: string, port: number): string | undefined;
 }
@@ -66,16 +72,20 @@ function skipReason({ form, host }: Authority, led: boolean): string | undefined
   return "asked for itself it is plain egress, which the proxy resolves";
 }
 
-/** Looks the name up again whenever its TTL ends, or after a while when that failed. */
+/** Looks the name up again whenever its TTL ends, and soon when a server failed. */
 function keepAsking({ host, port }: Authority, tell: OnResolverEvent, options: DnsOptions): () => void {
-  const { minTtlMs, maxTtlMs, lookup } = options;
-  const backoff = createBackoff({ minMs: minTtlMs, maxMs: maxTtlMs });
-  let timer: NodeJS.Timeout | undefined;
+  const { minTtlMs, maxTtlMs, retryMinMs, retryMaxMs, staleForMs, lookup, clock } = options;
+  const backoff = createBackoff({ minMs: retryMinMs, maxMs: retryMaxMs });
+  const memory = createDnsMemory<DnsRecord>(staleForMs);
+  let cancel: Cancel = () => undefined;
   let stopped = false;
   const look = async (): Promise<number> => {
     try {
       const found = await lookup(host, port);
-      if (!stopped) tell({ kind: "answer", answer: found ? toAnswer(found.records, options) : { kind: "absent" } });
+      const { records, stale } = memory.merge(found?.parts ?? [], clock.monotonic());
+      if (!stopped) tell({ kind: "answer", answer: found ? toAnswer(records, options) : { kind: "absent" }, stale });
+      const failed = found?.parts.some((part) => part.records === undefined) ?? false;
+      if (failed) return backoff.next();
       backoff.reset();
       return Math.min(Math.max(found?.ttlMs ?? minTtlMs, minTtlMs), maxTtlMs);
     } catch (error) {
@@ -85,12 +95,12 @@ function keepAsking({ host, port }: Authority, tell: OnResolverEvent, options: D
   };
   const turn = async (): Promise<void> => {
     const waitMs = await look();
-    if (!stopped) timer = setTimeout(() => void turn(), waitMs);
+    if (!stopped) cancel = clock.after(waitMs, () => void turn());
   };
   void turn();
   return () => {
     stopped = true;
-    clearTimeout(timer);
+    cancel();
   };
 }
 

@@ -10,6 +10,8 @@ export interface Zone {
     readonly ttl?: number;
     /** Answers SERVFAIL for this type alone. */
     readonly fails?: "A" | "AAAA" | "SRV";
+    /** Answers SERVFAIL for every type. */
+    readonly failsAll?: boolean;
   };
 }
 
@@ -42,7 +44,8 @@ export async function startDnsServer(zone: Zone): Promise<DnsServer> {
     const { name, type, end } = readQuestion(query);
     server.queries.push(`${name} ${Object.entries(TYPES).find(([, value]) => value === type)?.[0] ?? type}`);
     const entry = server.zone[name];
-    const broken = server.broken || (entry?.fails !== undefined && TYPES[entry.fails] === type);
+    const broken =
+      server.broken || entry?.failsAll === true || (entry?.fails !== undefined && TYPES[entry.fails] === type);
     socket.send(reply(query, { end, entry, type, broken }), from.port, from.address);
   });
   return server;
