@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
-import { readFile, stat } from "node:fs/promises";
+import { lstat, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { ensureStateDir, StateError } from "./state-dir.ts";
+import { ensureStateDir, isOfAnotherUser, StateError } from "./state-dir.ts";
 import { createPrivateFile, isErrno } from "./write-private-file.ts";
 
 const KEY_BYTES = 32;
@@ -15,7 +15,7 @@ export function developmentKeyPath(dir: string): string {
  * The secret by which components on this machine prove that they belong to the same user. Created (0600) when
  * absent; processes that start together agree on one.
  *
- * @throws StateError when others can read the file, or when its content is not a key.
+ * @throws StateError when others can read or own the file, when it is a link, or when its content is not a key.
  */
 export async function readDevelopmentKey(dir: string): Promise<Uint8Array> {
   await ensureStateDir(dir);
@@ -30,8 +30,13 @@ export async function readDevelopmentKey(dir: string): Promise<Uint8Array> {
 
 async function readKey(path: string): Promise<Uint8Array | undefined> {
   try {
-    const { mode } = await stat(path);
-    if (process.platform !== "win32" && (mode & 0o077) !== 0) {
+    const found = await lstat(path);
+    if (!found.isFile() || isOfAnotherUser(found.uid)) {
+      throw new StateError(
+        `${path} is a link or another user's, so it proves nothing: run \`rm ${path}\` to get a new key, then restart the mesh`,
+      );
+    }
+    if (process.platform !== "win32" && (found.mode & 0o077) !== 0) {
       throw new StateError(
         `other users can read ${path}, so it proves nothing: run \`rm ${path}\` to get a new key, then restart the mesh`,
       );

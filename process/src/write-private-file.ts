@@ -4,7 +4,7 @@ import { link, open, rename, rm } from "node:fs/promises";
 /** Replaces a file, readable by this user alone, in one step: readers see the old text or the new one. */
 export async function replacePrivateFile(path: string, text: string): Promise<void> {
   const temporary = await writeTemporary(path, text);
-  await rename(temporary, path);
+  await rename(temporary, path).catch((error: unknown) => removeAndThrow(temporary, error));
 }
 
 /**
@@ -30,14 +30,22 @@ export function isErrno(error: unknown, code: string): boolean {
   return error instanceof Error && "code" in error && error.code === code;
 }
 
+/** Nothing is left behind when the disk is full. */
 async function writeTemporary(path: string, text: string): Promise<string> {
   const temporary = `${path}.${randomUUID()}`;
   const file = await open(temporary, "wx", 0o600);
   try {
     await file.writeFile(text);
     await file.sync();
+  } catch (error) {
+    await removeAndThrow(temporary, error);
   } finally {
     await file.close();
   }
   return temporary;
+}
+
+async function removeAndThrow(path: string, error: unknown): Promise<never> {
+  await rm(path, { force: true });
+  throw error;
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmod, mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { chmod, chown, lchown, mkdir, readdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import {
@@ -11,6 +11,7 @@ import {
   readDevelopmentKey,
   readRunFile,
   removeRunFile,
+  replacePrivateFile,
   runFilePath,
   StateError,
   stateDir,
@@ -37,6 +38,29 @@ describe("the state folder", () => {
     assert.equal(stateDir({ MESH_STATE_DIR: "/a", XDG_STATE_HOME: "/b", HOME: "/c" }), "/a");
     assert.equal(stateDir({ XDG_STATE_HOME: "/b", HOME: "/c" }), "/b/patchbay");
     assert.equal(stateDir({ HOME: "/c" }), "/c/.local/state/patchbay");
+  });
+
+  // XDG Base Directory Specification: paths must be absolute, a relative one is to be ignored.
+  test("ignores a relative XDG_STATE_HOME", () => {
+    assert.equal(stateDir({ XDG_STATE_HOME: "st", HOME: "/c" }), "/c/.local/state/patchbay");
+  });
+
+  const asRoot = process.geteuid?.() === 0;
+  test("is refused when another user owns it, or the link that leads to it", {
+    skip: !asRoot && "only root can give files away",
+  }, async () => {
+    await using dir = await temporaryDir();
+    const theirs = join(dir.path, "theirs");
+    await mkdir(theirs, { mode: 0o700 });
+    await chown(theirs, 12_345, 12_345);
+    await assert.rejects(ensureStateDir(theirs), says("another user owns", "MESH_STATE_DIR"));
+    const ours = join(dir.path, "ours");
+    await mkdir(ours, { mode: 0o700 });
+    const link = join(dir.path, "link");
+    await symlink(ours, link);
+    await ensureStateDir(link);
+    await lchown(link, 12_345, 12_345);
+    await assert.rejects(ensureStateDir(link), says("another user owns"));
   });
 
   test("is created for this user alone", async () => {
@@ -76,10 +100,27 @@ describe("the development key", () => {
     await assert.rejects(readDevelopmentKey(dir.path), says("can read", "rm "));
   });
 
+  test("is refused when it is a link, which others may turn elsewhere", async () => {
+    await using dir = await temporaryDir();
+    await using other = await temporaryDir();
+    await readDevelopmentKey(other.path);
+    await symlink(developmentKeyPath(other.path), developmentKeyPath(dir.path));
+    await assert.rejects(readDevelopmentKey(dir.path), says("is a link", "rm "));
+  });
+
   test("is refused when the file holds something else", async () => {
     await using dir = await temporaryDir();
     await writeFile(developmentKeyPath(dir.path), "hello", { mode: 0o600 });
     await assert.rejects(readDevelopmentKey(dir.path), says("is not a development key"));
+  });
+});
+
+describe("a private file", () => {
+  test("that cannot be put in its place leaves nothing behind", async () => {
+    await using dir = await temporaryDir();
+    await mkdir(join(dir.path, "taken"));
+    await assert.rejects(replacePrivateFile(join(dir.path, "taken"), "text"));
+    assert.deepEqual(await readdir(dir.path), ["taken"]);
   });
 });
 
