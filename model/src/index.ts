@@ -15,6 +15,17 @@ export { rendezvousOrder } from "./flow/rendezvous.ts";
 export { createTokenBucket, type TokenBucket, type TokenBucketOptions } from "./flow/token-bucket.ts";
 export { LATENCY_BOUNDS_MS, LATENCY_BUCKETS, latencyBucket } from "./latency-buckets.ts";
 export { workloadName } from "./name/workload-name.ts";
+export { CHAIN_ORDER, MAX_CHAIN_ORDER } from "./plugin/chain-order.ts";
+export {
+  DECISION_HOOKS,
+  type DecisionHook,
+  HOOK_KINDS,
+  HOOK_NAMES,
+  type HookKind,
+  type HookName,
+  hookKind,
+  PLANNED_HOOKS,
+} from "./plugin/hook-kinds.ts";
 export { durationText } from "./text/duration-text.ts";
 export { editDistance } from "./text/edit-distance.ts";
 export { errorMessage } from "./text/error-message.ts";

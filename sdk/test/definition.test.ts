@@ -84,6 +84,15 @@ test("options are checked by name, type and range", () => {
   );
 });
 
+test("options of a resolver have the bounds that the registry has", () => {
+  const bad: readonly object[] = [{ order: 0 }, { order: 10_001 }, { deadline: "0ms" }, { deadline: "30001ms" }];
+  for (const options of bad) {
+    const { message } = mistakeIn({ name: "hosts", hooks: { resolve }, options: { resolve: options } });
+    assert.match(message, /from 1 to 10000|at most 30 s/);
+  }
+  definePlugin({ name: "hosts", hooks: { resolve }, options: { resolve: { order: 10_000, deadline: "30s" } } });
+});
+
 test("a plugin that does nothing is told so", () => {
   assert.match(mistakeIn({ name: "hosts" }).message, /does nothing yet/);
 });

@@ -1,4 +1,5 @@
-import type { Decided, DecisionHook } from "../model/decision-hooks.ts";
+import type { DecisionHook } from "@patchbay/model";
+import type { Decided } from "../model/decision-hooks.ts";
 import { describeDecision } from "../model/decision-text.ts";
 
 /** Decisions as lines: a few in full, the rest of them summed up when flush() is called. */

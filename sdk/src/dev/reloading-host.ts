@@ -1,11 +1,12 @@
 import { isDeepStrictEqual } from "node:util";
+import type { DecisionHook } from "@patchbay/model";
 import { pause } from "@patchbay/model";
 import { ConfigError } from "../config/read-config.ts";
 import { PluginMistake } from "../errors/mistake.ts";
 import type { HandlerResult, PluginHost, Question, RawEvent } from "../host/host.ts";
 import { LateAnswer } from "../host/run-decision.ts";
 import type { HostAnswer } from "../model/answer-message.ts";
-import type { AnswerOf, DecisionHook, QuestionOf } from "../model/decision-hooks.ts";
+import type { AnswerOf, QuestionOf } from "../model/decision-hooks.ts";
 import type { PluginManifest } from "../model/manifest.ts";
 import { lost, type PluginChild } from "./child-process.ts";
 

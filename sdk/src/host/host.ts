@@ -1,5 +1,6 @@
+import type { DecisionHook } from "@patchbay/model";
 import type { HostAnswer } from "../model/answer-message.ts";
-import type { AnswerOf, DecisionHook, QuestionOf } from "../model/decision-hooks.ts";
+import type { AnswerOf, QuestionOf } from "../model/decision-hooks.ts";
 import type { EventName } from "../model/events.ts";
 import type { PluginManifest } from "../model/manifest.ts";
 import type { Authority, ClientContext } from "../public/authority.ts";

@@ -1,8 +1,9 @@
+import type { DecisionHook } from "@patchbay/model";
 import { type ConfigReader, createConfigReader } from "../config/read-config.ts";
 import { PluginMistake, show } from "../errors/mistake.ts";
 import type { HostAnswer } from "../model/answer-message.ts";
 import { checkDecision, checkLease } from "../model/decision-check.ts";
-import type { AnswerOf, DecisionHook, QuestionOf } from "../model/decision-hooks.ts";
+import type { AnswerOf, QuestionOf } from "../model/decision-hooks.ts";
 import { internalsOf, type PluginInternals } from "../model/definition.ts";
 import { decodeEvent, type EventName, type EventOf } from "../model/events.ts";
 import { type PluginManifest, readManifest } from "../model/manifest.ts";

@@ -1,6 +1,7 @@
+import type { DecisionHook } from "@patchbay/model";
 import type { Decision, Lease } from "../public/decision.ts";
 import type { AuthorizeRequest, RatelimitRequest } from "../public/plugin.ts";
-import type { Decided, DecisionHook } from "./decision-hooks.ts";
+import type { Decided } from "./decision-hooks.ts";
 
 /** A decision in one line: `authorize web -> users GET /cart: deny 403 "closed at night", for 30 s by path`. */
 export function describeDecision<Hook extends DecisionHook>({ hook, question, answer }: Decided<Hook>): string {

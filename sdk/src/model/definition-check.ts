@@ -1,8 +1,7 @@
+import { DECISION_HOOKS, HOOK_NAMES } from "@patchbay/model";
 import { PluginMistake, show } from "../errors/mistake.ts";
 import { suggestion } from "../errors/suggest.ts";
-import { decisionHooks } from "./decision-hooks.ts";
 import { eventNames } from "./events.ts";
-import { hookNames } from "./hook-names.ts";
 import { checkOptions } from "./options-check.ts";
 import { isRecord } from "./record.ts";
 
@@ -38,11 +37,11 @@ function* checkNames(definition: Readonly<Record<string, unknown>>): Generator<s
 function* checkHandlers(definition: Readonly<Record<string, unknown>>): Generator<string> {
   const hooks = definition.hooks ?? {};
   const events = definition.on ?? {};
-  yield* checkGroup({ group: hooks, name: "hooks", known: hookNames, what: "hook" });
+  yield* checkGroup({ group: hooks, name: "hooks", known: HOOK_NAMES, what: "hook" });
   yield* checkGroup({ group: events, name: "on", known: eventNames, what: "event" });
   if (isRecord(hooks)) {
     yield* checkResolve(hooks.resolve);
-    for (const name of decisionHooks) yield* checkDecision(name, hooks[name]);
+    for (const name of DECISION_HOOKS) yield* checkDecision(name, hooks[name]);
   }
   const handlers = [hooks, events].flatMap((group) => (isRecord(group) ? Object.keys(group) : ["?"]));
   if (handlers.length === 0)

@@ -1,22 +1,24 @@
 import type { JsonObject, MessageInitShape } from "@bufbuild/protobuf";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
+import { CHAIN_ORDER, DECISION_HOOKS, type DecisionHook, HOOK_KINDS, type HookName } from "@patchbay/model";
 import { FailurePolicy, type HookSchema, type ManifestSchema } from "@patchbay/proto/mesh/registry/v1/plugin_pb";
+import type { Duration } from "../public/duration.ts";
 import type { DecisionOptions, ResolveOptions } from "../public/plugin.ts";
-import { type DecisionHook, decisionHooks } from "./decision-hooks.ts";
 import type { RunnableDefinition } from "./definition.ts";
 import { parseDuration } from "./duration.ts";
 import { type EventName, eventNames } from "./events.ts";
 
 /** What a plugin asks of the mesh, in plain values: survives a message between processes. */
-export interface PluginManifest {
+export interface PluginManifest extends DecisionManifests {
   readonly name: string;
   readonly version: string;
   readonly resolve: ResolveManifest | undefined;
-  readonly authorize: DecisionManifest | undefined;
-  readonly ratelimit: DecisionManifest | undefined;
   readonly events: readonly EventManifest[];
   readonly configSchema: JsonObject | undefined;
 }
+
+/** By hook; undefined for those that the plugin does not have. */
+type DecisionManifests = { readonly [Hook in DecisionHook]: DecisionManifest | undefined };
 
 /** What a plugin asks for its hook `resolve`. */
 export interface ResolveManifest {
@@ -48,8 +50,7 @@ export function readManifest(definition: RunnableDefinition, configSchema: JsonO
     name,
     version,
     resolve: hooks?.resolve && readResolve(options.resolve ?? {}),
-    authorize: hooks?.authorize && readDecision("authorize", options.authorize),
-    ratelimit: hooks?.ratelimit && readDecision("ratelimit", options.ratelimit),
+    ...readDecisions(definition),
     events: eventNames.flatMap((event) => readEvent(definition, event)),
     configSchema,
   };
@@ -58,16 +59,25 @@ export function readManifest(definition: RunnableDefinition, configSchema: JsonO
 function readResolve(options: ResolveOptions): ResolveManifest {
   return {
     suffixes: options.suffixes ?? [],
-    order: options.order ?? 500,
-    deadlineMs: parseDuration(options.deadline ?? "2s", "options.resolve.deadline"),
+    order: options.order ?? CHAIN_ORDER.plugin,
+    deadlineMs: readDeadline("resolve", options.deadline),
     failurePolicy: options.failurePolicy ?? "open",
     usesContext: options.usesContext ?? false,
   };
 }
 
+function readDecisions({ hooks, options }: RunnableDefinition): DecisionManifests {
+  const read = DECISION_HOOKS.map((hook) => [hook, hooks?.[hook] && readDecision(hook, options?.[hook])] as const);
+  return Object.fromEntries(read) as DecisionManifests;
+}
+
 function readDecision(hook: DecisionHook, options: DecisionOptions = {}): DecisionManifest {
-  const { deadline = "200ms", concurrency = 64 } = options;
-  return { deadlineMs: parseDuration(deadline, `options.${hook}.deadline`), concurrency };
+  const { deadline, concurrency = HOOK_KINDS[hook].concurrency } = options;
+  return { deadlineMs: readDeadline(hook, deadline), concurrency };
+}
+
+function readDeadline(hook: HookName, deadline: Duration | undefined): number {
+  return deadline === undefined ? HOOK_KINDS[hook].deadlineMs : parseDuration(deadline, `options.${hook}.deadline`);
 }
 
 function readEvent({ on, options }: RunnableDefinition, name: EventName): EventManifest[] {
@@ -81,7 +91,7 @@ export function toManifestMessage(manifest: PluginManifest, sdk: string): Messag
   return {
     hooks: [
       ...(manifest.resolve ? [toHook(manifest.resolve)] : []),
-      ...decisionHooks.flatMap((hook) => toDecisionHook(manifest, hook)),
+      ...DECISION_HOOKS.flatMap((hook) => toDecisionHook(manifest, hook)),
     ],
     events: manifest.events.map(({ name, concurrency, ordered }) => ({ class: name, concurrency, ordered })),
     sdk,
@@ -91,7 +101,7 @@ export function toManifestMessage(manifest: PluginManifest, sdk: string): Messag
 
 /** The plugin answers hooks, so the mesh must know where. */
 export function hasHooks(manifest: PluginManifest): boolean {
-  return manifest.resolve !== undefined || decisionHooks.some((hook) => manifest[hook] !== undefined);
+  return manifest.resolve !== undefined || DECISION_HOOKS.some((hook) => manifest[hook] !== undefined);
 }
 
 function toDecisionHook(manifest: PluginManifest, kind: DecisionHook): MessageInitShape<typeof HookSchema>[] {

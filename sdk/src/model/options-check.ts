@@ -1,7 +1,8 @@
+import { DECISION_HOOKS, HOOK_KINDS, type HookKind, hookKind, MAX_CHAIN_ORDER } from "@patchbay/model";
 import { show } from "../errors/mistake.ts";
 import { suggestion } from "../errors/suggest.ts";
 import { isDuration, parseDuration } from "./duration.ts";
-import { hookNames } from "./hook-names.ts";
+import { eventNames } from "./events.ts";
 import { isRecord } from "./record.ts";
 
 interface Rule {
@@ -9,43 +10,38 @@ interface Rule {
   readonly should: string;
 }
 
-const maxDeadlineMs = 30_000;
-const maxDecisionMs = 5_000;
+type Rules = Readonly<Record<string, Rule>>;
+
 const flag: Rule = { test: (value) => typeof value === "boolean", should: "true or false" };
 
-const resolveRules: Readonly<Record<string, Rule>> = {
+const resolveRules: Rules = {
   suffixes: { test: isSuffixes, should: 'a list of ends of authorities such as ["legacy"]' },
-  order: { test: (value) => isWhole(value, 1, 1_000), should: "a whole number from 1 to 1000" },
-  deadline: {
-    test: (value) => isDuration(value) && parseDuration(value, "deadline") <= maxDeadlineMs,
-    should: 'a duration of at most 30 s, such as "2s"',
-  },
+  order: { test: (value) => isWhole(value, 1, MAX_CHAIN_ORDER), should: `a whole number from 1 to ${MAX_CHAIN_ORDER}` },
+  deadline: deadlineRule(HOOK_KINDS.resolve, 'such as "2s"'),
   failurePolicy: { test: (value) => value === "open" || value === "closed", should: '"open" or "closed"' },
   usesContext: flag,
 };
 
-const decisionRules: Readonly<Record<string, Rule>> = {
-  deadline: {
-    test: (value) => isDuration(value) && isWithin(parseDuration(value, "deadline"), maxDecisionMs),
-    should: 'a duration of at most 5 s, such as "200ms", because a request waits',
-  },
-  concurrency: { test: (value) => isWhole(value, 1, 1_024), should: "a whole number from 1 to 1024" },
-};
+function decisionRules(kind: HookKind): Rules {
+  return {
+    deadline: deadlineRule(kind, 'such as "200ms", because a request waits'),
+    concurrency: {
+      test: (value) => isWhole(value, 1, kind.maxConcurrency),
+      should: `a whole number from 1 to ${kind.maxConcurrency}`,
+    },
+  };
+}
 
-const eventRules: Readonly<Record<string, Rule>> = {
+const eventRules: Rules = {
   concurrency: { test: (value) => isWhole(value, 1, 256), should: "a whole number from 1 to 256" },
   ordered: flag,
   timeout: { test: isDuration, should: 'a duration such as "30s"' },
 };
 
-const rulesOf: Readonly<Record<string, Readonly<Record<string, Rule>>>> = {
+const rulesOf: Readonly<Record<string, Rules>> = {
   resolve: resolveRules,
-  authorize: decisionRules,
-  ratelimit: decisionRules,
-  report: eventRules,
-  endpoint: eventRules,
-  plugin: eventRules,
-  slo: eventRules,
+  ...Object.fromEntries(DECISION_HOOKS.map((name) => [name, decisionRules(HOOK_KINDS[name])])),
+  ...Object.fromEntries(eventNames.map((name) => [name, eventRules])),
 };
 
 /** Yields a sentence for each option that is unknown, wrong, or belongs to a handler that is not there. */
@@ -63,7 +59,7 @@ export function* checkOptions(definition: Readonly<Record<string, unknown>>): Ge
   }
 }
 
-function* checkValues(name: string, values: unknown, rules: Readonly<Record<string, Rule>>): Generator<string> {
+function* checkValues(name: string, values: unknown, rules: Rules): Generator<string> {
   if (!isRecord(values)) {
     yield `"options.${name}" is ${show(values)} and should be an object.`;
     return;
@@ -77,8 +73,15 @@ function* checkValues(name: string, values: unknown, rules: Readonly<Record<stri
 }
 
 function hasHandler(definition: Readonly<Record<string, unknown>>, name: string): boolean {
-  const group = hookNames.includes(name) ? definition.hooks : definition.on;
+  const group = hookKind(name) !== undefined ? definition.hooks : definition.on;
   return isRecord(group) && typeof group[name] === "function";
+}
+
+function deadlineRule({ maxDeadlineMs }: HookKind, example: string): Rule {
+  return {
+    test: (value) => isDuration(value) && isWithin(parseDuration(value, "deadline"), maxDeadlineMs),
+    should: `a duration of at most ${maxDeadlineMs / 1_000} s, ${example}`,
+  };
 }
 
 function isWithin(ms: number, most: number): boolean {

@@ -1,5 +1,6 @@
+import type { DecisionHook } from "@patchbay/model";
 import type { HostAnswer } from "../model/answer-message.ts";
-import type { Decided, DecisionHook } from "../model/decision-hooks.ts";
+import type { Decided } from "../model/decision-hooks.ts";
 import type { EventName } from "../model/events.ts";
 
 /** Told what happens to a served plugin: the lines that its author reads. */

@@ -1,9 +1,10 @@
 import { Code, ConnectError, type ConnectRouter, type HandlerContext } from "@connectrpc/connect";
+import type { DecisionHook } from "@patchbay/model";
 import { Authorizer } from "@patchbay/proto/mesh/plugin/v1/authorizer_pb";
 import { RateLimiter } from "@patchbay/proto/mesh/plugin/v1/rate_limiter_pb";
 import type { PluginHost } from "../host/host.ts";
 import { LateAnswer } from "../host/run-decision.ts";
-import type { AnswerOf, Decided, DecisionHook, QuestionOf } from "../model/decision-hooks.ts";
+import type { AnswerOf, Decided, QuestionOf } from "../model/decision-hooks.ts";
 import { readAuthorize, readRatelimit, toAuthorizeResponse, toLeaseResponse } from "../model/decision-message.ts";
 import { checkCall } from "./check-call.ts";
 import type { HookGuard } from "./hook-guard.ts";

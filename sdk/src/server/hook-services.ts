@@ -1,10 +1,10 @@
 import type { DescService } from "@bufbuild/protobuf";
-import { Authorizer } from "@patchbay/proto/mesh/plugin/v1/authorizer_pb";
-import { RateLimiter } from "@patchbay/proto/mesh/plugin/v1/rate_limiter_pb";
-import { Resolver } from "@patchbay/proto/mesh/plugin/v1/resolver_pb";
+import { HOOK_KINDS } from "@patchbay/model";
 import type { PluginManifest } from "../model/manifest.ts";
 
 /** The gRPC services of the hooks that a plugin has. */
-export function hookServices({ resolve, authorize, ratelimit }: PluginManifest): readonly DescService[] {
-  return [...(resolve ? [Resolver] : []), ...(authorize ? [Authorizer] : []), ...(ratelimit ? [RateLimiter] : [])];
+export function hookServices(manifest: PluginManifest): readonly DescService[] {
+  return Object.values(HOOK_KINDS)
+    .filter(({ name }) => manifest[name] !== undefined)
+    .map(({ method }) => method.parent);
 }

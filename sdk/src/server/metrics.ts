@@ -1,5 +1,5 @@
+import type { DecisionHook } from "@patchbay/model";
 import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
-import type { DecisionHook } from "../model/decision-hooks.ts";
 import type { EventName } from "../model/events.ts";
 import { createSeconds } from "./seconds.ts";
 

@@ -5,7 +5,7 @@ import { ask, choose } from "./ask.ts";
 import { installPackages } from "./install.ts";
 import { checkName } from "./name.ts";
 import { nextSteps } from "./next-steps.ts";
-import { type Kind, kinds, scaffold } from "./scaffold.ts";
+import { kinds, scaffold } from "./scaffold.ts";
 
 interface NewOptions {
   readonly kind?: string;
@@ -44,12 +44,8 @@ async function run(given: string | undefined, options: NewOptions): Promise<void
   if (options.install && !installed) throw new CliError("npm install failed; the folder is whole, run it there again");
 }
 
-async function chosenKind(given: string | undefined): Promise<Kind> {
+async function chosenKind(given: string | undefined): Promise<string> {
   const kind = given ?? (await choose("What does it do?", kinds, "mesh-sdk new NAME --kind resolver"));
-  if (isKind(kind)) return kind;
+  if (Object.hasOwn(kinds, kind)) return kind;
   throw new CliError(`there is no kind "${kind}"; there are ${Object.keys(kinds).join(", ")}`, 2);
-}
-
-function isKind(kind: string): kind is Kind {
-  return Object.hasOwn(kinds, kind);
 }

@@ -1,10 +1,10 @@
 import { relative } from "node:path";
-import type { Kind } from "./scaffold.ts";
+import { DECISION_HOOKS, HOOK_KINDS } from "@patchbay/model";
 
 /** What was made. */
 export interface Made {
   readonly name: string;
-  readonly kind: Kind;
+  readonly kind: string;
   readonly folder: string;
   readonly installed: boolean;
 }
@@ -17,7 +17,7 @@ export function nextSteps({ name, kind, folder, installed }: Made): string {
 }
 
 /** Hooks that decide are asked only when a policy says so. */
-function afterwards(kind: Kind): string {
-  if (kind === "resolver" || kind === "sink") return "";
+function afterwards(kind: string): string {
+  if (!DECISION_HOOKS.some((hook) => HOOK_KINDS[hook].template === kind)) return "";
   return "It is asked as soon as a policy names it: README.md has one to try.\n";
 }

@@ -1,24 +1,24 @@
 import { existsSync, globSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
+import { HOOK_KINDS } from "@patchbay/model";
 import { stateDir } from "@patchbay/process/state-dir";
 import { sdkTarball, tarballName } from "../../pack/sdk-tarball.ts";
 import { CliError } from "../cli-error.ts";
 
-/** What can be made, each from the folder templates/KIND. */
-export const kinds = {
-  resolver: "answers who serves a name",
-  sink: "receives what the mesh's proxies saw",
-  authorize: "says whether a request may pass",
-  ratelimit: "shares a limit out among all proxies",
-} as const;
+const { resolve, ...decisions } = HOOK_KINDS;
 
-/** One of the kinds. */
-export type Kind = keyof typeof kinds;
+/** What can be made, each from the folder templates/KIND, and what it does. */
+export const kinds: Readonly<Record<string, string>> = {
+  [resolve.template]: resolve.purpose,
+  sink: "receives what the mesh's proxies saw",
+  ...Object.fromEntries(Object.values(decisions).map(({ template, purpose }) => [template, purpose])),
+};
 
 /** What is made, and where. */
 export interface ScaffoldOptions {
   readonly name: string;
-  readonly kind: Kind;
+  /** A key of `kinds`. */
+  readonly kind: string;
   readonly folder: string;
 }
 

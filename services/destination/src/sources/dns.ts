@@ -1,5 +1,5 @@
 import { create } from "@bufbuild/protobuf";
-import { type Cancel, type Clock, createBackoff, errorMessage } from "@patchbay/model";
+import { type Cancel, CHAIN_ORDER, type Clock, createBackoff, errorMessage } from "@patchbay/model";
 import { EndpointSchema } from "@patchbay/proto/mesh/destination/v1/endpoint_pb";
 import { type Answer, failed } from "../core/answer.ts";
 import type { Authority } from "../core/authority.ts";
@@ -56,7 +56,7 @@ export function createDns(options: DnsOptions): Resolver {
 function dnsSpec({ deadlineMs, staleForMs }: DnsOptions): ResolverSpec {
   return {
     name: "dns",
-    order: 900,
+    order: CHAIN_ORDER.dns,
     failOpen: false,
     deadlineMs,
     staleForMs,

@@ -1,4 +1,5 @@
 import { durationMs } from "@bufbuild/protobuf/wkt";
+import { CHAIN_ORDER, HOOK_KINDS } from "@patchbay/model";
 import { FailurePolicy, type Hook } from "@patchbay/proto/mesh/registry/v1/plugin_pb";
 import { type Registration, State } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 import { laptopNetworks, type Network, parseNetwork } from "../core/network.ts";
@@ -13,16 +14,13 @@ export interface ResolverGrant {
   readonly networks: readonly Network[];
 }
 
-const DEFAULT_ORDER = 500;
-const MAX_DEADLINE_MS = 30_000;
-
 /** Undefined: the plugin is no resolver. */
 export function resolverGrant(registration: Registration, defaultDeadlineMs: number): ResolverGrant | undefined {
   const { grant } = registration;
   const hook = grant?.hooks.find(({ kind }) => kind === "resolve");
   if (!grant || !hook) return undefined;
   return {
-    order: hook.order || DEFAULT_ORDER,
+    order: hook.order || CHAIN_ORDER.plugin,
     suffixes: hook.authoritySuffixes,
     // A resolver that is away knows nothing; only one that says so stops the chain with it.
     failOpen: hook.failurePolicy !== FailurePolicy.CLOSED,
@@ -34,7 +32,7 @@ export function resolverGrant(registration: Registration, defaultDeadlineMs: num
 
 function deadlineOf({ deadline }: Hook, defaultMs: number): number {
   const ms = deadline ? durationMs(deadline) : 0;
-  return ms > 0 ? Math.min(ms, MAX_DEADLINE_MS) : defaultMs;
+  return ms > 0 ? Math.min(ms, HOOK_KINDS.resolve.maxDeadlineMs) : defaultMs;
 }
 
 /** A block that cannot be read allows nothing. */

@@ -1,3 +1,4 @@
+import { CHAIN_ORDER } from "@patchbay/model";
 import { type Problem, problemText, type Resource, type Settings, watchResources } from "@patchbay/runtime";
 import type { Log } from "@patchbay/wire";
 import type { Answer } from "../core/answer.ts";
@@ -78,7 +79,7 @@ function answerFor({ service, port, shortHost }: Authority, services: ReadonlyMa
 function staticSpec({ resolveDeadlineMs, staleForMs }: StaticServicesOptions["settings"]): ResolverSpec {
   return {
     name: "static-services",
-    order: 200,
+    order: CHAIN_ORDER.staticServices,
     failOpen: true,
     deadlineMs: resolveDeadlineMs,
     staleForMs,

@@ -1,3 +1,4 @@
+import { CHAIN_ORDER } from "@patchbay/model";
 import type { Endpoint } from "@patchbay/proto/mesh/destination/v1/endpoint_pb";
 import { Kind, type Registration, State } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 import type { Workload } from "@patchbay/proto/mesh/registry/v1/workload_pb";
@@ -48,7 +49,7 @@ export function createWorkloads({ view, settings }: WorkloadsOptions): Workloads
 function workloadsSpec({ resolveDeadlineMs, staleForMs }: WorkloadsOptions["settings"]): ResolverSpec {
   return {
     name: "workloads",
-    order: 100,
+    order: CHAIN_ORDER.workloads,
     // Names that only later links know stay reachable while the registry is away.
     failOpen: true,
     deadlineMs: resolveDeadlineMs,

@@ -1,12 +1,12 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { status } from "@grpc/grpc-js";
-import { rendezvousOrder } from "@patchbay/model";
+import { type DecisionHook, rendezvousOrder } from "@patchbay/model";
 import { HookError, type HookInstance } from "./hook-instance.ts";
-import type { HookKind, HookPlugin, HookPlugins } from "./hook-plugins.ts";
+import type { HookPlugin, HookPlugins } from "./hook-plugins.ts";
 
 /** One question to a plugin. */
 export interface HookCall {
-  readonly kind: HookKind;
+  readonly kind: DecisionHook;
   readonly plugin: { readonly namespace: string; readonly name: string };
   /** Equal questions go to the same instance while it is ready. */
   readonly key: string;
@@ -16,7 +16,7 @@ export interface HookCall {
 /** Asks plugins. Rejects with ConnectError, and within the plugin's deadline. */
 export type HookCaller = (call: HookCall) => Promise<Uint8Array>;
 
-const METHODS: Readonly<Record<HookKind, string>> = {
+const METHODS: Readonly<Record<DecisionHook, string>> = {
   authorize: "/mesh.plugin.v1.Authorizer/Authorize",
   ratelimit: "/mesh.plugin.v1.RateLimiter/Lease",
 };

@@ -1,11 +1,9 @@
 import { durationMs } from "@bufbuild/protobuf/wkt";
+import { DECISION_HOOKS, type DecisionHook, HOOK_KINDS, type HookKind } from "@patchbay/model";
 import type { Hook } from "@patchbay/proto/mesh/registry/v1/plugin_pb";
 import { Kind, type Registration, State } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 import type { RegistryView } from "@patchbay/runtime";
 import { createHookInstance, type HookInstance } from "./hook-instance.ts";
-
-/** Hooks that decide about requests. */
-export type HookKind = "authorize" | "ratelimit";
 
 /** A plugin as a policy names it, with the instances that can be asked. */
 export interface HookPlugin {
@@ -19,7 +17,7 @@ export interface HookPlugin {
 
 export interface HookPlugins {
   /** Undefined: no such plugin is registered, or it is not granted the hook. */
-  find(namespace: string, name: string, kind: HookKind): HookPlugin | undefined;
+  find(namespace: string, name: string, kind: DecisionHook): HookPlugin | undefined;
   stop(): void;
 }
 
@@ -28,11 +26,6 @@ export interface HookPluginsOptions {
   /** What proves the core to an instance. */
   hookToken(registration: Registration): string;
 }
-
-const DEFAULT_DEADLINE_MS = 200;
-const MAX_DEADLINE_MS = 5_000;
-const DEFAULT_CONCURRENCY = 64;
-const MAX_CONCURRENCY = 1_024;
 
 /** Follows the registry's plugins. Connections and breakers live as long as their instance. */
 export function watchHookPlugins({ view, hookToken }: HookPluginsOptions): HookPlugins {
@@ -64,10 +57,11 @@ export function watchHookPlugins({ view, hookToken }: HookPluginsOptions): HookP
   function addHooks(registration: Registration): void {
     const { namespace = "", name = "" } = registration.announce ?? {};
     for (const hook of registration.grant?.hooks ?? []) {
-      if (hook.kind !== "authorize" && hook.kind !== "ratelimit") continue;
-      const key = keyOf(namespace || "default", name, hook.kind);
+      const kind = DECISION_HOOKS.find((each) => each === hook.kind);
+      if (kind === undefined) continue;
+      const key = keyOf(namespace || "default", name, kind);
       const others = plugins.get(key)?.instances ?? [];
-      plugins.set(key, pluginOf(hook, [...others, instanceOf(registration)]));
+      plugins.set(key, pluginOf(hook, HOOK_KINDS[kind], [...others, instanceOf(registration)]));
     }
   }
 
@@ -84,7 +78,7 @@ export function watchHookPlugins({ view, hookToken }: HookPluginsOptions): HookP
   };
 }
 
-function keyOf(namespace: string, name: string, kind: HookKind): string {
+function keyOf(namespace: string, name: string, kind: DecisionHook): string {
   return `${kind} ${namespace}/${name}`;
 }
 
@@ -92,11 +86,11 @@ function isUsable({ state, announce }: Registration): boolean {
   return announce?.address !== "" && (state === State.READY || state === State.DEGRADED);
 }
 
-function pluginOf({ deadline, concurrency }: Hook, instances: readonly HookInstance[]): HookPlugin {
+function pluginOf({ deadline, concurrency }: Hook, kind: HookKind, instances: readonly HookInstance[]): HookPlugin {
   const ms = deadline ? durationMs(deadline) : 0;
   return {
-    deadlineMs: ms > 0 ? Math.min(ms, MAX_DEADLINE_MS) : DEFAULT_DEADLINE_MS,
-    concurrency: Math.min(concurrency || DEFAULT_CONCURRENCY, MAX_CONCURRENCY),
+    deadlineMs: ms > 0 ? Math.min(ms, kind.maxDeadlineMs) : kind.deadlineMs,
+    concurrency: Math.min(concurrency || kind.concurrency, kind.maxConcurrency),
     instances,
     calls: 0,
   };

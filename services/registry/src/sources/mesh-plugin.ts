@@ -1,7 +1,7 @@
 import type { JsonObject } from "@bufbuild/protobuf";
+import { HOOK_KINDS, hookKind } from "@patchbay/model";
 import type { SpecProblem } from "@patchbay/runtime";
 import type { HookBound, HookBounds } from "../core/announce/hook-bounds.ts";
-import { HOOK_KINDS } from "../core/announce/hook-kinds.ts";
 
 /** What an operator says of a plugin. */
 export interface MeshPluginSpec {
@@ -22,7 +22,7 @@ export const MESH_PLUGIN: object = {
     hooks: {
       type: "object",
       properties: Object.fromEntries(
-        [...HOOK_KINDS].map(([name, { maxConcurrency }]) => [name, hookSchema(maxConcurrency)]),
+        Object.values(HOOK_KINDS).map(({ name, maxConcurrency }) => [name, hookSchema(maxConcurrency)]),
       ),
       additionalProperties: false,
     },
@@ -43,7 +43,7 @@ function hookSchema(maxConcurrency: number): object {
 /** What no schema says: a bound that would let nothing be answered, or bounds nothing. */
 export function checkMeshPlugin(spec: unknown): readonly SpecProblem[] {
   return Object.entries((spec as MeshPluginSpec).hooks ?? {}).flatMap(([name, hook]) => {
-    const most = HOOK_KINDS.get(name)?.maxDeadlineMs ?? 0;
+    const most = hookKind(name)?.maxDeadlineMs ?? 0;
     const ms = hook.deadline === undefined ? undefined : toMs(hook.deadline);
     if (ms === undefined || (ms > 0 && ms <= most)) return [];
     const message = `${hook.deadline} is not more than 0 s and at most ${most / 1_000} s`;

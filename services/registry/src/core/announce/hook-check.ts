@@ -1,24 +1,20 @@
 import { durationMs } from "@bufbuild/protobuf/wkt";
+import { HOOK_NAMES, type HookKind, hookKind, MAX_CHAIN_ORDER, PLANNED_HOOKS } from "@patchbay/model";
 import { FailurePolicy, type Hook } from "@patchbay/proto/mesh/registry/v1/plugin_pb";
 import { check, clip, isDnsLabel } from "./check.ts";
-import { HOOK_KINDS, type HookKind } from "./hook-kinds.ts";
-
-/** Hooks of later versions, so that the message can say more than "unknown". */
-const laterHookKinds: readonly string[] = ["transform"];
 
 const MAX_SUFFIXES = 64;
-const MAX_ORDER = 10_000;
 
 /** Throws INVALID_ARGUMENT with the field's path, which begins with `field`. */
 export function checkHook(hook: Hook, field: string): void {
-  const kind = HOOK_KINDS.get(hook.kind);
-  const later = laterHookKinds.includes(hook.kind) ? "; it comes with a later contract version" : "";
-  const known = [...HOOK_KINDS.keys()].join(", ");
+  const kind = hookKind(hook.kind);
+  const later = PLANNED_HOOKS.includes(hook.kind) ? "; it comes with a later contract version" : "";
+  const known = HOOK_NAMES.join(", ");
   check(kind !== undefined, `${field}.kind`, `unknown hook "${clip(hook.kind)}"${later}; known: ${known}`);
   if (!kind) return;
   checkDeadline(hook, kind, field);
   checkConcurrency(hook, kind, field);
-  if (kind.inChain) checkLink(hook, field);
+  if (kind.role === "chain") checkLink(hook, field);
   else checkNoLink(hook, field);
 }
 
@@ -46,7 +42,7 @@ function checkLink({ authoritySuffixes: suffixes, order }: Hook, field: string):
     `${suffixes.length} are more than ${MAX_SUFFIXES}`,
   );
   for (const [index, suffix] of suffixes.entries()) checkSuffix(suffix, `${field}.authority_suffixes[${index}]`);
-  check(order >= 0 && order <= MAX_ORDER, `${field}.order`, `${order} is not within 0 to ${MAX_ORDER}`);
+  check(order >= 0 && order <= MAX_CHAIN_ORDER, `${field}.order`, `${order} is not within 0 to ${MAX_CHAIN_ORDER}`);
 }
 
 /** What only a link of the chain of resolvers has is refused rather than ignored: its author would rely on it. */

@@ -1,4 +1,0 @@
-import { decisionHooks } from "./decision-hooks.ts";
-
-/** Hooks of the contract that this SDK speaks. */
-export const hookNames: readonly string[] = ["resolve", ...decisionHooks];
