@@ -25,7 +25,7 @@ const objective = create(ObjectiveSchema, {
   budgetLeft: 0.5,
   state: "burning",
   since: timestampFromMs(0),
-  file: "slo.yaml",
+  origin: { source: { case: "file", value: { path: "slo.yaml", line: 1 } } },
 });
 
 const view = { folder: "/resources", width: 80 };

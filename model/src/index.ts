@@ -29,3 +29,4 @@ export {
 export { durationText } from "./text/duration-text.ts";
 export { editDistance } from "./text/edit-distance.ts";
 export { errorMessage } from "./text/error-message.ts";
+export { originText, problemText } from "./text/origin-text.ts";

@@ -28,7 +28,7 @@ export {
   type ParseFile,
   type SpecProblem,
 } from "./resources/parse.ts";
-export { type Problem, problemText, type Resource } from "./resources/resource.ts";
+export { fileOrigin, type Problem, type Resource } from "./resources/resource.ts";
 export { type ResourceWatch, watchResources } from "./resources/watch.ts";
 export { runService, untilTold } from "./run-service.ts";
 export {

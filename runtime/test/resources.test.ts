@@ -4,8 +4,9 @@ import { mkdtemp, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
+import { originText, problemText } from "@patchbay/model";
 import fc from "fast-check";
-import { createParser, type Problem, problemText, type Resource, watchResources } from "../src/index.ts";
+import { createParser, type Problem, type Resource, watchResources } from "../src/index.ts";
 
 const kinds = {
   Color: {
@@ -19,6 +20,10 @@ const parse = createParser({ kinds });
 
 function color(name: string, spec: string): string {
   return `apiVersion: patchbay.dev/v1alpha1\nkind: Color\nmetadata:\n  name: ${name}\nspec:\n${spec}`;
+}
+
+function lineOf({ origin: { source } }: Problem): number {
+  return source.case === "file" ? source.value.line : 0;
 }
 
 describe("a resource file", () => {
@@ -65,15 +70,12 @@ describe("a resource file", () => {
   it("with broken YAML says where", () => {
     const { problems } = parse("a.yaml", "kind: Color\n  bad: [\n");
     assert.ok(problems.length > 0);
-    assert.ok(problems.every((problem) => problem.line >= 1 && problem.message !== ""));
+    assert.ok(problems.every((problem) => lineOf(problem) >= 1 && problem.message !== ""));
   });
 
   it("with nothing but a broken directive is not an empty file", () => {
     const { problems } = parse("a.yaml", "%YAML 9");
-    assert.deepEqual(
-      problems.map(({ line }) => line),
-      [1],
-    );
+    assert.deepEqual(problems.map(lineOf), [1]);
     assert.deepEqual(parse("a.yaml", "# nothing yet\n"), { resources: [], problems: [] });
   });
 
@@ -86,7 +88,7 @@ describe("a resource file", () => {
         ),
         (text) => {
           const { resources, problems } = parse("a.yaml", text);
-          for (const problem of problems) assert.ok(problem.line >= 1);
+          for (const problem of problems) assert.ok(lineOf(problem) >= 1);
           for (const resource of resources) assert.equal(resource.kind, "Color");
         },
       ),
@@ -117,14 +119,14 @@ describe("a watched folder", () => {
     const file = join(dir, "a.yaml");
     await writeFile(file, color("one", "  red: 1\n"));
     let inForce: readonly Resource[] = [];
-    let outdated: readonly string[] = [];
+    let outdated: readonly unknown[] = [];
     let problems: readonly Problem[] = [];
     const watch = await watchResources({
       dir,
       kinds,
-      onChange: (resources, files) => {
+      onChange: (resources, old) => {
         inForce = resources;
-        outdated = [...files];
+        outdated = [...old];
       },
       onProblems: (all) => {
         problems = all;
@@ -145,7 +147,7 @@ describe("a watched folder", () => {
         problems.map((problem) => problem.message),
         ["spec.red must be <= 255"],
       );
-      assert.deepEqual(outdated, [file]);
+      assert.deepEqual(outdated, inForce);
       await writeFile(file, color("one", "  red: 20\n"));
       await watch.refresh();
       assert.deepEqual(
@@ -206,7 +208,7 @@ describe("a watched folder", () => {
         changes += 1;
       },
       onProblems: (all) => {
-        problems = all.map(({ file: where, message }) => `${where}: ${message.slice(0, 14)}`);
+        problems = all.map(({ origin, message }) => `${originText(origin)}: ${message.slice(0, 14)}`);
       },
     });
     const elsewhere = `${dir}-moved`;

@@ -1,8 +1,9 @@
+import type { Origin } from "@patchbay/proto/mesh/common/v1/origin_pb";
 import { Ajv, type ErrorObject, type ValidateFunction } from "ajv";
 import { type Document, isNode, LineCounter, parseAllDocuments } from "yaml";
 import { apiVersionOf, apiVersions } from "./kinds.ts";
 import { nearest } from "./nearest.ts";
-import type { Problem, Resource } from "./resource.ts";
+import { fileOrigin, type Problem, type Resource } from "./resource.ts";
 
 /** JSON Schema of `spec`, by kind. */
 export type Kinds = Readonly<Record<string, object>>;
@@ -43,7 +44,10 @@ export function createParser({ kinds, checks = {} }: ParserOptions): ParseFile {
   const names = [...new Set([...Object.keys(kinds), ...apiVersions.keys()])];
   return (file, text) => {
     if (text.length > MAX_FILE_BYTES) {
-      return { resources: [], problems: [{ file, line: 1, message: "file is larger than 1 MiB", hint: "split it" }] };
+      return {
+        resources: [],
+        problems: [{ origin: fileOrigin(file, 0), message: "file is larger than 1 MiB", hint: "split it" }],
+      };
     }
     const lines = new LineCounter();
     const parsed = parseAllDocuments(text, { lineCounter: lines, uniqueKeys: true });
@@ -106,7 +110,7 @@ function readDocument(reading: Reading): ParsedFile {
   if (apiVersion !== version)
     return onlyProblems([problemAt(reading, ["apiVersion"], ...wrongVersion(kind, apiVersion))]);
   if (!validate(value)) return onlyProblems((validate.errors ?? []).map((error) => schemaProblem(reading, error)));
-  const resource = toResource(file, value);
+  const resource = toResource(problemAt(reading, [], "", "").origin, value);
   const wrong = reading.checks[kind]?.(resource.spec, resource.metadata) ?? [];
   if (wrong.length === 0) return { resources: [resource], problems: [] };
   return onlyProblems(wrong.map(({ path, message, hint }) => problemAt(reading, ["spec", ...path], message, hint)));
@@ -137,7 +141,7 @@ function syntaxProblem(
   error: { message: string; pos: readonly [number, number] },
 ): Problem {
   const message = error.message.split("\n")[0]?.replace(/ at line.*$/, "") ?? "not YAML";
-  return { file, line: lines.linePos(error.pos[0]).line, message, hint: "" };
+  return { origin: fileOrigin(file, lines.linePos(error.pos[0]).line), message, hint: "" };
 }
 
 function schemaProblem(reading: Reading, error: ErrorObject): Problem {
@@ -165,9 +169,10 @@ function problemAt(
 ): Problem {
   for (let depth = path.length; depth >= 0; depth--) {
     const node: unknown = document.getIn(path.slice(0, depth), true);
-    if (isNode(node) && node.range) return { file, line: lines.linePos(node.range[0]).line, message, hint };
+    if (isNode(node) && node.range)
+      return { origin: fileOrigin(file, lines.linePos(node.range[0]).line), message, hint };
   }
-  return { file, line: 1, message, hint };
+  return { origin: fileOrigin(file, 1), message, hint };
 }
 
 function decodePointer(part: string): string | number {
@@ -184,7 +189,7 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 }
 
 /** A resource as it may be written, before defaults. */
-interface WrittenResource extends Omit<Resource, "file" | "metadata"> {
+interface WrittenResource extends Omit<Resource, "origin" | "metadata"> {
   readonly metadata: {
     readonly name: string;
     readonly namespace?: string;
@@ -193,7 +198,7 @@ interface WrittenResource extends Omit<Resource, "file" | "metadata"> {
   };
 }
 
-function toResource(file: string, value: unknown): Resource {
+function toResource(origin: Origin, value: unknown): Resource {
   const resource = value as WrittenResource; // validated by the schema
   const { name, namespace = "default", labels = {}, creationTimestamp } = resource.metadata;
   return {
@@ -201,7 +206,7 @@ function toResource(file: string, value: unknown): Resource {
     kind: resource.kind,
     metadata: { name, namespace, labels, ...(creationTimestamp === undefined ? {} : { creationTimestamp }) },
     spec: resource.spec,
-    file,
+    origin,
   };
 }
 

@@ -1,3 +1,6 @@
+import { create } from "@bufbuild/protobuf";
+import { type Origin, OriginSchema } from "@patchbay/proto/mesh/common/v1/origin_pb";
+
 /** A YAML document in the shape of a Kubernetes resource. */
 export interface Resource<Spec = unknown> {
   readonly apiVersion: string;
@@ -10,20 +13,18 @@ export interface Resource<Spec = unknown> {
     readonly creationTimestamp?: string;
   };
   readonly spec: Spec;
-  readonly file: string;
+  readonly origin: Origin;
 }
 
-/** Something wrong in a file, at a place that an editor can jump to. */
+/** Something wrong, at a place that a person can go to. */
 export interface Problem {
-  readonly file: string;
-  /** Counts from 1. */
-  readonly line: number;
+  readonly origin: Origin;
   readonly message: string;
   /** What to do about it; may be empty. */
   readonly hint: string;
 }
 
-/** "services.yaml:12: spec.endpoints[0].port must be <= 65535 (hint)" */
-export function problemText({ file, line, message, hint }: Problem): string {
-  return `${file}:${line}: ${message}${hint ? ` (${hint})` : ""}`;
+/** A line of a file, counted from 1; 0: the whole file. */
+export function fileOrigin(path: string, line: number): Origin {
+  return create(OriginSchema, { source: { case: "file", value: { path, line } } });
 }

@@ -1,19 +1,19 @@
 import { watch as watchFolder } from "node:fs";
 import { mkdir, readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { errorMessage } from "@patchbay/model";
+import { errorMessage, originText } from "@patchbay/model";
 import { isErrno } from "@patchbay/process";
 import { createParser, type ParserOptions } from "./parse.ts";
 import { openRemembered, type Remembered } from "./remembered.ts";
-import type { Problem, Resource } from "./resource.ts";
+import { fileOrigin, type Problem, type Resource } from "./resource.ts";
 
 export interface WatchOptions extends ParserOptions {
   readonly dir: string;
   /**
-   * All resources in force, after each change. A file that became bad keeps its last good version in force; `outdated` names
-   * such files. Resources of a file that did not change are the same objects as before.
+   * All resources in force, after each change. A file that became bad keeps its last good version in force; `outdated` holds what is in force of such
+   * files. Resources of a file that did not change are the same objects as before.
    */
-  onChange(resources: readonly Resource[], outdated: ReadonlySet<string>): void;
+  onChange(resources: readonly Resource[], outdated: ReadonlySet<Resource>): void;
   /** All problems there are, after each change of them; empty when all is well. */
   onProblems(problems: readonly Problem[]): void;
   /** How often the folder is looked through even when the system reports nothing. Default 1 s. */
@@ -95,7 +95,7 @@ function createLook(options: WatchOptions, memory: Remembered): () => Promise<vo
     const { resources, problems } = combine([...next.values()]);
     options.onChange(
       resources,
-      new Set([...next].filter(([, { problems: wrong }]) => wrong.length > 0).map(([file]) => file)),
+      new Set([...next.values()].flatMap((file) => (file.problems.length > 0 ? file.resources : []))),
     );
     options.onProblems(problems);
     await memory.keep(
@@ -178,7 +178,8 @@ function lastGood({ file, before, parse, memory }: OneFile): Pick<FileState, "te
 
 /** Has no stamp, so it is tried again at each look; the same state while the reason stays the same. */
 function unreadable(file: string, before: FileState | undefined, error: unknown): FileState {
-  const problem = { file, line: 1, message: `cannot be read: ${errorMessage(error)}`, hint: "check its permissions" };
+  const message = `cannot be read: ${errorMessage(error)}`;
+  const problem = { origin: fileOrigin(file, 0), message, hint: "check its permissions" };
   if (before?.stamp === "" && before.problems[0]?.message === problem.message) return before;
   return { stamp: "", text: before?.text, resources: before?.resources ?? [], problems: [problem] };
 }
@@ -193,10 +194,9 @@ function combine(files: readonly FileState[]): { resources: Resource[]; problems
     if (!first) byName.set(name, resource);
     else
       problems.push({
-        file: resource.file,
-        line: 1,
+        origin: resource.origin,
         message: `${name} exists already`,
-        hint: `remove it here or from ${first.file}`,
+        hint: `remove it here or from ${originText(first.origin)}`,
       });
   }
   return { resources: [...byName.values()], problems };

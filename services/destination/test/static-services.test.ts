@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { createParser, problemText } from "@patchbay/runtime";
+import { problemText } from "@patchbay/model";
+import { createParser } from "@patchbay/runtime";
 import { createRecordingLog, eventually, temporaryDir } from "@patchbay/testkit";
 import fc from "fast-check";
 import {
@@ -80,8 +81,10 @@ describe("a StaticService", () => {
         const text = yaml("billing", JSON.parse(JSON.stringify(written)));
         const { resources, problems: found } = parse("services.yaml", text);
         assert.equal(resources.length + Math.min(found.length, 1), 1, text);
-        for (const problem of found)
-          assert.ok(problem.line >= 1 && problem.line <= text.split("\n").length && problem.message !== "");
+        for (const { origin, message } of found) {
+          const line = origin.source.case === "file" ? origin.source.value.line : 0;
+          assert.ok(line >= 1 && line <= text.split("\n").length && message !== "");
+        }
         for (const resource of resources) checkRead(resource.spec as StaticServiceSpec);
       }),
       { numRuns: 500 },

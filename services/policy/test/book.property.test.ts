@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
 import { DefaultAction, type Outbound, type Snapshot } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
-import type { Resource } from "@patchbay/runtime";
+import { fileOrigin, type Resource } from "@patchbay/runtime";
 import fc from "fast-check";
 import { createPolicyIndex } from "../src/core/policy-index.ts";
 import { composeSnapshot, concerns, type SnapshotOptions } from "../src/core/snapshot.ts";
@@ -61,7 +61,7 @@ const resource = fc
       kind: of.kind,
       metadata: { name: own, namespace: where, labels: {}, ...(creationTimestamp ? { creationTimestamp } : {}) },
       spec: of.spec,
-      file: "",
+      origin: fileOrigin("a.yaml", 1),
     }),
   );
 const folder = fc.uniqueArray(resource, { maxLength: 12, selector: nameOf });

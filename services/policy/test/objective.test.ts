@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { fileOrigin } from "@patchbay/runtime";
 import fc from "fast-check";
 import { budgetLeft, burn, burns, type Measured, measure, nextState } from "../src/core/objectives/objective.ts";
 import { objectiveOf } from "../src/core/objectives/objective-resource.ts";
@@ -87,7 +88,10 @@ describe("a ServiceLevelObjective", () => {
   it("names services as telemetry does, and has the windows of a page by default", () => {
     const metadata = { name: "fast", namespace: "shop" };
     const written = { target: { name: "users" }, source: { name: "web", namespace: "default" }, objective: 99.9 };
-    const read = objectiveOf({ metadata, spec: { ...written, latency: { under: "250ms" } }, file: "a.yaml" }, ms);
+    const read = objectiveOf(
+      { metadata, spec: { ...written, latency: { under: "250ms" } }, origin: fileOrigin("a.yaml", 1) },
+      ms,
+    );
     assert.deepEqual([read.target, read.source, read.latencyBoundMs], ["users.shop", "web", 250]);
     assert.deepEqual([read.shortMs, read.longMs, read.burnRate], [300_000, 3_600_000, 14.4]);
     assert.ok(Math.abs(read.ratio - 0.999) < 1e-9);

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { createRouterTransport } from "@connectrpc/connect";
 import { Telemetry } from "@patchbay/proto/mesh/telemetry/v1/telemetry_pb";
+import { fileOrigin } from "@patchbay/runtime";
 import { noLog } from "@patchbay/wire";
 import type { ObjectiveSpec } from "../src/core/objectives/objective.ts";
 import { createObjectives } from "../src/engine/objectives.ts";
@@ -17,7 +18,7 @@ const spec: ObjectiveSpec = {
   shortMs: 60_000,
   longMs: 600_000,
   burnRate: 10,
-  file: "slo.yaml",
+  origin: fileOrigin("slo.yaml", 1),
 };
 
 /** Telemetry that counts what the test says. */
@@ -105,7 +106,7 @@ describe("objectives", () => {
   it("know nothing by new terms until they are measured, and keep what they were", async () => {
     using started = start({ failures: 1, up: true });
     await started.objectives.look();
-    started.objectives.update([{ ...spec, file: "moved.yaml" }]);
+    started.objectives.update([{ ...spec, origin: fileOrigin("moved.yaml", 1) }]);
     assert.equal(started.objectives.list()[0]?.windows.length, 2);
     started.objectives.update([{ ...spec, latencyBoundMs: 100 }]);
     assert.deepEqual(

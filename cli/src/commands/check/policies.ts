@@ -1,4 +1,4 @@
-import { errorMessage } from "@patchbay/model";
+import { errorMessage, originText } from "@patchbay/model";
 import { Policy } from "@patchbay/proto/mesh/policy/v1/policy_pb";
 import type { MeshConnection } from "../../connect.ts";
 import { type Finding, ill, well } from "./finding.ts";
@@ -9,8 +9,8 @@ export async function checkPolicies(mesh: MeshConnection): Promise<Finding[]> {
   try {
     const policy = await mesh.service("policy", Policy);
     const { resources, problems, proxies } = await policy.status({});
-    const wrong = problems.map(({ file, line, message, hint }) =>
-      ill(component, `${file}:${line}: ${message}`, hint || "until it is mended, the file's last good version counts"),
+    const wrong = problems.map(({ origin, message, hint }) =>
+      ill(component, `${originText(origin)}: ${message}`, hint || "until it is mended, its last good version counts"),
     );
     const refusing = proxies
       .filter(({ refused }) => refused !== "")

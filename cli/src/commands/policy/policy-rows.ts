@@ -1,12 +1,14 @@
 import { timestampDate } from "@bufbuild/protobuf/wkt";
+import { problemText } from "@patchbay/model";
 import type {
-  FileProblem,
   ProxyStatus,
+  ResourceProblem,
   ResourceStatus,
   StatusResponse,
 } from "@patchbay/proto/mesh/policy/v1/policy_pb";
 import { DefaultActionSchema } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
 import { enumName } from "../../output/enum-name.ts";
+import { originJson } from "../../output/origin-json.ts";
 import { paint } from "../../output/output.ts";
 import { type Column, table, wrap } from "../../output/table.ts";
 
@@ -20,17 +22,17 @@ export function policyStatusJson(response: StatusResponse): object {
   const { resources, problems, proxies } = response;
   return {
     default: enumName(DefaultActionSchema, response.defaultAction),
-    resources: resources.map(({ kind, namespace, name, file, outdated, workloads, summary, warnings }) => ({
+    resources: resources.map(({ kind, namespace, name, origin, outdated, workloads, summary, warnings }) => ({
       kind,
       namespace,
       name,
-      file,
+      origin: originJson(origin),
       outdated,
       workloads,
       summary,
       warnings,
     })),
-    problems: problems.map(({ file, line, message, hint }) => ({ file, line, message, hint })),
+    problems: problems.map(({ origin, message, hint }) => ({ origin: originJson(origin), message, hint })),
     proxies: proxies.map((proxy) => ({
       namespace: proxy.namespace,
       workload: proxy.workload,
@@ -131,7 +133,6 @@ function refusalLines(proxy: ProxyStatus | undefined, width: number): string[] {
   return wrap(proxy.refused, width - 4).map((text) => paint("bad", `    ${text}`));
 }
 
-function problemLines({ file, line, message, hint }: FileProblem, width: number): string[] {
-  const text = `${file}:${line}: ${message}${hint && ` (${hint})`}`;
-  return ["", ...wrap(text, width).map((part) => paint("bad", part))];
+function problemLines(problem: ResourceProblem, width: number): string[] {
+  return ["", ...wrap(problemText(problem), width).map((part) => paint("bad", part))];
 }

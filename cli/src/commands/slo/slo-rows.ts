@@ -1,12 +1,14 @@
 import { durationMs, timestampDate } from "@bufbuild/protobuf/wkt";
 import type { Objective, ObjectiveWindow } from "@patchbay/proto/mesh/policy/v1/policy_pb";
+import { originJson } from "../../output/origin-json.ts";
 import { paint } from "../../output/output.ts";
 import { type Column, table, wrap } from "../../output/table.ts";
 import { percent, span } from "../../output/units.ts";
 
 /** The stable form for scripts. */
 export function objectiveJson(objective: Objective): object {
-  const { namespace, name, source, target, targetRatio, latencyBoundMs, budgetLeft, state, partial, file } = objective;
+  const { namespace, name, source, target, targetRatio, latencyBoundMs, budgetLeft, state, partial, origin } =
+    objective;
   return {
     namespace,
     name,
@@ -20,7 +22,7 @@ export function objectiveJson(objective: Objective): object {
     budgetLeft,
     windows: objective.windows.map(windowJson),
     partial,
-    file,
+    origin: originJson(origin),
   };
 }
 

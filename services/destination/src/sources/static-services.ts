@@ -1,5 +1,5 @@
-import { CHAIN_ORDER } from "@patchbay/model";
-import { type Problem, problemText, type Resource, type Settings, watchResources } from "@patchbay/runtime";
+import { CHAIN_ORDER, originText, problemText } from "@patchbay/model";
+import { type Problem, type Resource, type Settings, watchResources } from "@patchbay/runtime";
 import type { Log } from "@patchbay/wire";
 import type { Answer } from "../core/answer.ts";
 import type { Authority } from "../core/authority.ts";
@@ -45,7 +45,7 @@ export async function watchStaticServices(options: StaticServicesOptions): Promi
     },
     onProblems(found) {
       problems = found;
-      for (const problem of found) options.log.warn({ file: problem.file, line: problem.line }, problemText(problem));
+      for (const problem of found) options.log.warn({ origin: originText(problem.origin) }, problemText(problem));
     },
   });
   return {

@@ -12,6 +12,7 @@ import type { DefaultAction } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
 import type { CompiledPolicy } from "../core/compile.ts";
 import { whereInForce } from "../core/in-force.ts";
 import type { PolicyIndex } from "../core/policy-index.ts";
+import type { PolicyResource } from "../core/resource.ts";
 import { summaryOf } from "../core/summary.ts";
 import { type Known, warningsOf } from "../core/warnings.ts";
 import { proxyId, type Subscriber, type Subscribers } from "../engine/subscribers.ts";
@@ -47,8 +48,7 @@ interface Seen {
   readonly book: PolicyIndex;
   readonly known: Known;
   readonly followers: readonly Subscriber[];
-  /** Files. */
-  readonly outdated: ReadonlySet<string>;
+  readonly outdated: ReadonlySet<PolicyResource>;
 }
 
 function resourceStatus(compiled: CompiledPolicy, { book, known, followers, outdated }: Seen): ResourceStatus {
@@ -58,8 +58,8 @@ function resourceStatus(compiled: CompiledPolicy, { book, known, followers, outd
     kind,
     namespace,
     name,
-    file: resource.file,
-    outdated: outdated.has(resource.file),
+    origin: resource.origin,
+    outdated: outdated.has(resource),
     workloads: [...whereInForce(compiled, { book, workloads: known.workloads, followers })],
     summary: summaryOf(resource),
     warnings: [...warningsOf(compiled, { book, known })],

@@ -1,3 +1,5 @@
+import type { Origin } from "@patchbay/proto/mesh/common/v1/origin_pb";
+
 /** A resource of one of this service's kinds, as the file has it; the spec fits the kind's schema and checks. */
 export interface PolicyResource {
   readonly kind: string;
@@ -7,7 +9,7 @@ export interface PolicyResource {
     readonly creationTimestamp?: string;
   };
   readonly spec: unknown;
-  readonly file: string;
+  readonly origin: Origin;
 }
 
 /** "namespace/name" */

@@ -107,7 +107,7 @@ export function createObjectives(options: ObjectivesOptions): Objectives {
 }
 
 function sameTerms(one: ObjectiveSpec, other: ObjectiveSpec): boolean {
-  return JSON.stringify({ ...one, file: "" }) === JSON.stringify({ ...other, file: "" });
+  return JSON.stringify({ ...one, origin: undefined }) === JSON.stringify({ ...other, origin: undefined });
 }
 
 /** Some replica did not answer, or it is not as old as the window. */
@@ -116,7 +116,7 @@ function isPartial({ windowMs, coveredMs, partial }: Counted): boolean {
 }
 
 function toMessage({ spec, state, since, windows }: Held): Objective {
-  const { namespace, name, source, target, ratio, latencyBoundMs, burnRate, file } = spec;
+  const { namespace, name, source, target, ratio, latencyBoundMs, burnRate, origin } = spec;
   const measured = windows ? [windows.short, windows.long] : [];
   return create(ObjectiveSchema, {
     namespace,
@@ -137,6 +137,6 @@ function toMessage({ spec, state, since, windows }: Held): Objective {
     state,
     since: timestampFromMs(since),
     partial: measured.length === 0 || measured.some(isPartial),
-    file,
+    origin,
   });
 }

@@ -1,6 +1,8 @@
-import { type Problem, problemText, type Resource, type ResourceWatch, watchResources } from "@patchbay/runtime";
+import { originText, problemText } from "@patchbay/model";
+import { type Problem, type Resource, type ResourceWatch, watchResources } from "@patchbay/runtime";
 import type { Log } from "@patchbay/wire";
 import { checks, schemas } from "../core/kinds.ts";
+import type { PolicyResource } from "../core/resource.ts";
 
 /** What the folder of resources holds at the moment. */
 export interface ResourceFiles {
@@ -9,8 +11,8 @@ export interface ResourceFiles {
   /** Services that people wrote down, as "namespace/name". */
   staticServices(): ReadonlySet<string>;
   problems(): readonly Problem[];
-  /** Files that are wrong, whose last good version is in force. */
-  outdated(): ReadonlySet<string>;
+  /** Those in force of which there is a newer version that is wrong. */
+  outdated(): ReadonlySet<PolicyResource>;
   stop(): void;
 }
 
@@ -29,7 +31,7 @@ const STATIC_SERVICE = "StaticService";
 export async function watchResourceFiles({ dir, memory, log, onChange }: ResourceFilesOptions): Promise<ResourceFiles> {
   let resources: readonly Resource[] = [];
   let staticServices: ReadonlySet<string> = new Set();
-  let outdated: ReadonlySet<string> = new Set();
+  let outdated: ReadonlySet<PolicyResource> = new Set();
   let problems: readonly Problem[] = [];
   const watch: ResourceWatch = await watchResources({
     dir,
@@ -37,15 +39,15 @@ export async function watchResourceFiles({ dir, memory, log, onChange }: Resourc
     // Of static services only the names matter here; their own reader says what is wrong with them.
     kinds: { ...schemas, [STATIC_SERVICE]: {} },
     checks,
-    onChange(all, files) {
-      outdated = files;
+    onChange(all, old) {
+      outdated = old;
       resources = all.filter(({ kind }) => kind !== STATIC_SERVICE);
       staticServices = new Set(all.filter(({ kind }) => kind === STATIC_SERVICE).map(nameOf));
       onChange(resources);
     },
     onProblems(found) {
       for (const problem of found.filter((each) => !problems.includes(each)))
-        log.warn({ file: problem.file, line: problem.line }, problemText(problem));
+        log.warn({ origin: originText(problem.origin) }, problemText(problem));
       problems = found;
     },
   });

@@ -1,4 +1,5 @@
-import { apiVersionOf, createParser, problemText, type Resource } from "@patchbay/runtime";
+import { problemText } from "@patchbay/model";
+import { apiVersionOf, createParser, type Resource } from "@patchbay/runtime";
 import { checks, schemas } from "../../src/core/kinds.ts";
 
 const parse = createParser({ kinds: schemas, checks });

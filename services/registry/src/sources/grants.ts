@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
-import { type Problem, problemText, type Resource, type ResourceWatch, watchResources } from "@patchbay/runtime";
+import { originText, problemText } from "@patchbay/model";
+import { type Problem, type Resource, type ResourceWatch, watchResources } from "@patchbay/runtime";
 import type { Log } from "@patchbay/wire";
 import { developmentGrant, type GrantSource } from "../core/announce/grant.ts";
 import { checkConfig } from "./config-check.ts";
@@ -63,5 +64,5 @@ function specsOf(resources: readonly Resource[]): ReadonlyMap<string, MeshPlugin
 }
 
 function report(problems: readonly Problem[], log: Log): void {
-  for (const problem of problems) log.warn({ file: problem.file, line: problem.line }, problemText(problem));
+  for (const problem of problems) log.warn({ origin: originText(problem.origin) }, problemText(problem));
 }

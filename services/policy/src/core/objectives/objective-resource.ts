@@ -1,4 +1,5 @@
 import { workloadName } from "@patchbay/model";
+import type { Origin } from "@patchbay/proto/mesh/common/v1/origin_pb";
 import type { ObjectiveSpec } from "./objective.ts";
 
 /** What a ServiceLevelObjective says, once it fits its schema. */
@@ -25,12 +26,12 @@ const BURN_RATE = 14.4;
 export interface ObjectiveResource {
   readonly metadata: { readonly name: string; readonly namespace: string };
   readonly spec: WrittenObjective;
-  readonly file: string;
+  readonly origin: Origin;
 }
 
 /** `durationMs` reads a duration in Gateway API form that the schema has accepted. */
 export function objectiveOf(resource: ObjectiveResource, durationMs: (text: string) => number): ObjectiveSpec {
-  const { metadata, spec, file } = resource;
+  const { metadata, spec, origin } = resource;
   const { short, long } = spec.windows ?? {};
   return {
     ...metadata,
@@ -41,6 +42,6 @@ export function objectiveOf(resource: ObjectiveResource, durationMs: (text: stri
     shortMs: short ? durationMs(short) : SHORT_MS,
     longMs: long ? durationMs(long) : LONG_MS,
     burnRate: spec.burnRate ?? BURN_RATE,
-    file,
+    origin,
   };
 }

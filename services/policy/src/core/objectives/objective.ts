@@ -1,4 +1,5 @@
 import { latencyBucket } from "@patchbay/model";
+import type { Origin } from "@patchbay/proto/mesh/common/v1/origin_pb";
 
 /** A service level objective: which share of which requests is to be good. */
 export interface ObjectiveSpec {
@@ -15,7 +16,7 @@ export interface ObjectiveSpec {
   readonly longMs: number;
   /** Burn at which both windows have to be for it to alert. */
   readonly burnRate: number;
-  readonly file: string;
+  readonly origin: Origin;
 }
 
 /** What telemetry counted for one pair in a window. */
