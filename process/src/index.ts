@@ -2,6 +2,7 @@ export { developmentKeyPath, readDevelopmentKey } from "./development-key.ts";
 export { exitWithParent, PARENT_PIPE, watchParentPipe } from "./exit-with-parent.ts";
 export {
   type DefaultAuthorization,
+  type Profile,
   processAlive,
   type RunFile,
   readRunFile,

@@ -7,6 +7,9 @@ import { isErrno, replacePrivateFile } from "./write-private-file.ts";
 /** What happens to requests that no policy is about. */
 export type DefaultAuthorization = "allow" | "deny";
 
+/** Which settings shape the mesh in time: those of a laptop, or of a cluster. */
+export type Profile = "development" | "cluster";
+
 /** Tells every command of this user where the running mesh is. */
 export interface RunFile {
   /** Of this format. */
@@ -19,7 +22,7 @@ export interface RunFile {
   startedAt: string;
   /** All services in one process, or a process each. */
   mode: "single" | "processes";
-  development: boolean;
+  profile: Profile;
   /** What sidecars apply until they have policies. */
   defaultAuthorization: DefaultAuthorization;
 }
@@ -89,7 +92,7 @@ function parseRunFile(path: string, text: string): RunFile {
       `${path} was written by a newer version (format ${version}; this one reads ${VERSION}): use that version, or run its \`mesh down\` first`,
     );
   }
-  const { pid, address, startedAt, mode, development, defaultAuthorization } = value ?? {};
+  const { pid, address, startedAt, mode, profile, defaultAuthorization } = value ?? {};
   if (
     version !== VERSION ||
     typeof pid !== "number" ||
@@ -107,7 +110,7 @@ function parseRunFile(path: string, text: string): RunFile {
     address,
     startedAt,
     mode,
-    development: development === true,
+    profile: profile === "cluster" ? "cluster" : "development",
     defaultAuthorization: defaultAuthorization === "deny" ? "deny" : "allow",
   };
 }

@@ -25,7 +25,7 @@ const run: RunFile = {
   address: "http://127.0.0.1:4140",
   startedAt: new Date().toISOString(),
   mode: "single",
-  development: true,
+  profile: "cluster",
   defaultAuthorization: "allow",
 };
 

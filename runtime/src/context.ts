@@ -7,7 +7,7 @@ import type { Environment } from "./environment.ts";
 import { createLocator } from "./locate.ts";
 import { createLog } from "./log.ts";
 import { createMetrics } from "./metrics.ts";
-import { developmentSettings, type Settings } from "./settings.ts";
+import { type Settings, settingsOf } from "./settings.ts";
 import { createView, type RunningView } from "./view.ts";
 
 export interface ContextOptions {
@@ -43,7 +43,7 @@ export function createContext(options: ContextOptions): RunningContext {
   const locator = createLocator({ view, token, ...(options.local ? { local: options.local } : {}) });
   return {
     self,
-    settings: options.settings ?? developmentSettings,
+    settings: options.settings ?? settingsOf(environment.profile),
     log,
     metrics: createMetrics(name),
     key,

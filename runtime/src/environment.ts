@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { type DefaultAuthorization, stateDir } from "@patchbay/process";
+import { type DefaultAuthorization, type Profile, stateDir } from "@patchbay/process";
 
 /** What a process learns from its environment. Each variable has a default that works on a laptop. */
 export interface Environment {
@@ -17,6 +17,8 @@ export interface Environment {
   readonly logLevel: string;
   /** What happens to requests that no policy is about. */
   readonly defaultAuthorization: DefaultAuthorization;
+  /** Which settings shape the mesh in time. */
+  readonly profile: Profile;
   /** All of them, for those that others define, such as OpenTelemetry's. Default: none. */
   readonly variables?: Readonly<Record<string, string | undefined>>;
 }
@@ -34,7 +36,8 @@ export function readEnvironment(env: NodeJS.ProcessEnv = process.env): Environme
     natsSeedFile: env.MESH_NATS_SEED_FILE ?? join(dir, "nats", "core.seed"),
     operatorToken: env.MESH_OPERATOR_TOKEN,
     logLevel: env.MESH_LOG_LEVEL ?? "info",
-    defaultAuthorization: allowOrDeny("MESH_DEFAULT_AUTHORIZATION", env.MESH_DEFAULT_AUTHORIZATION),
+    defaultAuthorization: oneOf("MESH_DEFAULT_AUTHORIZATION", env.MESH_DEFAULT_AUTHORIZATION, ["allow", "deny"]),
+    profile: oneOf("MESH_PROFILE", env.MESH_PROFILE, ["development", "cluster"]),
     variables: env,
   };
 }
@@ -52,8 +55,10 @@ function url(name: string, text: string | undefined): string | undefined {
   throw new Error(`${name} must look like http://127.0.0.1:4140, not "${text}"`);
 }
 
-function allowOrDeny(name: string, text: string | undefined): DefaultAuthorization {
-  if (text === undefined || text === "") return "allow";
-  if (text === "allow" || text === "deny") return text;
-  throw new Error(`${name} must be allow or deny, not "${text}"`);
+/** The first when nothing is set. */
+function oneOf<Word extends string>(name: string, text: string | undefined, words: readonly [Word, ...Word[]]): Word {
+  if (text === undefined || text === "") return words[0];
+  const word = words.find((each) => each === text);
+  if (word === undefined) throw new Error(`${name} must be ${words.join(" or ")}, not "${text}"`);
+  return word;
 }

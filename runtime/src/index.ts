@@ -51,7 +51,7 @@ export {
   type StreamProtocol,
 } from "./server/raw-stream.ts";
 export { type RunningServer, type ServeOptions, serve } from "./server/serve.ts";
-export { clusterSettings, developmentSettings, type Settings } from "./settings.ts";
+export { developmentSettings, type Settings, settingsOf } from "./settings.ts";
 export {
   type Attributes,
   createTracing,

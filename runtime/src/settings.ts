@@ -1,3 +1,5 @@
+import type { Profile } from "@patchbay/process";
+
 /** Every number that shapes the mesh's behaviour in time, with its unit in its name. */
 export interface Settings {
   /** How long a registration is good without a heartbeat. Shorter notices death sooner and costs more messages. */
@@ -56,3 +58,9 @@ export const clusterSettings: Settings = {
   drainMs: 30_000,
   nameRefusals: false,
 };
+
+const profiles: Readonly<Record<Profile, Settings>> = { development: developmentSettings, cluster: clusterSettings };
+
+export function settingsOf(profile: Profile): Settings {
+  return profiles[profile];
+}

@@ -56,6 +56,7 @@ function spawnService(service: CoreService, { options, address, file }: Spawning
       MESH_NATS_SEED_FILE: environment.natsSeedFile,
       MESH_OPERATOR_TOKEN: environment.operatorToken,
       MESH_LOG_LEVEL: environment.logLevel,
+      MESH_PROFILE: environment.profile,
       MESH_DEFAULT_AUTHORIZATION: environment.defaultAuthorization,
     },
     stdio: ["ignore", "pipe", "pipe"],

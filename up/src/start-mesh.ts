@@ -11,7 +11,7 @@ import {
   stateDir,
   writeRunFile,
 } from "@patchbay/process";
-import { developmentSettings, type Environment, readEnvironment, type Settings } from "@patchbay/runtime";
+import { type Environment, readEnvironment, type Settings, settingsOf } from "@patchbay/runtime";
 import { freePort, tryPort } from "./free-port.ts";
 import { holdState } from "./hold-state.ts";
 import { writeLaunchers } from "./launchers.ts";
@@ -37,6 +37,7 @@ export interface StartMeshOptions {
   readonly resourcesDir?: string;
   /** What happens to requests that no policy is about. Default: MESH_DEFAULT_AUTHORIZATION, else "allow". */
   readonly defaultAuthorization?: DefaultAuthorization;
+  /** Default: those of MESH_PROFILE. */
   readonly settings?: Settings;
   /** Default: this process's. */
   readonly env?: NodeJS.ProcessEnv;
@@ -54,6 +55,7 @@ export interface Mesh extends AsyncDisposable {
   readonly token: string;
   readonly stateDir: string;
   readonly mode: "single" | "processes";
+  readonly settings: Settings;
   readonly services: readonly ServiceInfo[];
   readonly nats: RunningNats;
   /** Stops services in reverse order, then NATS; at most 3 s. Leaves no process, port or run file. Safe twice. */
@@ -105,11 +107,12 @@ async function start(paths: Layout, options: StartMeshOptions, stack: AsyncDispo
   progress("starting services");
   const token = randomBytes(16).toString("base64url");
   const environment = await environmentOf({ paths, options, nats, token });
+  const settings = options.settings ?? settingsOf(environment.profile);
   const run: RunServicesOptions = {
     environment,
     env,
     key,
-    settings: options.settings ?? developmentSettings,
+    settings,
     openLog,
     signal,
   };
@@ -126,12 +129,12 @@ async function start(paths: Layout, options: StartMeshOptions, stack: AsyncDispo
     address: running.address,
     startedAt,
     mode,
-    development: true,
+    profile: environment.profile,
     defaultAuthorization: environment.defaultAuthorization,
   });
   const { address, services } = running;
   const stop = once(() => stack.disposeAsync());
-  return { address, token, stateDir: paths.dir, mode, services, nats, stop, [Symbol.asyncDispose]: stop };
+  return { address, token, stateDir: paths.dir, mode, settings, services, nats, stop, [Symbol.asyncDispose]: stop };
 }
 
 /** A process that is told to end at once leaves no file behind that says it runs. Returns how to take that back. */

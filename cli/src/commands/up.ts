@@ -1,6 +1,5 @@
 import { join } from "node:path";
 import { pause } from "@patchbay/model";
-import { developmentSettings } from "@patchbay/runtime";
 import { type Mesh, pathLine, startMesh } from "@patchbay/up";
 import { Command } from "commander";
 import { type OutputOption, outputOption, paint, print, printJsonLine } from "../output/output.ts";
@@ -37,7 +36,9 @@ Examples:
 
 Everything it keeps is in $XDG_STATE_HOME/patchbay (MESH_STATE_DIR moves it).
 Ctrl-C drains for at most a second; a second Ctrl-C ends at once. Exit code 1
-when a mesh is already running. MESH_NATS_URL uses a nats-server of yours.`,
+when a mesh is already running. MESH_NATS_URL uses a nats-server of yours.
+MESH_PROFILE=cluster takes the times of a cluster instead of a laptop's: leases
+of 30 s, reports every 10 s, refusals that do not name their policy.`,
     )
     .action(up);
 }
@@ -82,7 +83,7 @@ function upJson(mesh: Mesh): object {
 
 function upLines(mesh: Mesh): string[] {
   const names = mesh.services.map((each) => each.name).join(", ");
-  const lease = developmentSettings.leaseMs / 1_000;
+  const lease = mesh.settings.leaseMs / 1_000;
   return [
     `${paint("good", "The mesh is up")}: ${names}; ${natsText(mesh)}`,
     `  address    ${paint("bold", addressWithToken(mesh))}`,

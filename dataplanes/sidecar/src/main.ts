@@ -1,6 +1,6 @@
 import { errorMessage } from "@patchbay/model";
 import { exitWithParent, readDevelopmentKey, readRunFile } from "@patchbay/process";
-import { createLog, readEnvironment, untilTold } from "@patchbay/runtime";
+import { createLog, readEnvironment, settingsOf, untilTold } from "@patchbay/runtime";
 import { startSidecar } from "./app.ts";
 import { type Event, encodeLine, readCommands } from "./run/control.ts";
 import { probeProgram } from "./run/probe.ts";
@@ -42,6 +42,7 @@ async function start(own: Own): Promise<Sidecar> {
     log: createLog({ name: `sidecar/${own.name}`, level: environment.logLevel }),
     environment: process.env,
     stateDir: environment.stateDir,
+    settings: settingsOf(process.env["MESH_PROFILE"] ? environment.profile : (run?.profile ?? "development")),
     // What the mesh was started with, unless this sidecar is told otherwise.
     defaultAuthorization: process.env["MESH_DEFAULT_AUTHORIZATION"]
       ? environment.defaultAuthorization

@@ -44,6 +44,7 @@ describe("the identity API", () => {
         operatorToken: undefined,
         logLevel: "silent",
         defaultAuthorization: "allow",
+        profile: "development",
       },
       key,
       registry: createRouterTransport(() => undefined),

@@ -59,6 +59,7 @@ export async function startRegistry(wanted: TestRegistryOptions = {}): Promise<T
       operatorToken: undefined,
       logLevel: "silent",
       defaultAuthorization: "allow",
+      profile: "development",
     },
     key,
     settings: { ...developmentSettings, leaseMs: 600, heartbeatMs: 200, ...settings },

@@ -183,6 +183,7 @@ export async function startTap(
       operatorToken: undefined,
       logLevel: "error",
       defaultAuthorization: "allow",
+      profile: "development",
     },
     key,
     registry: createTransport({ address: "http://127.0.0.1:9", token: () => token("core") }),

@@ -79,6 +79,7 @@ export async function startTelemetry(
       operatorToken: undefined,
       logLevel: "error",
       defaultAuthorization: "allow",
+      profile: "development",
     },
     key,
     registry: transportTo("http://127.0.0.1:9", token("core")),
