@@ -11,6 +11,7 @@ export { compileLimits, type Limits, type MatchedLimit } from "./limits/limits.t
 export { headerMap, headerValue } from "./match/headers.ts";
 export { type NormalPath, normalizePath } from "./match/path.ts";
 export { compilePattern, type Pattern } from "./match/pattern.ts";
+export { MIN_REQUESTS, prometheusRules, type RulesFile } from "./objectives/prometheus-rules.ts";
 export { policyName } from "./policy-name.ts";
 export { pickBackend } from "./routes/pick-backend.ts";
 export { compileRoutes, type Matched, type RouteTable } from "./routes/routes.ts";

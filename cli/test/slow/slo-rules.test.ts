@@ -7,7 +7,8 @@ import { after, before, describe, it } from "node:test";
 import { promisify } from "node:util";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { type Objective, ObjectiveSchema } from "@patchbay/proto/mesh/policy/v1/policy_pb";
-import { prometheusRules, rulesYaml } from "../../src/commands/slo/slo-rules.ts";
+import { prometheusRules } from "@patchbay/rules";
+import { rulesYaml } from "../../src/commands/slo/rules-yaml.ts";
 import { findPromtool } from "../support/promtool.ts";
 
 const run = promisify(execFile);

@@ -1,11 +1,12 @@
 import { join } from "node:path";
 import { type ListObjectivesResponse, Policy } from "@patchbay/proto/mesh/policy/v1/policy_pb";
+import { prometheusRules } from "@patchbay/rules";
 import { Command, Option } from "commander";
 import { connectMesh } from "../../connect.ts";
 import { exitCodes } from "../../errors.ts";
 import { lineWidth, type OutputOption, outputOption, print, printJson } from "../../output/output.ts";
+import { rulesYaml } from "./rules-yaml.ts";
 import { objectiveJson, objectiveLines } from "./slo-rows.ts";
-import { prometheusRules, rulesYaml } from "./slo-rules.ts";
 
 export function sloCommand(): Command {
   const command = new Command("slo")

@@ -1,5 +1,6 @@
 import { latencyBucket } from "@patchbay/model";
 import type { Origin } from "@patchbay/proto/mesh/common/v1/origin_pb";
+import { MIN_REQUESTS } from "@patchbay/rules";
 
 /** A service level objective: which share of which requests is to be good. */
 export interface ObjectiveSpec {
@@ -37,9 +38,6 @@ export interface Measured {
 }
 
 export type ObjectiveState = "ok" | "burning" | "no-data";
-
-/** Requests in a window below which nothing is concluded from it: one failure of nine is no trend. */
-export const MIN_REQUESTS = 10;
 
 /**
  * Good and all requests. A request is not good when it failed or took longer than the bound; telemetry counts the two apart, so a

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { create } from "@bufbuild/protobuf";
 import { ObjectiveSchema } from "@patchbay/proto/mesh/policy/v1/policy_pb";
-import { prometheusRules } from "../src/commands/slo/slo-rules.ts";
+import { prometheusRules } from "../src/index.ts";
 
 const objective = create(ObjectiveSchema, {
   namespace: "default",

@@ -1,6 +1,5 @@
 import { LATENCY_BOUNDS_MS, latencyBucket } from "@patchbay/model";
 import type { Objective } from "@patchbay/proto/mesh/policy/v1/policy_pb";
-import { stringify } from "yaml";
 
 /** A file of rules as Prometheus reads it. */
 export interface RulesFile {
@@ -31,16 +30,12 @@ const alerts = [
 const windows = { "5m": 300, "30m": 1_800, "1h": 3_600, "6h": 21_600, "3d": 259_200 } as const;
 type Window = keyof typeof windows;
 const RECORD = "slo:error_ratio:rate";
-/** Requests in a window below which nothing is concluded from it, as in the mesh itself. */
-const MIN_REQUESTS = 10;
+/** Requests in a window below which nothing is concluded from it: one failure of nine is no trend. */
+export const MIN_REQUESTS = 10;
 
+/** Recording and alerting rules that say of objectives what the mesh says of them itself. */
 export function prometheusRules(objectives: readonly Objective[]): RulesFile {
   return { groups: objectives.map((objective) => ({ name: `slo-${idOf(objective)}`, rules: rulesOf(objective) })) };
-}
-
-/** The rules as YAML, with a line that says what they are. */
-export function rulesYaml(rules: RulesFile): string {
-  return `# Made by: mesh slo rules\n${stringify(rules, { lineWidth: 0, aliasDuplicateObjects: false })}`;
 }
 
 function idOf({ namespace, name }: Objective): string {
