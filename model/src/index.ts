@@ -14,7 +14,37 @@ export { createLruCache, type LruCache } from "./flow/lru-cache.ts";
 export { rendezvousOrder } from "./flow/rendezvous.ts";
 export { createTokenBucket, type TokenBucket, type TokenBucketOptions } from "./flow/token-bucket.ts";
 export { LATENCY_BOUNDS_MS, LATENCY_BUCKETS, latencyBucket } from "./latency-buckets.ts";
-export { workloadName } from "./name/workload-name.ts";
+export { type Authority, AuthorityError, DEFAULT_PORT, parseAuthority, tryParseAuthority } from "./name/authority.ts";
+export { DNS_LABEL_PATTERN, isDnsLabel } from "./name/dns-label.ts";
+export { type HostPort, isPort, joinHostPort, splitHostPort } from "./name/host-port.ts";
+export {
+  CLUSTER_DOMAIN,
+  DEFAULT_NAMESPACE,
+  parseServiceHost,
+  parseServiceKey,
+  type ServiceRef,
+  serviceHost,
+  serviceKey,
+} from "./name/service-ref.ts";
+export {
+  isSpiffeId,
+  parseSpiffeId,
+  readIdentity,
+  type SpiffeId,
+  spiffeId,
+  splitSpiffeId,
+  TRUST_DOMAIN,
+} from "./name/spiffe.ts";
+export { parseWorkloadName, workloadName } from "./name/workload-name.ts";
+export { type Cidr, cidrs, parseCidr } from "./net/cidr.ts";
+export {
+  isMetadataName,
+  PRIVATE_NETWORKS,
+  whyForbidden,
+  whyNeverEndpoint,
+  whyNotEndpointAddress,
+} from "./net/forbidden-addresses.ts";
+export { carriedIpv4, type Ip, isLoopback, parseIp } from "./net/ip.ts";
 export { CHAIN_ORDER, MAX_CHAIN_ORDER } from "./plugin/chain-order.ts";
 export {
   DECISION_HOOKS,

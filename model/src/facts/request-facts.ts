@@ -1,3 +1,5 @@
+import { parseSpiffeId } from "../name/spiffe.ts";
+
 /** Who a certificate proves. */
 export interface Identity {
   /** SPIFFE ID; empty: no proof. */
@@ -62,10 +64,8 @@ export interface ResponseFacts {
   readonly traceId: string;
 }
 
-const WORKLOAD = /^spiffe:\/\/[^/]+\/ns\/([^/]+)\/sa\/([^/]+)$/;
-
-/** Namespace and service of "spiffe://TRUST_DOMAIN/ns/NAMESPACE/sa/SERVICE"; empty for every other text. */
+/** Namespace and service of a workload's SPIFFE ID; empty for every other text. */
 export function identityOf(spiffe: string): Identity {
-  const [, namespace = "", service = ""] = WORKLOAD.exec(spiffe) ?? [];
-  return { identity: spiffe, namespace, service };
+  const { namespace = "", name = "" } = parseSpiffeId(spiffe) ?? {};
+  return { identity: spiffe, namespace, service: name };
 }

@@ -1,4 +1,11 @@
+import { DEFAULT_NAMESPACE, type ServiceRef, serviceOfLabels } from "./service-ref.ts";
+
 /** As telemetry and people name a workload: its namespace is said only when it is not "default". */
-export function workloadName({ namespace, name }: { readonly namespace: string; readonly name: string }): string {
-  return namespace === "default" || namespace === "" ? name : `${name}.${namespace}`;
+export function workloadName({ namespace, name }: ServiceRef): string {
+  return namespace === DEFAULT_NAMESPACE || namespace === "" ? name : `${name}.${namespace}`;
+}
+
+/** The workload of "users" or "users.demo"; undefined: a name outside of the mesh, an address, or none at all. */
+export function parseWorkloadName(text: string): ServiceRef | undefined {
+  return serviceOfLabels(text.includes(".") ? text.split(".") : [text, DEFAULT_NAMESPACE]);
 }

@@ -1,0 +1,9 @@
+/** RFC 1123 §2.1 label as Kubernetes reads it, in lower case: what namespaces, services and plugins are called. For JSON Schemas. */
+export const DNS_LABEL_PATTERN = "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$";
+
+const DNS_LABEL = new RegExp(DNS_LABEL_PATTERN);
+
+/** "users", "team-1"; without upper case, "_" or "." and at most 63 characters. */
+export function isDnsLabel(text: string): boolean {
+  return DNS_LABEL.test(text);
+}
