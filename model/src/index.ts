@@ -11,8 +11,10 @@ export { type Breaker, type BreakerOptions, createBreaker } from "./flow/breaker
 export { type Cancel, type Clock, pauseOn, type TimerOptions } from "./flow/clock.ts";
 export { type Deadline, withDeadline } from "./flow/deadline.ts";
 export { createLruCache, type LruCache } from "./flow/lru-cache.ts";
+export { createMailbox, type Mailbox, type MailboxOptions } from "./flow/mailbox.ts";
 export { rendezvousOrder } from "./flow/rendezvous.ts";
 export { createTokenBucket, type TokenBucket, type TokenBucketOptions } from "./flow/token-bucket.ts";
+export { createWakeup, type Wakeup } from "./flow/wakeup.ts";
 export { LATENCY_BOUNDS_MS, LATENCY_BUCKETS, latencyBucket } from "./latency-buckets.ts";
 export { type Authority, AuthorityError, DEFAULT_PORT, parseAuthority, tryParseAuthority } from "./name/authority.ts";
 export { DNS_LABEL_PATTERN, isDnsLabel } from "./name/dns-label.ts";

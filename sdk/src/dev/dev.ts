@@ -1,5 +1,5 @@
 import { basename, dirname } from "node:path";
-import { createBackoff, errorMessage, pause } from "@patchbay/model";
+import { createBackoff, createWakeup, errorMessage, pause } from "@patchbay/model";
 import { openAccess } from "../serve/mesh-access.ts";
 import { type ServedHost, serveHost } from "../serve/serve-host.ts";
 import { stopOnSignals } from "../serve/stop-on-signals.ts";
@@ -51,7 +51,7 @@ class Session implements DevSession {
   readonly #options: DevOptions & { readonly printer: Printer };
   readonly #stopped = new AbortController();
   readonly #backoff = createBackoff({ minMs: 200, maxMs: 5_000 });
-  #wake = Promise.withResolvers<void>();
+  #wakeup = createWakeup();
   #changed = false;
   /** A file that never finishes loading is given up at the next save, and at the end. */
   #loading: AbortController | undefined;
@@ -71,7 +71,7 @@ class Session implements DevSession {
   async stop(reason: string): Promise<void> {
     this.#stopped.abort();
     this.#loading?.abort();
-    this.#wake.resolve();
+    this.#wakeup.wake();
     await this.#served?.stop(reason);
     await this.#running;
     await this.#host?.stop();
@@ -174,12 +174,11 @@ class Session implements DevSession {
   #noteChange(): void {
     this.#changed = true;
     this.#loading?.abort();
-    this.#wake.resolve();
+    this.#wakeup.wake();
   }
 
   async #nextChange(): Promise<void> {
-    if (!this.#changed && !this.#stopped.signal.aborted) await this.#wake.promise;
-    this.#wake = Promise.withResolvers();
+    if (!this.#changed && !this.#stopped.signal.aborted) await this.#wakeup.wait();
     this.#changed = false;
   }
 }

@@ -1,6 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import type { DecisionHook } from "@patchbay/model";
-import { pause } from "@patchbay/model";
+import { createMailbox, createWakeup, type DecisionHook, type Mailbox, pause } from "@patchbay/model";
 import { ConfigError } from "../config/read-config.ts";
 import { PluginMistake } from "../errors/mistake.ts";
 import type { HandlerResult, PluginHost, Question, RawEvent } from "../host/host.ts";
@@ -35,7 +34,7 @@ class Reloading implements ReloadingHost {
   #latest: PluginChild | undefined;
   #manifest: PluginManifest;
   #config: { readonly value: unknown } | undefined;
-  #arrival = Promise.withResolvers<void>();
+  #arrival = createWakeup();
   #again = 0;
 
   constructor(first: PluginChild) {
@@ -53,9 +52,7 @@ class Reloading implements ReloadingHost {
     const again = this.#again;
     this.#manifest = next.manifest;
     this.#setChild(next);
-    const arrived = this.#arrival;
-    this.#arrival = Promise.withResolvers();
-    arrived.resolve();
+    this.#arrival.wake();
     await before?.stop(graceMs);
     // Whoever waited for the child before has noticed by the next turn.
     await pause(0);
@@ -86,10 +83,10 @@ class Reloading implements ReloadingHost {
   }
 
   async *resolve(question: Question, signal: AbortSignal): AsyncGenerator<HostAnswer> {
-    const answers = createLatest<HostAnswer>();
+    const answers = createMailbox<HostAnswer>();
     const asking = this.#ask(question, signal, answers).then(
-      () => answers.end(undefined),
-      (error: unknown) => answers.end({ error }),
+      () => answers.end(),
+      (error: unknown) => answers.end(error),
     );
     let last: HostAnswer | undefined;
     for await (const answer of answers) {
@@ -127,8 +124,9 @@ class Reloading implements ReloadingHost {
   }
 
   /** Puts the question to one child after another; the last answer stays in force in between, for at most holdMs. */
-  async #ask(question: Question, signal: AbortSignal, answers: Latest<HostAnswer>): Promise<void> {
-    const until = AbortSignal.any([signal, answers.ended]);
+  async #ask(question: Question, signal: AbortSignal, answers: Mailbox<HostAnswer>): Promise<void> {
+    const overdue = new AbortController();
+    const until = AbortSignal.any([signal, overdue.signal]);
     let hold: NodeJS.Timeout | undefined;
     try {
       while (!until.aborted) {
@@ -141,10 +139,10 @@ class Reloading implements ReloadingHost {
         if (typeof outcome === "string") throw new PluginMistake(outcome);
         if (outcome === undefined) return;
         clearTimeout(hold);
-        hold = setTimeout(
-          () => answers.end({ error: new Error(`the reloaded plugin has not answered within ${holdMs / 1_000} s`) }),
-          holdMs,
-        );
+        hold = setTimeout(() => {
+          answers.end(new Error(`the reloaded plugin has not answered within ${holdMs / 1_000} s`));
+          overdue.abort();
+        }, holdMs);
         await this.#otherThan(child, until);
       }
     } finally {
@@ -163,45 +161,7 @@ class Reloading implements ReloadingHost {
 
   async #nextArrival(signal: AbortSignal): Promise<void> {
     const woken = new AbortController();
-    await Promise.race([this.#arrival.promise, pause(60_000, AbortSignal.any([signal, woken.signal]))]);
+    await Promise.race([this.#arrival.wait(), pause(60_000, AbortSignal.any([signal, woken.signal]))]);
     woken.abort();
   }
-}
-
-/** Values from one side to the other, of which only the latest counts. */
-interface Latest<T> extends AsyncIterable<T> {
-  put(value: T): void;
-  /** Ends the iteration after what is there, with a throw when there is an error. */
-  end(failure: { readonly error: unknown } | undefined): void;
-  readonly ended: AbortSignal;
-}
-
-function createLatest<T>(): Latest<T> {
-  const ending = new AbortController();
-  let value: { readonly of: T } | undefined;
-  let failure: { readonly error: unknown } | undefined;
-  let wake: () => void = () => undefined;
-  return {
-    ended: ending.signal,
-    put(next) {
-      value = { of: next };
-      wake();
-    },
-    end(why) {
-      if (ending.signal.aborted) return;
-      failure = why;
-      ending.abort();
-      wake();
-    },
-    async *[Symbol.asyncIterator]() {
-      for (;;) {
-        const next = value;
-        value = undefined;
-        if (next) yield next.of;
-        else if (failure) throw failure.error;
-        else if (ending.signal.aborted) return;
-        else await new Promise<void>((resolve) => (wake = resolve));
-      }
-    },
-  };
 }

@@ -1,6 +1,7 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { type Duration, durationMs } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError, createClient, type Transport } from "@connectrpc/connect";
+import { createMailbox } from "@patchbay/model";
 import type { NatsConnection } from "@patchbay/proto/mesh/registry/v1/plugin_pb";
 import {
   type Accepted,
@@ -11,7 +12,6 @@ import {
   type RegisterResponse,
   Registry,
 } from "@patchbay/proto/mesh/registry/v1/registry_pb";
-import { createOutbox } from "./outbox.ts";
 
 /** What a session says and to whom it passes on what it hears. */
 export interface SessionOptions {
@@ -37,6 +37,9 @@ export interface Session {
   abort(reason: string): void;
 }
 
+type Part = "announce" | "heartbeat" | "drain";
+// An announcement comes before all else on a new stream, and nothing comes after Drain but heartbeats.
+const ORDER: readonly Part[] = ["announce", "heartbeat", "drain"];
 // From dialling to Accepted.
 const ANSWER_MS = 5000;
 const DEFAULT_LEASE_MS = 5000;
@@ -47,7 +50,7 @@ export function openSession(options: SessionOptions): Session {
   const controller = new AbortController();
   const abort = (reason: string) => controller.abort(new ConnectError(reason, Code.DeadlineExceeded));
   const watch = createWatch(abort);
-  const outbox = createOutbox(createWriter(options));
+  const outbox = createMailbox<Part>({ kindOf: (part) => part, first: ORDER });
   const beat = { timer: undefined as NodeJS.Timeout | undefined };
   let ending = false;
   const accept = (accepted: Accepted) => {
@@ -59,7 +62,7 @@ export function openSession(options: SessionOptions): Session {
   const run = async () => {
     outbox.put("announce");
     try {
-      const answers = createClient(Registry, options.transport).register(outbox.messages(), {
+      const answers = createClient(Registry, options.transport).register(requests(outbox, options), {
         signal: controller.signal,
       });
       for await (const answer of answers) {
@@ -87,14 +90,17 @@ export function openSession(options: SessionOptions): Session {
   };
 }
 
-function createWriter({ announce, heartbeat, drainReason }: SessionOptions) {
+/** Messages are made when they are sent, so that they say what is true then. */
+async function* requests(parts: AsyncIterable<Part>, { announce, heartbeat, drainReason }: SessionOptions) {
   let sequence = 0n;
-  return (part: "announce" | "heartbeat" | "drain"): MessageInitShape<typeof RegisterRequestSchema> => {
+  for await (const part of parts) yield write(part);
+
+  function write(part: Part): MessageInitShape<typeof RegisterRequestSchema> {
     if (part === "announce") return { message: { case: part, value: announce() } };
     if (part === "drain") return { message: { case: part, value: { reason: drainReason() } } };
     sequence += 1n;
     return { message: { case: part, value: { ...heartbeat(), sequence } } };
-  };
+  }
 }
 
 // Announcements are never answered in silence, and heartbeats are acknowledged: who says nothing is dead.

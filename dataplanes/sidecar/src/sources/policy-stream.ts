@@ -1,6 +1,6 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { ConnectError, createClient, type Transport } from "@connectrpc/connect";
-import { createBackoff, pause } from "@patchbay/model";
+import { createBackoff, createMailbox, type Mailbox, pause } from "@patchbay/model";
 import { type FollowRequestSchema, Policy } from "@patchbay/proto/mesh/policy/v1/policy_pb";
 import type { Snapshot } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
 import type { Log } from "@patchbay/wire";
@@ -39,22 +39,24 @@ export function openPolicyStream(options: PolicyStreamOptions): PolicyStream {
   const backoff = createBackoff({ minMs: MIN_WAIT_MS, maxMs: MAX_WAIT_MS });
   const client = createClient(Policy, options.policy);
   let hosts: readonly string[] = [];
-  let outbox: Outbox | undefined;
+  let outbox: Mailbox<Message> | undefined;
   let early = new AbortController();
 
   async function follow(): Promise<void> {
     const ended = new AbortController();
     const signal = AbortSignal.any([stopped.signal, ended.signal]);
-    outbox = createOutbox({ hello: { version: options.version(), targets: { hosts: [...hosts] } }, signal });
+    outbox = createOutbox();
+    outbox.put({ message: { case: "hello", value: { version: options.version(), targets: { hosts: [...hosts] } } } });
     try {
-      for await (const { snapshot } of client.follow(outbox.messages(), { signal })) {
+      for await (const { snapshot } of client.follow(outbox, { signal })) {
         backoff.reset();
         if (snapshot === undefined) continue;
         const refused = options.onSnapshot(snapshot);
-        outbox.acknowledge(snapshot.version, refused);
+        outbox.put({ message: { case: "ack", value: { version: snapshot.version, refused } } });
         options.onConnected(true);
       }
     } finally {
+      outbox.end();
       ended.abort();
     }
   }
@@ -77,51 +79,18 @@ export function openPolicyStream(options: PolicyStreamOptions): PolicyStream {
   return {
     follow(wanted) {
       hosts = [...wanted].slice(0, MAX_HOSTS);
-      outbox?.target(hosts);
+      outbox?.put(targets(hosts));
     },
     retryNow: () => early.abort(),
     stop: () => stopped.abort(),
   };
 }
 
-/** What is still to be said on one stream. Holds at most one message of each kind: only the last of them matters. */
-interface Outbox {
-  target(hosts: readonly string[]): void;
-  acknowledge(version: string, refused: string): void;
-  messages(): AsyncGenerator<Message>;
+/** Only the last message of each kind matters; what was done about rules goes before what is wanted next. */
+function createOutbox(): Mailbox<Message> {
+  return createMailbox({ kindOf: ({ message }) => message?.case ?? "", first: ["hello", "ack", "targets"] });
 }
 
-interface OutboxOptions {
-  readonly hello: { readonly version: string; readonly targets: { readonly hosts: string[] } };
-  readonly signal: AbortSignal;
-}
-
-function createOutbox({ hello, signal }: OutboxOptions): Outbox {
-  let targets: Message | undefined;
-  let ack: Message | undefined;
-  let wake: () => void = () => undefined;
-  signal.addEventListener("abort", () => wake(), { once: true });
-  return {
-    target(hosts) {
-      targets = { message: { case: "targets", value: { hosts: [...hosts] } } };
-      wake();
-    },
-    acknowledge(version, refused) {
-      ack = { message: { case: "ack", value: { version, refused } } };
-      wake();
-    },
-    async *messages() {
-      yield { message: { case: "hello", value: hello } };
-      while (!signal.aborted) {
-        const next = ack ?? targets;
-        if (next === undefined) {
-          await new Promise<void>((resolve) => (wake = resolve));
-          continue;
-        }
-        if (next === ack) ack = undefined;
-        else targets = undefined;
-        yield next;
-      }
-    },
-  };
+function targets(hosts: readonly string[]): Message {
+  return { message: { case: "targets", value: { hosts: [...hosts] } } };
 }

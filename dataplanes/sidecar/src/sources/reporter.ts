@@ -1,5 +1,5 @@
 import { createClient, type Transport } from "@connectrpc/connect";
-import { createBackoff, errorMessage, pause, rendezvousOrder } from "@patchbay/model";
+import { createBackoff, createWakeup, errorMessage, pause, rendezvousOrder } from "@patchbay/model";
 import { Telemetry } from "@patchbay/proto/mesh/telemetry/v1/telemetry_pb";
 import type { Log } from "@patchbay/wire";
 import type { ReportTable } from "../core/report/report-table.ts";
@@ -49,12 +49,12 @@ export function createReporter(options: ReporterOptions): Reporter {
   const stats = { made: 0, stored: 0, refused: 0 };
   const settled = new Set<() => void>();
   let windowStart = Date.now();
-  let wake: () => void = () => undefined;
+  const { wake, wait } = createWakeup();
   const sender = sendForEver({
     ...options,
     pending,
     signal: stopped.signal,
-    woken: () => new Promise((resolve) => (wake = resolve)),
+    woken: wait,
     acknowledge,
   });
   const timer = setInterval(() => {

@@ -1,5 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import type { ConnectRouter, HandlerContext } from "@connectrpc/connect";
+import { createMailbox } from "@patchbay/model";
 import {
   Destination,
   type ExplainRequest,
@@ -13,7 +14,6 @@ import { caller, requireKind } from "@patchbay/runtime";
 import type { Update } from "../engine/update.ts";
 import type { Watches } from "../engine/watches.ts";
 import { encodeExplanation } from "./explanation.ts";
-import { createLatest } from "./latest.ts";
 import type { Quota } from "./quota.ts";
 import { readAsking } from "./who-asks.ts";
 
@@ -47,7 +47,8 @@ async function* resolve(
 ): AsyncGenerator<ResolveResponse> {
   const asking = readAsking(caller(context), request);
   const giveBack = quota.take(caller(context));
-  const latest = createLatest<Update>(context.signal);
+  const latest = createMailbox<Update>();
+  context.signal.addEventListener("abort", () => latest.end(), { once: true });
   const leave = watches.subscribe(asking.authority, asking.context, { deliver: latest.put });
   try {
     for await (const update of latest) yield update.message;

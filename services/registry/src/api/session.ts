@@ -1,5 +1,6 @@
-import { create } from "@bufbuild/protobuf";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
+import { createMailbox, type Mailbox } from "@patchbay/model";
 import {
   AcceptedSchema,
   type Announce,
@@ -7,6 +8,7 @@ import {
   NoticeSchema,
   type RegisterRequest,
   type RegisterResponse,
+  RegisterResponseSchema,
   type Registration,
   State,
 } from "@patchbay/proto/mesh/registry/v1/registry_pb";
@@ -21,7 +23,6 @@ import type { Instant } from "../core/lease/instant.ts";
 import type { Directory } from "../core/replicas/directory.ts";
 import type { Credentials } from "../sources/credentials.ts";
 import { createEventAccess, type EventAccess } from "./event-access.ts";
-import { createOutbox, type Outbox } from "./outbox.ts";
 
 /** What every session needs. */
 export interface SessionContext {
@@ -64,6 +65,13 @@ const FIRST_MESSAGE_MS = 10_000;
 /** Far more than heartbeats need; each announcement costs work at NATS. */
 const MESSAGES = { burst: 50, perSecond: 20 };
 
+type Message = NonNullable<MessageInitShape<typeof RegisterResponseSchema>["message"]>;
+
+/** What is still to be said on one stream. Accepted comes before all else. */
+function createOutbox(): Mailbox<Message> {
+  return createMailbox({ kindOf: (message) => message.case ?? "", first: ["accepted", "nats", "notice", "ack"] });
+}
+
 export function createSession(context: SessionContext, proven: Proven, stream: number): Session {
   return new RegisterSession(context, proven, stream);
 }
@@ -72,7 +80,7 @@ class RegisterSession implements Session {
   readonly stream: number;
   readonly #context: SessionContext;
   readonly #proven: Proven;
-  readonly #outbox: Outbox = createOutbox();
+  readonly #outbox = createOutbox();
   readonly #allowance = createRateLimiter(MESSAGES);
   #id: string | undefined;
   #announce: Announce | undefined;
@@ -106,8 +114,8 @@ class RegisterSession implements Session {
     }
   }
 
-  messages(): AsyncGenerator<RegisterResponse> {
-    return this.#outbox.messages();
+  async *messages(): AsyncGenerator<RegisterResponse> {
+    for await (const message of this.#outbox) yield create(RegisterResponseSchema, { message });
   }
 
   notice({ state, reason }: Registration): void {

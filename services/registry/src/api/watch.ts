@@ -1,5 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import type { HandlerContext } from "@connectrpc/connect";
+import { createWakeup } from "@patchbay/model";
 import {
   type WatchRequest,
   type WatchResponse,
@@ -21,10 +22,9 @@ export function createWatch({ directory, present }: WatchHandlerOptions) {
   return async function* watch(request: WatchRequest, context: HandlerContext): AsyncGenerator<WatchResponse> {
     const proven = caller(context);
     const accepts = ofKinds(kindsFor(proven, request));
-    let wake: () => void = () => undefined;
-    const onAbort = (): void => wake();
-    context.signal.addEventListener("abort", onAbort, { once: true });
-    const queue = directory.watch({ accepts, wake: () => wake() });
+    const { wake, wait } = createWakeup();
+    context.signal.addEventListener("abort", wake, { once: true });
+    const queue = directory.watch({ accepts, wake });
     try {
       while (!context.signal.aborted) {
         const message = queue.take();
@@ -32,11 +32,11 @@ export function createWatch({ directory, present }: WatchHandlerOptions) {
           const { reset, complete, removed } = message;
           const changed = message.changed.map((registration) => present(registration, proven));
           yield create(WatchResponseSchema, { reset, complete, changed, removed: [...removed] });
-        } else await new Promise<void>((resolve) => (wake = resolve));
+        } else await wait();
       }
     } finally {
       queue.close();
-      context.signal.removeEventListener("abort", onAbort);
+      context.signal.removeEventListener("abort", wake);
     }
   };
 }

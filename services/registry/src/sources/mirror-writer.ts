@@ -1,6 +1,6 @@
 import { toBinary } from "@bufbuild/protobuf";
 import type { KV } from "@nats-io/kv";
-import { createBackoff, errorMessage, pause } from "@patchbay/model";
+import { createBackoff, createMailbox, errorMessage, pause } from "@patchbay/model";
 import { type Registration, RegistrationSchema } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 import type { Log } from "@patchbay/wire";
 
@@ -18,57 +18,57 @@ export interface MirrorWriterOptions {
   readonly log: Log;
 }
 
+interface Write {
+  readonly key: string;
+  /** undefined: to be removed. */
+  readonly value: Uint8Array | undefined;
+}
+
 /** The marker of a removed key goes by itself after this time. */
 const MARKER_TTL = "60s";
 
 export function createMirrorWriter({ kv, replica, log }: MirrorWriterOptions): MirrorWriter {
-  /** By key; undefined: to be removed. */
-  const due = new Map<string, Uint8Array | undefined>();
+  const due = createMailbox<Write>({ kindOf: ({ key }) => key });
   const stopping = new AbortController();
   const backoff = createBackoff({ minMs: 100, maxMs: 2_000 });
   let beats = 0;
-  let running = false;
 
-  const writeOne = async (key: string, value: Uint8Array | undefined): Promise<void> => {
-    due.delete(key);
-    try {
-      if (value) await kv.put(key, value);
-      else await kv.purge(key, { ttl: MARKER_TTL });
-      backoff.reset();
-    } catch (error) {
-      if (!due.has(key)) due.set(key, value);
-      log.debug({ key, reason: errorMessage(error) }, "a registration could not be mirrored yet");
-      await pause(backoff.next(), stopping.signal);
-    }
+  const write = async ({ key, value }: Write): Promise<void> => {
+    if (value) await kv.put(key, value);
+    else await kv.purge(key, { ttl: MARKER_TTL });
+    backoff.reset();
   };
   const run = async (): Promise<void> => {
-    for (let next = first(due); next && !stopping.signal.aborted; next = first(due)) await writeOne(...next);
-    running = false;
+    for await (const next of due) {
+      if (stopping.signal.aborted) return;
+      try {
+        await write(next);
+      } catch (error) {
+        due.putBack(next);
+        log.debug({ key: next.key, reason: errorMessage(error) }, "a registration could not be mirrored yet");
+        await pause(backoff.next(), stopping.signal);
+      }
+    }
   };
-  const wake = (): void => {
-    if (running || due.size === 0 || stopping.signal.aborted) return;
-    running = true;
-    void run();
-  };
+  void run();
   return {
     put(changed, removed) {
       for (const registration of changed)
-        due.set(registrationKey(replica, registration.id), toBinary(RegistrationSchema, registration));
-      for (const id of removed) due.set(registrationKey(replica, id), undefined);
-      wake();
+        due.put({
+          key: registrationKey(replica, registration.id),
+          value: toBinary(RegistrationSchema, registration),
+        });
+      for (const id of removed) due.put({ key: registrationKey(replica, id), value: undefined });
     },
     beat() {
       beats += 1;
-      due.set(replicaKey(replica), Buffer.from(String(beats)));
-      wake();
+      due.put({ key: replicaKey(replica), value: Buffer.from(String(beats)) });
     },
-    stop: () => stopping.abort(),
+    stop() {
+      stopping.abort();
+      due.end();
+    },
   };
-}
-
-function first<K, V>(map: ReadonlyMap<K, V>): readonly [K, V] | undefined {
-  const [next] = map;
-  return next;
 }
 
 /** The key whose changes show that a replica is alive. */
