@@ -5,6 +5,7 @@ import type { Clock } from "@patchbay/model";
 import type { DefaultAuthorization } from "@patchbay/process";
 import type { EventBus, Log } from "@patchbay/wire";
 import type { Registry } from "prom-client";
+import type { ResourceSource } from "./resources/resource-source.ts";
 import type { RawStreamHandler } from "./server/raw-stream.ts";
 import type { Settings } from "./settings.ts";
 import type { RegistryView } from "./view.ts";
@@ -62,8 +63,8 @@ export interface AppContext {
   /** The development key, from which tokens are made and proven. */
   readonly key: Uint8Array;
   readonly stateDir: string;
-  /** Folder of YAML resources. */
-  readonly resourcesDir: string;
+  /** What people have written down; one for all services of the process. */
+  readonly resources: ResourceSource;
   /** What happens to requests that no policy is about. */
   readonly defaultAuthorization: DefaultAuthorization;
   /** Ports of the control plane itself, which no plugin may send traffic to. Live: call it each time. */

@@ -1,6 +1,14 @@
 import { readFile } from "node:fs/promises";
 import { Kind } from "@patchbay/proto/mesh/registry/v1/registry_pb";
-import { connectEvents, type EventBus, holdLease, type Lease, type Log, newInstanceId } from "@patchbay/wire";
+import {
+  connectEvents,
+  type EventBus,
+  holdLease,
+  type Lease,
+  type Log,
+  newInstanceId,
+  systemClock,
+} from "@patchbay/wire";
 import type { App, CreateApp } from "./app.ts";
 import { createTokenCheck, type TokenCheck } from "./auth.ts";
 import { createContext, lazyEvents, type RunningContext, tokenOf } from "./context.ts";
@@ -8,6 +16,8 @@ import { type CoreTransports, createCoreTransports } from "./core-transports.ts"
 import type { Environment } from "./environment.ts";
 import { createLog } from "./log.ts";
 import { createProcessMetrics } from "./metrics.ts";
+import { createFileSource } from "./resources/file-source.ts";
+import type { ResourceSource } from "./resources/resource-source.ts";
 import { type RunningServer, serve } from "./server/serve.ts";
 import type { Settings } from "./settings.ts";
 import { type ProcessTraces, traceProcess } from "./trace/process-traces.ts";
@@ -80,6 +90,7 @@ interface Shared {
   readonly check: TokenCheck;
   readonly transports: CoreTransports;
   readonly view: RunningView;
+  readonly resources: ResourceSource;
   readonly events: ReturnType<typeof lazyEvents>;
   /** Undefined: no collector is configured. */
   readonly traces: ProcessTraces | undefined;
@@ -106,6 +117,7 @@ function createShared(options: ComposeOptions): Shared {
     transports,
     traces,
     view: createView({ registry: transports.registry(token), log }),
+    resources: createFileSource({ dir: environment.resourcesDir, log, clock: systemClock }),
     events: lazyEvents((signal) => connectCore(environment, { name, log, signal })),
   };
 }
@@ -140,7 +152,7 @@ interface UnitOptions {
 
 function createUnit({ name, createApp, shared, options }: UnitOptions): Unit {
   const { environment, key, settings } = options;
-  const { transports, view, events } = shared;
+  const { transports, view, resources, events } = shared;
   const instance = newInstanceId();
   const token = tokenOf(key, { kind: "core", namespace: "default", name, instance });
   const context = createContext({
@@ -150,6 +162,7 @@ function createUnit({ name, createApp, shared, options }: UnitOptions): Unit {
     key,
     registry: transports.registry(token),
     view,
+    resources,
     local: transports.local(token),
     events: events.events,
     settings,

@@ -7,6 +7,8 @@ import type { Environment } from "./environment.ts";
 import { createLocator } from "./locate.ts";
 import { createLog } from "./log.ts";
 import { createMetrics } from "./metrics.ts";
+import { createFileSource } from "./resources/file-source.ts";
+import type { ResourceSource } from "./resources/resource-source.ts";
 import { type Settings, settingsOf } from "./settings.ts";
 import { createView, type RunningView } from "./view.ts";
 
@@ -19,6 +21,8 @@ export interface ContextOptions {
   readonly registry: Transport;
   /** Shared by the services of one process. */
   readonly view?: RunningView;
+  /** Shared by the services of one process. Default: the folder of the environment. */
+  readonly resources?: ResourceSource;
   /** Services of the same process. */
   readonly local?: ReadonlyMap<string, Transport>;
   /** The core's NATS connection, made at first use and shared in one process. */
@@ -38,6 +42,7 @@ export function createContext(options: ContextOptions): RunningContext {
   const { name, instance, environment, key } = options;
   const self: Self = { kind: "core", namespace: "default", name, instance };
   const log = options.log ?? createLog({ name, level: environment.logLevel });
+  const clock = options.clock ?? systemClock;
   const token = tokenOf(key, self);
   const view = options.view ?? createView({ registry: options.registry, log });
   const locator = createLocator({ view, token, ...(options.local ? { local: options.local } : {}) });
@@ -48,7 +53,7 @@ export function createContext(options: ContextOptions): RunningContext {
     metrics: createMetrics(name),
     key,
     stateDir: environment.stateDir,
-    resourcesDir: environment.resourcesDir,
+    resources: options.resources ?? createFileSource({ dir: environment.resourcesDir, log, clock }),
     defaultAuthorization: environment.defaultAuthorization,
     controlPlanePorts: () => new Set([...corePorts(view), ...natsPort(environment)]),
     token,
@@ -58,7 +63,7 @@ export function createContext(options: ContextOptions): RunningContext {
     addresses: locator.addresses,
     at: locator.at,
     events: () => options.events(),
-    clock: options.clock ?? systemClock,
+    clock,
     close() {
       locator.close();
       if (!options.view) view.stop();

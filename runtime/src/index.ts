@@ -19,17 +19,12 @@ export { createLocator, type Locator } from "./locate.ts";
 export { createLog } from "./log.ts";
 export { createMetrics, createProcessMetrics } from "./metrics.ts";
 export { type PluginChannelOptions, pluginChannel, pluginReason } from "./plugin-channel.ts";
-export { API_VERSION, apiVersionOf, apiVersions } from "./resources/kinds.ts";
+export { createFileSource, type FileSourceOptions } from "./resources/file-source.ts";
+export { API_VERSION, KIND_NAMES } from "./resources/kinds.ts";
 export { nearest } from "./resources/nearest.ts";
-export {
-  type Checks,
-  createParser,
-  type Kinds,
-  type ParseFile,
-  type SpecProblem,
-} from "./resources/parse.ts";
-export { fileOrigin, type Problem, type Resource } from "./resources/resource.ts";
-export { type ResourceWatch, watchResources } from "./resources/watch.ts";
+export { createParser } from "./resources/read-kinds.ts";
+export { fileOrigin, type Problem, type Resource, type ResourceKind, type SpecProblem } from "./resources/resource.ts";
+export type { ResourceSource, ResourceWatch, WatchOptions } from "./resources/resource-source.ts";
 export { runService, untilTold } from "./run-service.ts";
 export {
   createLatestStreams,

@@ -1,22 +1,33 @@
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
-import { mkdtemp, rename, rm, symlink, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { open, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { originText, problemText } from "@patchbay/model";
+import { createRecordingLog, temporaryDir } from "@patchbay/testkit";
+import { noLog, systemClock } from "@patchbay/wire";
 import fc from "fast-check";
-import { createParser, type Problem, type Resource, watchResources } from "../src/index.ts";
+import {
+  createFileSource,
+  createParser,
+  type FileSourceOptions,
+  type Problem,
+  type Resource,
+  type ResourceKind,
+  type WatchOptions,
+} from "../src/index.ts";
 
-const kinds = {
-  Color: {
+const Color: ResourceKind = {
+  kind: "Color",
+  apiVersion: "patchbay.dev/v1alpha1",
+  schema: {
     type: "object",
     properties: { red: { type: "integer", maximum: 255 }, names: { type: "array", items: { type: "string" } } },
     required: ["red"],
     additionalProperties: false,
   },
 };
-const parse = createParser({ kinds });
+const parse = createParser([Color]);
 
 function color(name: string, spec: string): string {
   return `apiVersion: patchbay.dev/v1alpha1\nkind: Color\nmetadata:\n  name: ${name}\nspec:\n${spec}`;
@@ -58,7 +69,7 @@ describe("a resource file", () => {
   });
 
   it("of another API version is refused with the right one", () => {
-    const routes = createParser({ kinds: { HTTPRoute: kinds.Color } });
+    const routes = createParser([{ ...Color, kind: "HTTPRoute", apiVersion: "gateway.networking.k8s.io/v1" }]);
     const text = (version: string): string =>
       `apiVersion: ${version}\nkind: HTTPRoute\nmetadata: { name: x }\nspec: { red: 1 }`;
     assert.deepEqual(routes("a.yaml", text("gateway.networking.k8s.io/v1")).problems, []);
@@ -113,148 +124,200 @@ describe("a resource file", () => {
   });
 });
 
+/** Follows colours in a folder of its own; looks only when told to, or when the system reports something. */
+async function watchColors(options: Partial<WatchOptions & FileSourceOptions> = {}) {
+  const dir = await temporaryDir();
+  const settings = { dir: dir.path, log: noLog, clock: systemClock, pollMs: 3_600_000, ...options };
+  const source = createFileSource({ ...settings, kinds: ["Color", "Shape"] });
+  const seen: unknown[] = [];
+  const watch = await source.watch({
+    kinds: [Color],
+    ...options,
+    onChange: (resources) => seen.push(specs(resources)),
+  });
+  return {
+    dir: dir.path,
+    file: (name: string) => join(dir.path, name),
+    source,
+    watch,
+    seen,
+    reds: () => specs(watch.list()),
+    texts: () => [...source.problems(), ...watch.problems()].map(({ message }) => message),
+    async [Symbol.asyncDispose]() {
+      watch.stop();
+      await dir[Symbol.asyncDispose]();
+    },
+  };
+}
+
+function specs(resources: readonly Resource[]): unknown[] {
+  return resources.map(({ spec }) => spec);
+}
+
 describe("a watched folder", () => {
   it("keeps the last good version of a file that became bad, and says so", async () => {
-    const dir = await mkdtemp(join(tmpdir(), "patchbay-resources-"));
-    const file = join(dir, "a.yaml");
+    await using colors = await watchColors();
+    const { watch, reds, texts } = colors;
+    const file = colors.file("a.yaml");
     await writeFile(file, color("one", "  red: 1\n"));
-    let inForce: readonly Resource[] = [];
-    let outdated: readonly unknown[] = [];
-    let problems: readonly Problem[] = [];
-    const watch = await watchResources({
-      dir,
-      kinds,
-      onChange: (resources, old) => {
-        inForce = resources;
-        outdated = [...old];
-      },
-      onProblems: (all) => {
-        problems = all;
-      },
-    });
-    try {
-      assert.deepEqual(
-        inForce.map((resource) => resource.spec),
-        [{ red: 1 }],
-      );
-      await writeFile(file, color("one", "  red: 1000\n"));
-      await watch.refresh();
-      assert.deepEqual(
-        inForce.map((resource) => resource.spec),
-        [{ red: 1 }],
-      );
-      assert.deepEqual(
-        problems.map((problem) => problem.message),
-        ["spec.red must be <= 255"],
-      );
-      assert.deepEqual(outdated, inForce);
-      await writeFile(file, color("one", "  red: 20\n"));
-      await watch.refresh();
-      assert.deepEqual(
-        inForce.map((resource) => resource.spec),
-        [{ red: 20 }],
-      );
-      assert.deepEqual([problems, outdated], [[], []]);
-    } finally {
-      watch.stop();
-      await rm(dir, { recursive: true });
-    }
+    await watch.refresh();
+    assert.deepEqual(reds(), [{ red: 1 }]);
+    await writeFile(file, color("one", "  red: 1000\n"));
+    await watch.refresh();
+    assert.deepEqual([reds(), texts()], [[{ red: 1 }], ["spec.red must be <= 255"]]);
+    assert.deepEqual([...watch.outdated()], watch.list());
+    await writeFile(file, color("one", "  red: 20\n"));
+    await watch.refresh();
+    assert.deepEqual([reds(), texts(), watch.outdated().size], [[{ red: 20 }], [], 0]);
   });
 
   it("keeps a file's resources while it is empty for a moment, as when it is saved in place, and drops them when it stays so", async () => {
-    const dir = await mkdtemp(join(tmpdir(), "patchbay-resources-"));
-    const file = join(dir, "a.yaml");
-    await writeFile(file, color("one", "  red: 1\n"));
-    const seen: unknown[] = [];
-    const watch = await watchResources({
-      dir,
-      kinds,
-      // Only when told to.
-      pollMs: 3_600_000,
-      onChange: (resources) => seen.push(resources.map(({ spec }) => spec)),
-      onProblems: () => undefined,
-    });
-    try {
-      // In one go with the look, so that the watcher's own comes later.
-      writeFileSync(file, "");
-      await watch.refresh();
-      assert.deepEqual(seen, [[{ red: 1 }], [{ red: 1 }]]);
-      writeFileSync(file, color("one", "  red: 2\n"));
-      await watch.refresh();
-      assert.deepEqual(seen.at(-1), [{ red: 2 }]);
-      writeFileSync(file, "");
-      await watch.refresh();
-      await watch.refresh();
-      assert.deepEqual(seen.at(-1), []);
-    } finally {
-      watch.stop();
-      await rm(dir, { recursive: true });
-    }
+    await using colors = await watchColors();
+    const { watch, reds } = colors;
+    const file = colors.file("a.yaml");
+    writeFileSync(file, color("one", "  red: 1\n"));
+    await watch.refresh();
+    // In one go with the look, so that the watcher's own comes later.
+    writeFileSync(file, "");
+    await watch.refresh();
+    assert.deepEqual(reds(), [{ red: 1 }]);
+    writeFileSync(file, color("one", "  red: 2\n"));
+    await watch.refresh();
+    assert.deepEqual(reds(), [{ red: 2 }]);
+    writeFileSync(file, "");
+    await watch.refresh();
+    await watch.refresh();
+    assert.deepEqual(reds(), []);
   });
 
   it("keeps what it knew while a file or the folder cannot be read, and reads it again when it can", async () => {
-    const dir = await mkdtemp(join(tmpdir(), "patchbay-resources-"));
-    const file = join(dir, "a.yaml");
+    await using colors = await watchColors();
+    const { dir, source, watch, reds } = colors;
+    const file = colors.file("a.yaml");
+    const problems = () =>
+      source.problems().map(({ origin, message }) => `${originText(origin)}: ${message.slice(0, 14)}`);
     await writeFile(file, color("one", "  red: 1\n"));
-    let reds: readonly unknown[] = [];
-    let problems: readonly string[] = [];
-    let changes = 0;
-    const watch = await watchResources({
-      dir,
-      kinds,
-      pollMs: 60_000,
-      onChange: (resources) => {
-        reds = resources.map(({ spec }) => spec);
-        changes += 1;
-      },
-      onProblems: (all) => {
-        problems = all.map(({ origin, message }) => `${originText(origin)}: ${message.slice(0, 14)}`);
-      },
-    });
-    const elsewhere = `${dir}-moved`;
-    try {
-      await rm(file);
-      await symlink(file, file);
-      await watch.refresh();
-      await watch.refresh();
-      assert.deepEqual([reds, problems, changes], [[{ red: 1 }], [`${file}: cannot be read`], 2]);
-      await rm(file);
-      await writeFile(file, color("one", "  red: 2\n"));
-      await watch.refresh();
-      assert.deepEqual([reds, problems], [[{ red: 2 }], []]);
+    await watch.refresh();
+    const changes = colors.seen.length;
+    await rm(file);
+    await symlink(file, file);
+    await watch.refresh();
+    await watch.refresh();
+    assert.deepEqual([reds(), problems()], [[{ red: 1 }], [`${file}: cannot be read`]]);
+    assert.ok(colors.seen.length <= changes + 2, "the same reason is no change");
+    await rm(file);
+    await writeFile(file, color("one", "  red: 2\n"));
+    await watch.refresh();
+    assert.deepEqual([reds(), problems()], [[{ red: 2 }], []]);
 
-      await rename(dir, elsewhere);
-      await writeFile(dir, "a file where the folder was");
-      await watch.refresh();
-      assert.deepEqual([reds, problems], [[{ red: 2 }], [`${dir}: cannot be read`]]);
-      await rm(dir);
-      await rename(elsewhere, dir);
-      await watch.refresh();
-      assert.deepEqual([reds, problems], [[{ red: 2 }], []]);
-    } finally {
-      watch.stop();
-      await rm(dir, { recursive: true, force: true });
-      await rm(elsewhere, { recursive: true, force: true });
-    }
+    const elsewhere = `${dir}-moved`;
+    await rename(dir, elsewhere);
+    await writeFile(dir, "a file where the folder was");
+    await watch.refresh();
+    assert.deepEqual([reds(), problems()], [[{ red: 2 }], [`${dir}: cannot be read`]]);
+    await rm(dir);
+    await rename(elsewhere, dir);
+    await watch.refresh();
+    assert.deepEqual([reds(), problems()], [[{ red: 2 }], []]);
   });
 
   it("refuses the second of two resources with one name", async () => {
-    const dir = await mkdtemp(join(tmpdir(), "patchbay-resources-"));
-    await writeFile(join(dir, "a.yaml"), color("one", "  red: 1\n"));
-    await writeFile(join(dir, "b.yaml"), color("one", "  red: 2\n"));
-    const seen: { resources: readonly Resource[]; problems: readonly Problem[] } = { resources: [], problems: [] };
-    const watch = await watchResources({
-      dir,
-      kinds,
-      onChange: (resources) => Object.assign(seen, { resources }),
-      onProblems: (problems) => Object.assign(seen, { problems }),
-    });
-    watch.stop();
-    await rm(dir, { recursive: true });
+    await using colors = await watchColors();
+    await writeFile(colors.file("a.yaml"), color("one", "  red: 1\n"));
+    await writeFile(colors.file("b.yaml"), color("one", "  red: 2\n"));
+    await colors.watch.refresh();
+    assert.deepEqual([colors.reds(), colors.texts()], [[{ red: 1 }], ["Color default/one exists already"]]);
+  });
+
+  it("is read once for all who watch it, and each hears of its own kinds alone", async () => {
+    await using colors = await watchColors();
+    const shapes = await colors.source.watch({ kinds: [{ ...Color, kind: "Shape" }] });
+    const shape = color("two", "  red: 1000\n").replace("Color", "Shape");
+    await writeFile(colors.file("a.yaml"), `${color("one", "  red: 1\n")}---\n${shape}`);
+    await colors.watch.refresh();
     assert.deepEqual(
-      seen.resources.map((resource) => resource.spec),
-      [{ red: 1 }],
+      [colors.reds(), colors.watch.problems(), shapes.problems().map(({ kind }) => kind)],
+      [[{ red: 1 }], [], ["Shape"]],
     );
-    assert.match(seen.problems[0]?.message ?? "", /exists already/);
+    shapes.stop();
+    await writeFile(colors.file("a.yaml"), "kind: Colour\n");
+    await colors.watch.refresh();
+    assert.deepEqual([colors.reds(), colors.watch.problems()], [[{ red: 1 }], []]);
+    assert.deepEqual(colors.texts(), ['unknown kind "Colour"']);
+  });
+
+  it("tells what is no YAML once, however many watch", async () => {
+    const log = createRecordingLog();
+    await using colors = await watchColors({ log });
+    const other = await colors.source.watch({ kinds: [{ ...Color, kind: "Shape" }], log });
+    await writeFile(colors.file("a.yaml"), "kind: [\n");
+    await colors.watch.refresh();
+    await colors.watch.refresh();
+    assert.equal(log.records.length, colors.source.problems().length);
+    other.stop();
+  });
+
+  it("remembers last good versions over a restart", async () => {
+    await using memory = await temporaryDir();
+    await using dir = await temporaryDir();
+    const options = { dir: dir.path, memory: join(memory.path, "last-good.json") };
+    await writeFile(join(dir.path, "a.yaml"), color("one", "  red: 1\n"));
+    {
+      await using before = await watchColors(options);
+      assert.deepEqual(before.reds(), [{ red: 1 }]);
+    }
+    for (const bad of [color("one", "  red: 1000\n"), "kind: [", "["]) {
+      await writeFile(join(dir.path, "a.yaml"), bad);
+      await using after = await watchColors(options);
+      assert.deepEqual([after.reds(), after.watch.outdated().size], [[{ red: 1 }], 1]);
+    }
+  });
+});
+
+describe("a file that would cost too much", () => {
+  const messages = (text: string) => parse("a.yaml", text).problems.map(problemText);
+
+  it("is refused unread when it is large", async () => {
+    await using colors = await watchColors();
+    await using file = await open(colors.file("a.yaml"), "w");
+    await file.truncate(100 * 1024 * 1024);
+    await colors.watch.refresh();
+    assert.deepEqual(colors.texts(), ["file is larger than 1 MiB"]);
+  });
+
+  it("is refused where it passes a limit, by its tokens alone", () => {
+    const spec = "apiVersion: a\nkind: Color\nspec:\n";
+    const keys = Array.from({ length: 50_001 }, (_, index) => `k${index}: 1`).join("\n");
+    const stairs = Array.from({ length: 65 }, (_, index) => `${" ".repeat(index)}k:`).join("\n");
+    const cases: readonly [string, string][] = [
+      ["---\n".repeat(1_001), "a.yaml:1001: holds more than 1000 documents (split it)"],
+      [keys, "a.yaml:50001: holds more than 50000 keys (split it)"],
+      ["[".repeat(500_000), "a.yaml:1: nests deeper than 64 levels (no kind needs that)"],
+      [`a: ${"{b: ".repeat(100_000)}`, "a.yaml:1: nests deeper than 64 levels (no kind needs that)"],
+      ["- ".repeat(100_000), "a.yaml:1: nests deeper than 64 levels (no kind needs that)"],
+      ["? ".repeat(100_000), "a.yaml:1: nests deeper than 64 levels (no kind needs that)"],
+      [stairs, "a.yaml:65: nests deeper than 64 levels (no kind needs that)"],
+      [`${spec} - &a 1\n${" - *a\n".repeat(65)}`, "a.yaml:69: holds more than 64 aliases (write the values out)"],
+    ];
+    for (const [text, message] of cases) assert.deepEqual(messages(text), [message]);
+  });
+
+  it("is refused when few aliases multiply", () => {
+    const laughs = Array.from({ length: 7 }, (_, level) => {
+      const items = Array(9).fill(level === 0 ? "lol" : `*l${level - 1}`);
+      return `l${level}: &l${level} [${items.join(", ")}]\n`;
+    });
+    assert.match(messages(`kind: Color\n${laughs.join("")}`).join(), /Excessive alias count/);
+  });
+
+  it("is not one that is long and flat, however its scalars look", () => {
+    const lines = Array.from({ length: 1_000 }, (_, index) => `  - "${"[{- ".repeat(30)}${index}"`).join("\n");
+    assert.deepEqual(messages(color("one", `  red: 1\n  names:\n${lines}\n`)), []);
+  });
+
+  it("may not repeat a key", () => {
+    assert.deepEqual(messages(color("one", "  red: 1\n  red: 2\n")), [
+      'a.yaml:7: repeats the key "red" (each only once)',
+    ]);
   });
 });

@@ -80,7 +80,7 @@ function createSources(context: AppContext, { watches, metrics }: Parts): Source
       });
       const ports = rememberPorts(context);
       const workloads = createWorkloads({ view, settings });
-      const statics = await watchStaticServices({ dir: context.resourcesDir, settings, log });
+      const statics = await watchStaticServices({ resources: context.resources, settings, log });
       const fixed: readonly Resolver[] = [workloads, statics, createDnsLink(context, ports)];
       const plugins = watchPluginResolvers({
         view,

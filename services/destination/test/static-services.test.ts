@@ -3,29 +3,21 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { problemText } from "@patchbay/model";
-import { createParser } from "@patchbay/runtime";
+import { createFileSource, createParser } from "@patchbay/runtime";
 import { createRecordingLog, eventually, temporaryDir } from "@patchbay/testkit";
+import { systemClock } from "@patchbay/wire";
 import fc from "fast-check";
-import {
-  checkStaticService,
-  STATIC_SERVICE,
-  type StaticServiceSpec,
-  staticAnswer,
-  staticServiceSchema,
-} from "../src/sources/static-service.ts";
+import { type StaticServiceSpec, staticAnswer, staticService } from "../src/sources/static-service.ts";
 import { watchStaticServices } from "../src/sources/static-services.ts";
 import { startDestination } from "./support/destination.ts";
 import { proxy } from "./support/registrations.ts";
 import { watch } from "./support/watcher.ts";
 
-const parse = createParser({
-  kinds: { [STATIC_SERVICE]: staticServiceSchema },
-  checks: { [STATIC_SERVICE]: checkStaticService },
-});
+const parse = createParser([staticService]);
 
 /** JSON is YAML. */
 const yaml = (name: string, spec: unknown): string =>
-  `${JSON.stringify({ apiVersion: "patchbay.dev/v1alpha1", kind: STATIC_SERVICE, metadata: { name }, spec }, undefined, 2)}\n`;
+  `${JSON.stringify({ apiVersion: "patchbay.dev/v1alpha1", kind: staticService.kind, metadata: { name }, spec }, undefined, 2)}\n`;
 
 const problems = (text: string) => parse("services.yaml", text).problems.map(problemText);
 
@@ -95,13 +87,15 @@ describe("a StaticService", () => {
     await using dir = await temporaryDir();
     const log = createRecordingLog();
     const settings = { resolveDeadlineMs: 1_000, staleForMs: 1_000 };
-    const statics = await watchStaticServices({ dir: dir.path, settings, log, pollMs: 20 });
+    const resources = createFileSource({ dir: dir.path, log, clock: systemClock, pollMs: 20 });
+    const statics = await watchStaticServices({ resources, settings, log });
     const file = join(dir.path, "services.yaml");
     await writeFile(file, yaml("billing", { endpoints: [{ address: "127.0.0.1", port: "eighty" }] }));
-    await eventually(() => statics.problems().length === 1);
-    assert.match(statics.status().reason, /services\.yaml:\d+: spec\.endpoints\[0\]\.port must be integer/);
+    const reason = () => statics.status().reason;
+    await eventually(() => reason() !== "");
+    assert.match(reason(), /services\.yaml:\d+: spec\.endpoints\[0\]\.port must be integer/);
     await writeFile(file, yaml("billing", { endpoints: [{ address: "127.0.0.1", port: 80 }] }));
-    await eventually(() => statics.problems().length === 0);
+    await eventually(() => reason() === "");
     statics.stop();
   });
 

@@ -11,19 +11,19 @@ import { createPluginCalls } from "./engine/plugin-calls.ts";
 import { createSubscribers, proxyId, type Subscribers } from "./engine/subscribers.ts";
 import { createMetrics, type Metrics } from "./metrics.ts";
 import { createProxyLimitsClient } from "./sources/proxy-limits-client.ts";
-import { type ResourceFiles, watchResourceFiles } from "./sources/resource-files.ts";
 import { createWorkloadLookup, type WorkloadLookup } from "./sources/workload-lookup.ts";
+import { type WrittenResources, watchWrittenResources } from "./sources/written-resources.ts";
 
 /** Tells every proxy what it has to enforce, and people why. */
 export function createPolicyApp(context: AppContext): App {
   const defaultAction = context.defaultAuthorization === "deny" ? DefaultAction.DENY : DefaultAction.ALLOW;
   const book = createPolicyIndex(defaultAction);
   const neighbours = createWorkloadLookup(context.view);
-  let files: ResourceFiles | undefined;
+  let written: WrittenResources | undefined;
   const metrics: Metrics = createMetrics(context.metrics, {
     kinds: () => book.all().map(({ ref }) => ref.kind),
     followers: () => followers.list().length,
-    problems: () => files?.problems().length ?? 0,
+    problems: () => written?.problems().length ?? 0,
   });
   const { followers, streams, stop } = createTelling(context, { book, neighbours, metrics: () => metrics });
   const hooks = createPluginCalls(context, book);
@@ -37,12 +37,12 @@ export function createPolicyApp(context: AppContext): App {
       hooks,
       explain: createExplain({ book, inspector }),
       listObjectives: () => ({ objectives: objectives.list() }),
-      status: createStatus({ defaultAction, book, followers, neighbours, files: () => files }),
+      status: createStatus({ defaultAction, book, followers, neighbours, written: () => written }),
     }),
     streams: new Map([["/mesh.policy.v1.Policy/Follow", streams.handler]]),
     async start() {
-      files = await watchResourceFiles({
-        dir: context.resourcesDir,
+      written = await watchWrittenResources({
+        source: context.resources,
         memory: join(context.stateDir, "policy", "last-good.json"),
         log: context.log,
         onChange(resources) {
@@ -50,13 +50,13 @@ export function createPolicyApp(context: AppContext): App {
           objectives.update(resources);
         },
       });
-      stops.push(files.stop);
+      stops.push(written.stop);
       followers.start();
     },
     async stop() {
       for (const each of stops.splice(0)) each();
     },
-    readiness: () => ({ ready: files !== undefined, reason: files ? "" : "the resource files have not been read yet" }),
+    readiness: () => ({ ready: written !== undefined, reason: written ? "" : "the resources have not been read yet" }),
   };
 }
 

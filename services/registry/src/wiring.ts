@@ -42,7 +42,7 @@ export function createParts(context: AppContext, options: RegistryOptions): Part
   const tickMs = Math.max(20, leaseMs / TICKS_PER_LEASE);
   const prover = createDevelopmentProver(key, () => now().wall);
   const grants = createDevelopmentGrants({
-    resourcesDir: context.resourcesDir,
+    resources: context.resources,
     resolveDeadlineMs: settings.resolveDeadlineMs,
     log,
   });

@@ -7,7 +7,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { create } from "@bufbuild/protobuf";
 import { durationFromMs, durationMs } from "@bufbuild/protobuf/wkt";
 import { FailurePolicy, ManifestSchema } from "@patchbay/proto/mesh/registry/v1/plugin_pb";
-import { type Log, noLog } from "@patchbay/wire";
+import { createFileSource } from "@patchbay/runtime";
+import { type Log, noLog, systemClock } from "@patchbay/wire";
 import { createDevelopmentGrants } from "../src/sources/grants.ts";
 import { resolver } from "./support/announcements.ts";
 import { eventually } from "./support/eventually.ts";
@@ -19,7 +20,8 @@ const resource = (kind: string, spec: string) =>
 async function fromFolder(files: Readonly<Record<string, string>>, log: Log = noLog) {
   const resourcesDir = await mkdtemp(join(tmpdir(), "patchbay-grants-"));
   for (const [name, text] of Object.entries(files)) await writeFile(join(resourcesDir, name), text);
-  const grants = createDevelopmentGrants({ resourcesDir, resolveDeadlineMs: 2_000, log });
+  const resources = createFileSource({ dir: resourcesDir, log: noLog, clock: systemClock });
+  const grants = createDevelopmentGrants({ resources, resolveDeadlineMs: 2_000, log });
   await grants.start();
   return {
     grants,

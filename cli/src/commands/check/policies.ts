@@ -9,8 +9,12 @@ export async function checkPolicies(mesh: MeshConnection): Promise<Finding[]> {
   try {
     const policy = await mesh.service("policy", Policy);
     const { resources, problems, proxies } = await policy.status({});
-    const wrong = problems.map(({ origin, message, hint }) =>
-      ill(component, `${originText(origin)}: ${message}`, hint || "until it is mended, its last good version counts"),
+    const wrong = problems.map(({ origin, kind, message, hint }) =>
+      ill(
+        kind === "" ? "resources" : component,
+        `${originText(origin)}: ${message}`,
+        hint || "until it is mended, its last good version counts",
+      ),
     );
     const refusing = proxies
       .filter(({ refused }) => refused !== "")

@@ -9,13 +9,13 @@ const reader = "static-services";
 
 /** Every resource file about static services can be used as it is. */
 export async function checkResources(mesh: MeshConnection): Promise<Finding> {
-  const component = "resources";
+  const component = "static services";
   try {
     const destination = await mesh.service("destination", Destination);
     const { links } = await destination.listLinks({});
     const wrong = links.find((link) => link.name === reader)?.reason ?? "";
     if (wrong === "") return well(component, `${join(mesh.stateDir, "resources")}, every StaticService can be used`);
-    return ill(component, wrong, "until it is mended, the file's last good version counts, if there was one");
+    return ill(component, wrong, "until it is mended, its last good version counts, if there was one");
   } catch (error) {
     return ill(component, errorMessage(error), "`mesh logs destination` says why");
   }

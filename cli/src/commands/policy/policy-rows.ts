@@ -32,7 +32,7 @@ export function policyStatusJson(response: StatusResponse): object {
       summary,
       warnings,
     })),
-    problems: problems.map(({ origin, message, hint }) => ({ origin: originJson(origin), message, hint })),
+    problems: problems.map(({ origin, kind, message, hint }) => ({ origin: originJson(origin), kind, message, hint })),
     proxies: proxies.map((proxy) => ({
       namespace: proxy.namespace,
       workload: proxy.workload,

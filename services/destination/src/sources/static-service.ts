@@ -1,14 +1,11 @@
 import { create } from "@bufbuild/protobuf";
 import { EndpointSchema, Protocol } from "@patchbay/proto/mesh/destination/v1/endpoint_pb";
-import type { SpecProblem } from "@patchbay/runtime";
+import { API_VERSION, type ResourceKind, type SpecProblem } from "@patchbay/runtime";
 import type { Answer } from "../core/answer.ts";
 import { tryParseAuthority } from "../core/authority.ts";
 import { canonicalEndpoints } from "../core/endpoints.ts";
 import { parseIp } from "../core/ip.ts";
 import { whyNeverEndpoint } from "../core/network.ts";
-
-/** The kind's name in resource files. */
-export const STATIC_SERVICE = "StaticService";
 
 /**
  * `spec` of a StaticService: the authority `metadata.name` in `metadata.namespace` is served by fixed endpoints, or by whatever
@@ -39,7 +36,7 @@ export interface StaticEndpoint {
 const port = { type: "integer", minimum: 1, maximum: 65_535 };
 
 /** JSON Schema of the spec. */
-export const staticServiceSchema = {
+const schema = {
   type: "object",
   properties: {
     ports: { type: "array", items: port, maxItems: 64, uniqueItems: true },
@@ -67,8 +64,7 @@ export const staticServiceSchema = {
 };
 
 /** What the schema cannot say. The spec fits the schema. */
-export function checkStaticService(spec: unknown): readonly SpecProblem[] {
-  const { endpoints, rewrite } = spec as StaticServiceSpec; // fits the schema
+function check({ endpoints, rewrite }: StaticServiceSpec): readonly SpecProblem[] {
   if ((endpoints === undefined) === (rewrite === undefined)) {
     const message = `spec needs ${endpoints ? "either endpoints or rewrite, not both" : "endpoints or rewrite"}`;
     return [{ path: [], message, hint: "endpoints: [{ address: 127.0.0.1, port: 8080 }], or rewrite: other-service" }];
@@ -92,6 +88,13 @@ function checkRewrite(rewrite: string): readonly SpecProblem[] {
   const hint = 'an authority such as "people" or "db.corp.example:5432"';
   return [{ path: ["rewrite"], message: `spec.rewrite "${rewrite}" is not an authority`, hint }];
 }
+
+export const staticService: ResourceKind<StaticServiceSpec> = {
+  kind: "StaticService",
+  apiVersion: API_VERSION,
+  schema,
+  check,
+};
 
 const protocols: ReadonlyMap<StaticEndpoint["protocol"], Protocol> = new Map([
   ["http1", Protocol.HTTP1],

@@ -1,5 +1,5 @@
-import { CHAIN_ORDER, originText, problemText } from "@patchbay/model";
-import { type Problem, type Resource, type Settings, watchResources } from "@patchbay/runtime";
+import { CHAIN_ORDER, problemText } from "@patchbay/model";
+import type { Resource, ResourceSource, Settings } from "@patchbay/runtime";
 import type { Log } from "@patchbay/wire";
 import type { Answer } from "../core/answer.ts";
 import type { Authority } from "../core/authority.ts";
@@ -7,52 +7,38 @@ import type { ResolverEvent } from "../core/query.ts";
 import type { ResolverSpec } from "../core/resolver-spec.ts";
 import { createAsked } from "./asked.ts";
 import type { Resolver } from "./resolver.ts";
-import {
-  checkStaticService,
-  STATIC_SERVICE,
-  type StaticServiceSpec,
-  staticAnswer,
-  staticServiceSchema,
-} from "./static-service.ts";
+import { type StaticServiceSpec, staticAnswer, staticService } from "./static-service.ts";
 
 export interface StaticServicesOptions {
-  /** Folder of YAML resources. */
-  readonly dir: string;
+  readonly resources: ResourceSource;
   readonly settings: Pick<Settings, "resolveDeadlineMs" | "staleForMs">;
   readonly log: Log;
-  readonly pollMs?: number;
 }
 
 export interface StaticServices extends Resolver {
-  /** What is wrong in the files at the moment. */
-  problems(): readonly Problem[];
   stop(): void;
 }
 
-/** Services that people wrote down in files. Settles after the first look at the folder. */
-export async function watchStaticServices(options: StaticServicesOptions): Promise<StaticServices> {
+/** Services that people wrote down. Settles after the first look at the resources. */
+export async function watchStaticServices({
+  resources,
+  settings,
+  log,
+}: StaticServicesOptions): Promise<StaticServices> {
   let services: ReadonlyMap<string, Entry> = new Map();
-  let problems: readonly Problem[] = [];
   const asked = createAsked(({ authority }) => answerFor(authority, services));
-  const watch = await watchResources({
-    dir: options.dir,
-    kinds: { [STATIC_SERVICE]: staticServiceSchema },
-    checks: { [STATIC_SERVICE]: checkStaticService },
-    ...(options.pollMs === undefined ? {} : { pollMs: options.pollMs }),
-    onChange(resources) {
-      services = new Map(resources.map(toEntry));
+  const watch = await resources.watch({
+    kinds: [staticService],
+    log,
+    onChange(inForce) {
+      services = new Map(inForce.map(toEntry));
       asked.answerAgain();
-    },
-    onProblems(found) {
-      problems = found;
-      for (const problem of found) options.log.warn({ origin: originText(problem.origin) }, problemText(problem));
     },
   });
   return {
-    spec: staticSpec(options.settings),
+    spec: staticSpec(settings),
     suffixes: [],
-    problems: () => problems,
-    status: () => ({ ready: true, reason: problems.map(problemText).join("; ") }),
+    status: () => ({ ready: true, reason: watch.problems().map(problemText).join("; ") }),
     ask: (question, tell) => asked.ask("", question, tell),
     stop: () => watch.stop(),
   };

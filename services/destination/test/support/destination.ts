@@ -48,10 +48,11 @@ export async function startDestination(options: DestinationOptions = {}): Promis
   const dir = await temporaryDir();
   const settings: Settings = { ...developmentSettings, lingerMs: 50, ...options.settings };
   const table = createViewTable();
+  const environment = readEnvironment({ MESH_STATE_DIR: dir.path });
   const context = createContext({
     name: "destination",
     instance: "one",
-    environment: readEnvironment({ MESH_STATE_DIR: dir.path }),
+    environment,
     key,
     registry: nobody,
     view: { ...table, ready: async () => undefined, stop: () => undefined },
@@ -82,7 +83,7 @@ export async function startDestination(options: DestinationOptions = {}): Promis
   return {
     address: server.address,
     app,
-    resourcesDir: context.resourcesDir,
+    resourcesDir: environment.resourcesDir,
     client: createClient(Destination, transport),
     local: createInProcessTransport({ app, check, token: () => token("core") }),
     token,

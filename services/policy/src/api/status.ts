@@ -16,28 +16,28 @@ import type { PolicyResource } from "../core/resource.ts";
 import { summaryOf } from "../core/summary.ts";
 import { type Known, warningsOf } from "../core/warnings.ts";
 import { proxyId, type Subscriber, type Subscribers } from "../engine/subscribers.ts";
-import type { ResourceFiles } from "../sources/resource-files.ts";
 import type { WorkloadLookup } from "../sources/workload-lookup.ts";
+import type { WrittenResources } from "../sources/written-resources.ts";
 
 export interface StatusOptions {
   readonly defaultAction: DefaultAction;
   readonly book: PolicyIndex;
   readonly followers: Subscribers;
   readonly neighbours: WorkloadLookup;
-  files(): ResourceFiles | undefined;
+  written(): WrittenResources | undefined;
 }
 
 /** Resources in force, what is wrong with files, and who runs which version. */
 export function createStatus(options: StatusOptions): () => StatusResponse {
   const { book, followers, neighbours } = options;
   return () => {
-    const files = options.files();
-    const known = { ...neighbours.known(), staticServices: files?.staticServices() ?? new Set<string>() };
-    const seen: Seen = { book, known, followers: followers.list(), outdated: files?.outdated() ?? new Set() };
+    const written = options.written();
+    const known = { ...neighbours.known(), staticServices: written?.staticServices() ?? new Set<string>() };
+    const seen: Seen = { book, known, followers: followers.list(), outdated: written?.outdated() ?? new Set() };
     return create(StatusResponseSchema, {
       defaultAction: options.defaultAction,
       resources: book.all().map((each) => resourceStatus(each, seen)),
-      problems: [...(files?.problems() ?? [])],
+      problems: [...(written?.problems() ?? [])],
       proxies: proxies(options),
     });
   };

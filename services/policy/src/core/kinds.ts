@@ -15,22 +15,49 @@ import { checkServiceLevelObjective, serviceLevelObjectiveSchema } from "./kinds
 import type { WrittenObjective } from "./objectives/objective-resource.ts";
 import type { SpecProblem } from "./problem.ts";
 
-/** JSON Schema of each kind's spec. */
-export const schemas: Readonly<Record<string, object>> = {
-  AuthorizationPolicy: authorizationPolicySchema,
-  RateLimitPolicy: rateLimitPolicySchema,
-  HTTPRoute: httpRouteSchema,
-  GRPCRoute: grpcRouteSchema,
-  XBackendTrafficPolicy: backendTrafficPolicySchema,
-  ServiceLevelObjective: serviceLevelObjectiveSchema,
-};
-
-/** What no schema can say. Each is called with a spec that fits its kind's schema. */
-export const checks: Readonly<Record<string, (spec: unknown) => readonly SpecProblem[]>> = {
-  AuthorizationPolicy: (spec) => checkAuthorizationPolicy(spec as AuthorizationPolicySpec),
-  RateLimitPolicy: (spec) => checkRateLimitPolicy(spec as RateLimitPolicySpec),
-  HTTPRoute: (spec) => checkHttpRoute(spec as HttpRouteSpec),
-  GRPCRoute: (spec) => checkGrpcRoute(spec as GrpcRouteSpec),
-  XBackendTrafficPolicy: (spec) => checkBackendTrafficPolicy(spec as BackendTrafficPolicySpec),
-  ServiceLevelObjective: (spec) => checkServiceLevelObjective(spec as WrittenObjective),
-};
+interface PolicyKind {
+  readonly kind: string;
+  readonly apiVersion: string;
+  readonly schema: object;
+  check(spec: unknown): readonly SpecProblem[];
+}
+const OWN = "patchbay.dev/v1alpha1";
+const GATEWAY = "gateway.networking.k8s.io/v1";
+export const KINDS: readonly PolicyKind[] = [
+  {
+    kind: "AuthorizationPolicy",
+    apiVersion: OWN,
+    schema: authorizationPolicySchema,
+    check: (spec) => checkAuthorizationPolicy(spec as AuthorizationPolicySpec),
+  },
+  {
+    kind: "RateLimitPolicy",
+    apiVersion: OWN,
+    schema: rateLimitPolicySchema,
+    check: (spec) => checkRateLimitPolicy(spec as RateLimitPolicySpec),
+  },
+  {
+    kind: "ServiceLevelObjective",
+    apiVersion: OWN,
+    schema: serviceLevelObjectiveSchema,
+    check: (spec) => checkServiceLevelObjective(spec as WrittenObjective),
+  },
+  {
+    kind: "HTTPRoute",
+    apiVersion: GATEWAY,
+    schema: httpRouteSchema,
+    check: (spec) => checkHttpRoute(spec as HttpRouteSpec),
+  },
+  {
+    kind: "GRPCRoute",
+    apiVersion: GATEWAY,
+    schema: grpcRouteSchema,
+    check: (spec) => checkGrpcRoute(spec as GrpcRouteSpec),
+  },
+  {
+    kind: "XBackendTrafficPolicy",
+    apiVersion: "gateway.networking.x-k8s.io/v1alpha1",
+    schema: backendTrafficPolicySchema,
+    check: (spec) => checkBackendTrafficPolicy(spec as BackendTrafficPolicySpec),
+  },
+];

@@ -54,13 +54,14 @@ export async function startPolicy(options: PolicyOptions = {}): Promise<RunningP
   const table = createViewTable();
   const registry = (changed: readonly Registration[], removed: readonly string[] = []): void =>
     table.apply(create(WatchResponseSchema, { complete: true, changed: [...changed], removed: [...removed] }));
+  const environment = readEnvironment({
+    MESH_STATE_DIR: stateDir,
+    MESH_DEFAULT_AUTHORIZATION: options.defaultAuthorization ?? "allow",
+  });
   const context = createContext({
     name: "policy",
     instance: "one",
-    environment: readEnvironment({
-      MESH_STATE_DIR: stateDir,
-      MESH_DEFAULT_AUTHORIZATION: options.defaultAuthorization ?? "allow",
-    }),
+    environment,
     key,
     registry: nobody,
     view: { ...table, ready: async () => undefined, stop: () => undefined },
@@ -71,8 +72,8 @@ export async function startPolicy(options: PolicyOptions = {}): Promise<RunningP
   stack.defer(() => context.close());
   registry(options.registrations ?? []);
   const { mkdir } = await import("node:fs/promises");
-  await mkdir(context.resourcesDir, { recursive: true });
-  const save = (file: string, text: string): Promise<void> => writeFile(join(context.resourcesDir, file), text);
+  await mkdir(environment.resourcesDir, { recursive: true });
+  const save = (file: string, text: string): Promise<void> => writeFile(join(environment.resourcesDir, file), text);
   for (const [file, text] of Object.entries(options.files ?? {})) await save(file, text);
   const app = createPolicyApp(context);
   const check = createTokenCheck({ key });

@@ -1,13 +1,14 @@
 import { problemText } from "@patchbay/model";
-import { apiVersionOf, createParser, type Resource } from "@patchbay/runtime";
-import { checks, schemas } from "../../src/core/kinds.ts";
+import { API_VERSION, createParser, type Resource } from "@patchbay/runtime";
+import { KINDS } from "../../src/core/kinds.ts";
 
-const parse = createParser({ kinds: schemas, checks });
+const parse = createParser(KINDS);
 
 /** One YAML document; JSON is YAML. `name` may be "namespace/name". */
 export function yaml(kind: string, name: string, spec: object, metadata: object = {}): string {
   const [own = "", namespace = "default"] = name.split("/").reverse();
-  const resource = { apiVersion: apiVersionOf(kind), kind, metadata: { name: own, namespace, ...metadata }, spec };
+  const apiVersion = KINDS.find((each) => each.kind === kind)?.apiVersion ?? API_VERSION;
+  const resource = { apiVersion, kind, metadata: { name: own, namespace, ...metadata }, spec };
   return `${JSON.stringify(resource, undefined, 1)}\n---\n`;
 }
 

@@ -1,46 +1,38 @@
 import { isDeepStrictEqual } from "node:util";
-import { originText, problemText } from "@patchbay/model";
-import { type Problem, type Resource, type ResourceWatch, watchResources } from "@patchbay/runtime";
+import type { Resource, ResourceSource, ResourceWatch } from "@patchbay/runtime";
 import type { Log } from "@patchbay/wire";
 import { developmentGrant, type GrantSource } from "../core/announce/grant.ts";
 import { checkConfig } from "./config-check.ts";
-import { boundsOf, checkMeshPlugin, MESH_PLUGIN, type MeshPluginSpec } from "./mesh-plugin.ts";
+import { boundsOf, type MeshPluginSpec, meshPlugin } from "./mesh-plugin.ts";
 
 export interface GrantsOptions {
-  readonly resourcesDir: string;
+  readonly resources: ResourceSource;
   /** Deadline of hooks that do not say. */
   readonly resolveDeadlineMs: number;
   readonly log: Log;
 }
 
 export interface DevelopmentGrants extends GrantSource {
-  /** Reads the resource files for the first time, and follows them. */
+  /** Reads the resources for the first time, and follows them. */
   start(): Promise<void>;
   stop(): void;
 }
 
 /** Grants of development: generated from the manifest, configured by MeshPlugin files. */
-export function createDevelopmentGrants({ resourcesDir, resolveDeadlineMs, log }: GrantsOptions): DevelopmentGrants {
+export function createDevelopmentGrants({ resources, resolveDeadlineMs, log }: GrantsOptions): DevelopmentGrants {
   const listeners = new Set<() => void>();
   let specs: ReadonlyMap<string, MeshPluginSpec> = new Map();
   let watch: ResourceWatch | undefined;
-  const follow = (resources: readonly Resource[]): void => {
+  const follow = (inForce: readonly Resource[]): void => {
     const before = specs;
-    specs = specsOf(resources);
+    specs = specsOf(inForce);
     // Other kinds lie in the same folder; every listener answers with new grants and credentials for all plugins.
     if (isDeepStrictEqual(before, specs)) return;
     for (const listener of listeners) listener();
   };
   return {
     async start() {
-      const onProblems = (problems: readonly Problem[]): void => report(problems, log);
-      watch = await watchResources({
-        dir: resourcesDir,
-        kinds: { MeshPlugin: MESH_PLUGIN },
-        checks: { MeshPlugin: checkMeshPlugin },
-        onChange: follow,
-        onProblems,
-      });
+      watch = await resources.watch({ kinds: [meshPlugin], log, onChange: follow });
     },
     stop: () => watch?.stop(),
     grant({ namespace, name }, manifest) {
@@ -61,8 +53,4 @@ function specsOf(resources: readonly Resource[]): ReadonlyMap<string, MeshPlugin
   return new Map(
     resources.map(({ metadata: { namespace, name }, spec }) => [`${namespace}/${name}`, spec as MeshPluginSpec]),
   );
-}
-
-function report(problems: readonly Problem[], log: Log): void {
-  for (const problem of problems) log.warn({ origin: originText(problem.origin) }, problemText(problem));
 }

@@ -1,6 +1,6 @@
 import type { JsonObject } from "@bufbuild/protobuf";
 import { HOOK_KINDS, hookKind } from "@patchbay/model";
-import type { SpecProblem } from "@patchbay/runtime";
+import { API_VERSION, type ResourceKind, type SpecProblem } from "@patchbay/runtime";
 import type { HookBound, HookBounds } from "../core/announce/hook-bounds.ts";
 
 /** What an operator says of a plugin. */
@@ -14,8 +14,8 @@ const DURATION = /^(\d+(?:\.\d+)?)(ms|s)$/;
 
 const deadline = { type: "string", pattern: DURATION.source };
 
-/** JSON Schema of a MeshPlugin's spec. In development what is not bounded here is granted as the manifest asks. */
-export const MESH_PLUGIN: object = {
+/** In development what is not bounded here is granted as the manifest asks. */
+const schema = {
   type: "object",
   properties: {
     config: { type: "object" },
@@ -41,8 +41,8 @@ function hookSchema(maxConcurrency: number): object {
 }
 
 /** What no schema says: a bound that would let nothing be answered, or bounds nothing. */
-export function checkMeshPlugin(spec: unknown): readonly SpecProblem[] {
-  return Object.entries((spec as MeshPluginSpec).hooks ?? {}).flatMap(([name, hook]) => {
+function check({ hooks = {} }: MeshPluginSpec): readonly SpecProblem[] {
+  return Object.entries(hooks).flatMap(([name, hook]) => {
     const most = hookKind(name)?.maxDeadlineMs ?? 0;
     const ms = hook.deadline === undefined ? undefined : toMs(hook.deadline);
     if (ms === undefined || (ms > 0 && ms <= most)) return [];
@@ -50,6 +50,8 @@ export function checkMeshPlugin(spec: unknown): readonly SpecProblem[] {
     return [{ path: ["hooks", name, "deadline"], message, hint: "such as 100ms" }];
   });
 }
+
+export const meshPlugin: ResourceKind<MeshPluginSpec> = { kind: "MeshPlugin", apiVersion: API_VERSION, schema, check };
 
 /** The bounds of a spec that was checked. */
 export function boundsOf({ hooks = {} }: MeshPluginSpec): HookBounds {
