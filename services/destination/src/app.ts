@@ -1,3 +1,4 @@
+import { isLoopback } from "@patchbay/model";
 import { Kind } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 import type { App, AppContext } from "@patchbay/runtime";
 import { hookToken } from "@patchbay/wire";
@@ -132,9 +133,6 @@ function createDnsLink({ settings, clock }: AppContext, controlPlanePorts: () =>
     deadlineMs: settings.resolveDeadlineMs,
     ...DNS_TIMES,
     clock,
-    forbids(address, port) {
-      const loopback = address.startsWith("127.") || address === "::1";
-      return loopback && controlPlanePorts().has(port) ? "the control plane's own" : undefined;
-    },
+    forbids: (ip, port) => (isLoopback(ip) && controlPlanePorts().has(port) ? "the control plane's own" : undefined),
   });
 }

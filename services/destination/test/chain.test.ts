@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { create } from "@bufbuild/protobuf";
+import { parseAuthority } from "@patchbay/model";
 import { EndpointSchema } from "@patchbay/proto/mesh/destination/v1/endpoint_pb";
 import fc from "fast-check";
 import type { Answer } from "../src/core/answer.ts";
-import { parseAuthority } from "../src/core/authority.ts";
 import { type Chain, createChain, type Watched } from "../src/core/chain.ts";
 import { anyClient, clientKey } from "../src/core/client-key.ts";
 import type { ResolverEvent } from "../src/core/query.ts";

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { parseAuthority } from "@patchbay/model";
 import { eventually } from "@patchbay/testkit";
 import { systemClock } from "@patchbay/wire";
 import type { Answer } from "../src/core/answer.ts";
-import { parseAuthority } from "../src/core/authority.ts";
 import { anyClient } from "../src/core/client-key.ts";
 import type { ResolverEvent } from "../src/core/query.ts";
 import { createDns } from "../src/sources/dns.ts";
@@ -20,7 +20,7 @@ function link(server: DnsServer, minTtlMs = 50) {
     retryMinMs: 20,
     retryMaxMs: 100,
     clock: systemClock,
-    forbids: (address, port) => (address === "127.0.0.1" && port === 4140 ? "the control plane's own" : undefined),
+    forbids: ({ text }, port) => (text === "127.0.0.1" && port === 4140 ? "the control plane's own" : undefined),
   });
 }
 

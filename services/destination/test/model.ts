@@ -1,5 +1,5 @@
+import type { Authority } from "@patchbay/model";
 import type { Answer } from "../src/core/answer.ts";
-import type { Authority } from "../src/core/authority.ts";
 import type { ResolverEvent } from "../src/core/query.ts";
 import type { ResolverSpec } from "../src/core/resolver-spec.ts";
 

@@ -1,8 +1,8 @@
 import { create } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
+import { type Authority, AuthorityError, DEFAULT_NAMESPACE, isDnsLabel, parseAuthority } from "@patchbay/model";
 import { type Context, ContextSchema } from "@patchbay/proto/mesh/destination/v1/destination_pb";
 import type { Claims } from "@patchbay/wire";
-import { type Authority, AuthorityError, DEFAULT_NAMESPACE, parseAuthority } from "../core/authority.ts";
 
 /** What a client asks, understood and checked. */
 export interface Asking {
@@ -13,7 +13,6 @@ export interface Asking {
 const MAX_ZONE = 128;
 const MAX_LABELS = 64;
 const MAX_LABEL = 256;
-const NAMESPACE = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 
 /**
  * Reads a request of a proven caller.
@@ -44,7 +43,7 @@ function readContext(caller: Claims, { namespace, zone, labels }: Context): Cont
     );
   }
   const effective = namespace || proven || DEFAULT_NAMESPACE;
-  if (!NAMESPACE.test(effective)) throw invalid("context.namespace is not a DNS label");
+  if (!isDnsLabel(effective)) throw invalid("context.namespace is not a DNS label");
   if (zone.length > MAX_ZONE) throw invalid(`context.zone is longer than ${MAX_ZONE} characters`);
   const entries = Object.entries(labels);
   if (entries.length > MAX_LABELS) throw invalid(`context.labels: ${entries.length} are more than ${MAX_LABELS}`);

@@ -1,4 +1,4 @@
-import type { Authority } from "./authority.ts";
+import type { Authority } from "@patchbay/model";
 import { anyClient, type ClientKey } from "./client-key.ts";
 import { evaluate } from "./evaluate.ts";
 import { ask, hear, type QueryState, type ResolverEvent } from "./query.ts";

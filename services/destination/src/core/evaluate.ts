@@ -1,5 +1,5 @@
+import type { Authority } from "@patchbay/model";
 import type { Answer, Target } from "./answer.ts";
-import type { Authority } from "./authority.ts";
 import { ask, type EffectiveAnswer, effectiveAnswer, type QueryState } from "./query.ts";
 import type { Branch, Effect, Evaluation, Outcome, Step } from "./resolution.ts";
 import type { ResolverSpec } from "./resolver-spec.ts";

@@ -1,11 +1,20 @@
 import { create } from "@bufbuild/protobuf";
+import {
+  type Authority,
+  type Cidr,
+  type Ip,
+  isLoopback,
+  parseAuthority,
+  parseIp,
+  parseSpiffeId,
+  spiffeId,
+  TRUST_DOMAIN,
+  whyNeverEndpoint,
+} from "@patchbay/model";
 import { type Endpoint, EndpointSchema, Protocol } from "@patchbay/proto/mesh/destination/v1/endpoint_pb";
 import type { ResolveResponse, Split } from "@patchbay/proto/mesh/plugin/v1/resolver_pb";
 import { type Answer, failed } from "./answer.ts";
-import { type Authority, parseAuthority } from "./authority.ts";
 import { canonicalEndpoints } from "./endpoints.ts";
-import { formatIp, type Ip, parseIp } from "./ip.ts";
-import { contains, type Network, whyNeverEndpoint } from "./network.ts";
 
 /** Endpoints in one answer. */
 export const MAX_ENDPOINTS = 10_000;
@@ -16,13 +25,12 @@ const MAX_LABEL_KEY = 128;
 const MAX_LABEL_VALUE = 256;
 const MAX_MESSAGE = 512;
 const MAX_WEIGHT = 1_000_000;
-const IDENTITY = /^spiffe:\/\/cluster\.local\/ns\/[a-z0-9-]{1,63}\/sa\/[a-z0-9-]{1,63}$/;
 const LABEL_KEY = /^[A-Za-z0-9](?:[A-Za-z0-9._/-]*[A-Za-z0-9])?$/;
 
 /** What an answer may contain. */
 export interface Limits {
   /** Blocks in which endpoints may lie. */
-  readonly networks: readonly Network[];
+  readonly networks: readonly Cidr[];
   /** Ports of the control plane itself, which no loopback endpoint may have. */
   readonly ownPorts: ReadonlySet<number>;
 }
@@ -79,35 +87,26 @@ function readEndpoints(endpoints: readonly Endpoint[], limits: Limits): readonly
 function readEndpoint(endpoint: Endpoint, index: number, limits: Limits): Endpoint {
   const at = `endpoints[${index}]`;
   const ip = parseIp(endpoint.address);
-  if (!ip) throw new LimitError("address", `${at}: "${printable(endpoint.address, 80)}" is not an IP address`);
-  const address = formatIp(ip);
-  checkPlace(at, { ip, address, port: endpoint.port }, limits);
+  if (ip === undefined)
+    throw new LimitError("address", `${at}: "${printable(endpoint.address, 80)}" is not an IP address`);
+  checkPlace(at, ip, endpoint.port, limits);
   checkExtras(at, endpoint);
+  const { text: address } = ip;
   const { port, weight, zone, labels, protocol, identity } = endpoint;
   return create(EndpointSchema, { address, port, weight, zone, labels, protocol, identity });
 }
 
-interface PlaceOf {
-  readonly ip: Ip;
-  readonly address: string;
-  readonly port: number;
-}
-
-function checkPlace(at: string, { ip, address, port }: PlaceOf, { networks, ownPorts }: Limits): void {
+function checkPlace(at: string, ip: Ip, port: number, { networks, ownPorts }: Limits): void {
   if (port < 1 || port > 65_535) throw new LimitError("port", `${at}: port ${port} is not within 1 to 65535`);
   const never = whyNeverEndpoint(ip);
-  if (never) throw new LimitError("forbidden-address", `${at}: ${address} is ${never}`);
-  if (!networks.some((network) => contains(network, ip))) {
+  if (never) throw new LimitError("forbidden-address", `${at}: ${ip.text} is ${never}`);
+  if (!networks.some((network) => network.contains(ip))) {
     const allowed = networks.map(({ text }) => text).join(", ");
-    throw new LimitError("allowed-networks", `${at}: ${address} lies outside of allowedNetworks (${allowed})`);
+    throw new LimitError("allowed-networks", `${at}: ${ip.text} lies outside of allowedNetworks (${allowed})`);
   }
   if (ownPorts.has(port) && isLoopback(ip)) {
-    throw new LimitError("own-port", `${at}: ${address}:${port} is the control plane's own`);
+    throw new LimitError("own-port", `${at}: ${ip.text}:${port} is the control plane's own`);
   }
-}
-
-function isLoopback(ip: Ip): boolean {
-  return ip.length === 4 ? ip[0] === 127 : ip[15] === 1 && ip.subarray(0, 15).every((byte) => byte === 0);
 }
 
 function checkExtras(at: string, { labels, zone, identity, weight, protocol }: Endpoint): void {
@@ -122,10 +121,10 @@ function checkExtras(at: string, { labels, zone, identity, weight, protocol }: E
   if (zone.length > MAX_LABEL_KEY)
     throw new LimitError("zone", `${at}: zone is longer than ${MAX_LABEL_KEY} characters`);
   if (weight > MAX_WEIGHT) throw new LimitError("weight", `${at}: weight ${weight} is more than ${MAX_WEIGHT}`);
-  if (identity !== "" && !IDENTITY.test(identity)) {
+  if (identity !== "" && parseSpiffeId(identity)?.trustDomain !== TRUST_DOMAIN) {
     throw new LimitError(
       "identity",
-      `${at}: identity "${printable(identity, 80)}" is not like spiffe://cluster.local/ns/NAMESPACE/sa/NAME`,
+      `${at}: identity "${printable(identity, 80)}" is not like ${spiffeId({ namespace: "NAMESPACE", name: "NAME" })}`,
     );
   }
   if (!Object.values<number>(Protocol).includes(protocol))
@@ -152,7 +151,7 @@ function readSplit({ targets }: Split, authority: Authority): Answer {
 
 function readAuthority(text: string, asked: Authority): Authority {
   try {
-    return parseAuthority(text, asked.form === "mesh" ? asked.service?.namespace : undefined);
+    return parseAuthority(text, asked.kind === "mesh" ? asked.service?.namespace : undefined);
   } catch (error) {
     throw new LimitError("authority", error instanceof Error ? error.message : "not an authority");
   }

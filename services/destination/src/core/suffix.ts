@@ -1,4 +1,4 @@
-import type { Authority } from "./authority.ts";
+import type { Authority } from "@patchbay/model";
 
 /** Suffixes of authorities, on label borders, with or without a port. Empty: every authority. */
 export interface Suffixes {

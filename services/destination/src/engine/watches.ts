@@ -1,7 +1,7 @@
+import type { Authority } from "@patchbay/model";
 import type { Context } from "@patchbay/proto/mesh/destination/v1/destination_pb";
 import type { Settings } from "@patchbay/runtime";
 import type { Log } from "@patchbay/wire";
-import type { Authority } from "../core/authority.ts";
 import { createChain, type Watched } from "../core/chain.ts";
 import { anyClient, type ClientKey, clientKey } from "../core/client-key.ts";
 import type { Evaluation } from "../core/resolution.ts";

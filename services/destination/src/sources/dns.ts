@@ -1,13 +1,20 @@
 import { create } from "@bufbuild/protobuf";
-import { type Cancel, CHAIN_ORDER, type Clock, createBackoff, errorMessage } from "@patchbay/model";
+import {
+  type Authority,
+  type Cancel,
+  CHAIN_ORDER,
+  type Clock,
+  createBackoff,
+  errorMessage,
+  type Ip,
+  parseIp,
+  whyNeverEndpoint,
+} from "@patchbay/model";
 import { EndpointSchema } from "@patchbay/proto/mesh/destination/v1/endpoint_pb";
 import { type Answer, failed } from "../core/answer.ts";
-import type { Authority } from "../core/authority.ts";
 import type { Query } from "../core/chain.ts";
 import { createDnsMemory } from "../core/dns-memory.ts";
 import { canonicalEndpoints } from "../core/endpoints.ts";
-import { parseIp } from "../core/ip.ts";
-import { whyNeverEndpoint } from "../core/network.ts";
 import type { ResolverSpec } from "../core/resolver-spec.ts";
 import type { DnsLookup, DnsRecord } from "./dns-lookup.ts";
 import type { OnResolverEvent, Resolver } from "./resolver.ts";
@@ -25,7 +32,7 @@ export interface DnsOptions {
   readonly maxTtlMs: number;
   readonly clock: Clock;
   /** Why this address and port can not be meant; undefined: it can. */
-  forbids(address: string, port: number): string | undefined;
+  forbids(ip: Ip, port: number): string | undefined;
 }
 
 /**
@@ -43,7 +50,7 @@ export function createDns(options: DnsOptions): Resolver {
     suffixes: [],
     status: () => ({ ready: true, reason: "" }),
     ask: ({ authority }: Query, tell) => {
-      if (authority.form === "name") return keepAsking(authority, tell, options);
+      if (authority.kind === "name") return keepAsking(authority, tell, options);
       tell({
         kind: "answer",
         answer: toAnswer([{ address: authority.host, port: authority.port, weight: 1 }], options),
@@ -66,9 +73,9 @@ function dnsSpec({ deadlineMs, staleForMs }: DnsOptions): ResolverSpec {
   };
 }
 
-function skipReason({ form, host }: Authority, led: boolean): string | undefined {
-  if (form === "mesh") return "DNS does not know names of the mesh";
-  if (led || (form === "name" && host.startsWith("_"))) return undefined;
+function skipReason({ kind, host }: Authority, led: boolean): string | undefined {
+  if (kind === "mesh") return "DNS does not know names of the mesh";
+  if (led || (kind === "name" && host.startsWith("_"))) return undefined;
   return "asked for itself it is plain egress, which the proxy resolves";
 }
 
@@ -117,5 +124,5 @@ function toAnswer(records: readonly DnsRecord[], { forbids }: DnsOptions): Answe
 
 function whyNot({ address, port }: DnsRecord, forbids: DnsOptions["forbids"]): string | undefined {
   const ip = parseIp(address);
-  return ip ? (whyNeverEndpoint(ip) ?? forbids(address, port)) : "not an IP address";
+  return ip === undefined ? "not an IP address" : (whyNeverEndpoint(ip) ?? forbids(ip, port));
 }

@@ -1,8 +1,7 @@
 import { durationMs } from "@bufbuild/protobuf/wkt";
-import { CHAIN_ORDER, HOOK_KINDS } from "@patchbay/model";
+import { CHAIN_ORDER, type Cidr, HOOK_KINDS, PRIVATE_NETWORKS, parseCidr } from "@patchbay/model";
 import { FailurePolicy, type Hook } from "@patchbay/proto/mesh/registry/v1/plugin_pb";
 import { type Registration, State } from "@patchbay/proto/mesh/registry/v1/registry_pb";
-import { laptopNetworks, type Network, parseNetwork } from "../core/network.ts";
 
 /** What a plugin is granted as a resolver. */
 export interface ResolverGrant {
@@ -11,7 +10,7 @@ export interface ResolverGrant {
   readonly failOpen: boolean;
   readonly deadlineMs: number;
   readonly usesContext: boolean;
-  readonly networks: readonly Network[];
+  readonly networks: readonly Cidr[];
 }
 
 /** Undefined: the plugin is no resolver. */
@@ -36,9 +35,9 @@ function deadlineOf({ deadline }: Hook, defaultMs: number): number {
 }
 
 /** A block that cannot be read allows nothing. */
-function networksOf(texts: readonly string[]): readonly Network[] {
-  if (texts.length === 0) return laptopNetworks;
-  return texts.map((text) => parseNetwork(text)).filter((network): network is Network => network !== undefined);
+function networksOf(texts: readonly string[]): readonly Cidr[] {
+  const blocks = texts.length === 0 ? PRIVATE_NETWORKS : texts;
+  return blocks.map((text) => parseCidr(text)).filter((block) => block !== undefined);
 }
 
 /** What an instance is good for. */

@@ -1,9 +1,8 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import { durationMs } from "@bufbuild/protobuf/wkt";
-import { type Backoff, createBackoff, rendezvousOrder } from "@patchbay/model";
+import { type Authority, type Backoff, createBackoff, rendezvousOrder } from "@patchbay/model";
 import { type ResolveResponse, ResolveResponseSchema } from "@patchbay/proto/mesh/plugin/v1/resolver_pb";
 import { type Answer, failed } from "../core/answer.ts";
-import type { Authority } from "../core/authority.ts";
 import { LimitError, type Limits, printable, readAnswer } from "../core/limits.ts";
 import { seconds } from "../core/query.ts";
 import type { Gate } from "./gate.ts";

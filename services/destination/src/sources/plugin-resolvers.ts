@@ -1,4 +1,5 @@
 import { timestampMs } from "@bufbuild/protobuf/wkt";
+import { DEFAULT_NAMESPACE } from "@patchbay/model";
 import { Kind, type Registration, State } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 import type { RegistryView } from "@patchbay/runtime";
 import type { ResolverSpec } from "../core/resolver-spec.ts";
@@ -57,7 +58,7 @@ function groupByPlugin(registrations: readonly Registration[]): Map<string, Regi
   const groups = new Map<string, Registration[]>();
   for (const registration of registrations) {
     const { namespace = "", name = "" } = registration.announce ?? {};
-    const link = namespace === "" || namespace === "default" ? `plugin/${name}` : `plugin/${namespace}/${name}`;
+    const link = namespace === "" || namespace === DEFAULT_NAMESPACE ? `plugin/${name}` : `plugin/${namespace}/${name}`;
     groups.set(link, [...(groups.get(link) ?? []), registration]);
   }
   return groups;

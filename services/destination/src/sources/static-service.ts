@@ -1,11 +1,9 @@
 import { create } from "@bufbuild/protobuf";
+import { parseIp, tryParseAuthority, whyNeverEndpoint } from "@patchbay/model";
 import { EndpointSchema, Protocol } from "@patchbay/proto/mesh/destination/v1/endpoint_pb";
 import { API_VERSION, type ResourceKind, type SpecProblem } from "@patchbay/runtime";
 import type { Answer } from "../core/answer.ts";
-import { tryParseAuthority } from "../core/authority.ts";
 import { canonicalEndpoints } from "../core/endpoints.ts";
-import { parseIp } from "../core/ip.ts";
-import { whyNeverEndpoint } from "../core/network.ts";
 
 /**
  * `spec` of a StaticService: the authority `metadata.name` in `metadata.namespace` is served by fixed endpoints, or by whatever
@@ -77,7 +75,8 @@ function checkAddresses(endpoints: readonly StaticEndpoint[]): readonly SpecProb
     const path = ["endpoints", index, "address"];
     const at = `spec.endpoints[${index}].address`;
     const ip = parseIp(address);
-    if (!ip) return [{ path, message: `${at} "${address}" is not an IP address`, hint: "for a name, use rewrite" }];
+    if (ip === undefined)
+      return [{ path, message: `${at} "${address}" is not an IP address`, hint: "for a name, use rewrite" }];
     const never = whyNeverEndpoint(ip);
     return never ? [{ path, message: `${at} ${address} is ${never}`, hint: "" }] : [];
   });

@@ -1,8 +1,7 @@
-import { CHAIN_ORDER, problemText } from "@patchbay/model";
+import { type Authority, CHAIN_ORDER, problemText, serviceKey } from "@patchbay/model";
 import type { Resource, ResourceSource, Settings } from "@patchbay/runtime";
 import type { Log } from "@patchbay/wire";
 import type { Answer } from "../core/answer.ts";
-import type { Authority } from "../core/authority.ts";
 import type { ResolverEvent } from "../core/query.ts";
 import type { ResolverSpec } from "../core/resolver-spec.ts";
 import { createAsked } from "./asked.ts";
@@ -51,11 +50,11 @@ interface Entry {
 
 function toEntry({ metadata: { name, namespace }, spec }: Resource): [string, Entry] {
   const checked = spec as StaticServiceSpec; // fits the schema and the check
-  return [`${namespace}/${name}`, { ports: checked.ports ?? [], answer: staticAnswer(checked, namespace) }];
+  return [serviceKey({ namespace, name }), { ports: checked.ports ?? [], answer: staticAnswer(checked, namespace) }];
 }
 
 function answerFor({ service, port, shortHost }: Authority, services: ReadonlyMap<string, Entry>): ResolverEvent {
-  const entry = service && services.get(`${service.namespace}/${service.name}`);
+  const entry = service && services.get(serviceKey(service));
   if (!entry) return { kind: "answer", answer: { kind: "absent" } };
   if (entry.ports.length === 0 || entry.ports.includes(port)) return { kind: "answer", answer: entry.answer };
   const detail = `${shortHost} is written down for port ${entry.ports.join(", ")}, not for ${port}`;

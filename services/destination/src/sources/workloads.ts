@@ -1,9 +1,8 @@
-import { CHAIN_ORDER } from "@patchbay/model";
+import { type Authority, CHAIN_ORDER, DEFAULT_NAMESPACE, type ServiceRef, serviceKey } from "@patchbay/model";
 import type { Endpoint } from "@patchbay/proto/mesh/destination/v1/endpoint_pb";
 import { Kind, type Registration, State } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 import type { Workload } from "@patchbay/proto/mesh/registry/v1/workload_pb";
 import type { RegistryView, Settings, ViewChange } from "@patchbay/runtime";
-import type { Authority, ServiceName } from "../core/authority.ts";
 import { canonicalEndpoints } from "../core/endpoints.ts";
 import type { ResolverEvent } from "../core/query.ts";
 import type { ResolverSpec } from "../core/resolver-spec.ts";
@@ -41,7 +40,7 @@ export function createWorkloads({ view, settings }: WorkloadsOptions): Workloads
     spec: workloadsSpec(settings),
     suffixes: [],
     status: () => ({ ready: complete, reason: complete ? "" : "the registry has not given its whole picture yet" }),
-    ask: (question, tell) => asked.ask(serviceKey(question.authority.service), question, tell),
+    ask: (question, tell) => asked.ask(keyOfService(question.authority.service), question, tell),
     stop: unsubscribe,
   };
 }
@@ -85,7 +84,7 @@ function createIndex(): Index {
   const add = (registration: Registration, touched: Set<string>): void => {
     const { announce } = registration;
     if (announce?.kind !== Kind.PROXY || !announce.workload || registration.state === State.GONE) return;
-    const key = serviceKey({ name: announce.workload.service, namespace: announce.namespace || "default" });
+    const key = serviceKey({ name: announce.workload.service, namespace: announce.namespace || DEFAULT_NAMESPACE });
     keyOf.set(registration.id, key);
     const found = byService.get(key) ?? new Map<string, Found>();
     byService.set(key, found.set(registration.id, { registration, workload: announce.workload }));
@@ -98,12 +97,12 @@ function createIndex(): Index {
       for (const registration of changed) add(registration, touched);
       return touched;
     },
-    find: ({ service }) => [...(byService.get(serviceKey(service))?.values() ?? [])],
+    find: ({ service }) => [...(byService.get(keyOfService(service))?.values() ?? [])],
   };
 }
 
-function serviceKey(service: ServiceName | undefined): string {
-  return service ? `${service.namespace}/${service.name}` : "";
+function keyOfService(service: ServiceRef | undefined): string {
+  return service === undefined ? "" : serviceKey(service);
 }
 
 const serving: ReadonlySet<State> = new Set([State.READY, State.DEGRADED]);
