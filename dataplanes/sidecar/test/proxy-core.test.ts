@@ -9,7 +9,6 @@ import {
   fieldRecord,
   http2RequestFields,
   http2ResponseFields,
-  joinCookies,
   readHttp2Request,
 } from "../src/core/http/http2-fields.ts";
 import { encodeGrpcMessage } from "../src/core/http/local-reply.ts";
@@ -165,8 +164,12 @@ describe("request targets", () => {
   ];
   for (const [text, expected] of cases)
     it(`${text} ${expected === undefined ? "is refused" : "is taken apart"}`, () => {
-      assert.deepEqual(parseRequestTarget(text), expected);
+      assert.deepEqual(parseRequestTarget(text, "GET"), expected);
     });
+  it("OPTIONS for a whole server asks for its asterisk, RFC 9112 §3.2.4", () => {
+    assert.deepEqual(parseRequestTarget("http://users", "OPTIONS"), { authority: "users", path: "*" });
+    assert.deepEqual(parseRequestTarget("http://users/", "OPTIONS"), { authority: "users", path: "/" });
+  });
 });
 
 describe("HTTP/1 and HTTP/2 framing", () => {
@@ -188,8 +191,12 @@ describe("HTTP/1 and HTTP/2 framing", () => {
   it("a request says the same after it has been one and the other", () => {
     fc.assert(
       fc.property(request, (made) => {
-        const head: RequestHead = { ...made, upgrade: "", grpc: false, visited: "" };
-        const back = readHttp2Request(http2RequestFields(head), { ended: head.length === 0, authority: "" });
+        const head: RequestHead = { ...made, upgrade: "", grpc: false, announced: "", visited: "" };
+        const back = readHttp2Request(http2RequestFields(head), {
+          ended: head.length === 0,
+          maxBytes: 16_384,
+          authority: "",
+        });
         assert.equal(back.fault, undefined);
         for (const key of ["method", "path", "authority", "headers", "length", "trailers", "expectsContinue"] as const)
           assert.deepEqual(back.head[key], head[key], key);
@@ -211,8 +218,29 @@ describe("HTTP/1 and HTTP/2 framing", () => {
     );
   });
 
-  it("cookies that HTTP/2 has split become one field", () => {
-    assert.deepEqual(joinCookies(["cookie", "a=1", "x", "y", "cookie", "b=2"]), ["x", "y", "cookie", "a=1; b=2"]);
+  const options = { ended: true, maxBytes: 1_000, authority: "users" };
+
+  it("cookies that HTTP/2 has split become one field before rules see them, RFC 9113 §8.2.3", () => {
+    const raw = [":method", "GET", ":path", "/", "cookie", "a=1", "x", "y", "cookie", "b=2"];
+    assert.deepEqual(readHttp2Request(raw, options).head.headers, ["x", "y", "cookie", "a=1; b=2"]);
+  });
+
+  it("a head that is too large by the count of HTTP/2 is refused with 431", () => {
+    const raw = [":method", "GET", ":path", "/", "x-big", "a".repeat(1_000)];
+    assert.equal(readHttp2Request(raw, options).fault?.status, 431);
+  });
+
+  it("only application/grpc is gRPC, with a format or parameters, in any case", () => {
+    const isGrpc = (type: string): boolean => readRequestFields(["content-type", type], "2.0").grpc;
+    for (const type of ["application/grpc", "Application/GRPC", "application/grpc+proto", "application/grpc; a=b"])
+      assert.equal(isGrpc(type), true, type);
+    for (const type of ["application/grpc-web+proto", "application/grpcfoo", "text/plain"])
+      assert.equal(isGrpc(type), false, type);
+  });
+
+  it("a response without content says no length, RFC 9110 §8.6", () => {
+    const raw = ["content-length", "5", "x", "y"];
+    assert.deepEqual(readResponseHead({ status: 204, message: "", raw, last: true }).headers, ["x", "y"]);
   });
 
   it("names become lower case on the way to HTTP/2", () => {

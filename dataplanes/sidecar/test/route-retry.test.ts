@@ -27,15 +27,15 @@ describe("retries of a rule", () => {
     assert.equal(mayRetry(reset, { method: "GET", replayable: true, plan: plan({ attempts: 2 }) }), true);
   });
 
-  test("repeat a slow try only where the rule limits the time of a try", () => {
-    assert.equal(mayRetry(slow, { method: "GET", replayable: true, bounded: true }), true);
+  test("repeat a slow try only where the rule asks for retries", () => {
+    assert.equal(mayRetry(slow, { method: "GET", replayable: true, plan: plan({ attempts: 1 }) }), true);
     assert.equal(mayRetry(slow, { method: "GET", replayable: true }), false);
-    assert.equal(mayRetry(slow, { ...post, bounded: true }), false);
-    assert.equal(mayRetry(slow, { ...post, bounded: true, plan: plan({ codes: [504], attempts: 1 }) }), true);
+    assert.equal(mayRetry(slow, { ...post, plan: plan({ attempts: 1 }) }), false);
+    assert.equal(mayRetry(slow, { ...post, plan: plan({ codes: [504], attempts: 1 }) }), true);
   });
 
   test("repeat nothing whose body is gone", () => {
-    const gone = { method: "GET", replayable: false, plan: plan({ codes: [503], attempts: 3 }), bounded: true };
+    const gone = { method: "GET", replayable: false, plan: plan({ codes: [503], attempts: 3 }) };
     for (const kind of ["connect", "reset", "timeout", "status"] as const)
       assert.equal(mayRetry({ kind, message: "", resetCode: 0 }, gone), false);
   });

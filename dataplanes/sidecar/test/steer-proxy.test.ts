@@ -73,11 +73,27 @@ describe("times of a rule", () => {
     assert.deepEqual([record?.status, record?.error], [0, "request-timeout"]);
   });
 
+  test("a slow try is answered 504, and not repeated where nobody asked for retries", async () => {
+    await using silent = await startSilent();
+    await using world = await startSteered({ users: [silent.port] });
+    world.policy.say(rulesFor("users", [{ backendRequestTimeout: ms(20) }]));
+    const { status } = await callUsers(world.proxy.outboundPort);
+    assert.deepEqual([status, world.recorder.records[0]?.attempts], [504, 1]);
+  });
+
+  test("the time of a try runs to the end of its response, as Gateway API has it", async () => {
+    await using app = await startApp((_request, response) => void response.writeHead(200).write("a part"));
+    await using world = await startSteered({ users: [app.port] });
+    world.policy.say(rulesFor("users", [{ backendRequestTimeout: ms(50) }]));
+    await assert.rejects(callUsers(world.proxy.outboundPort));
+    assert.equal(world.recorder.records[0]?.status, 0);
+  });
+
   test("a slow try of a safe method is tried again elsewhere, one of another method is answered 504", async () => {
     await using silent = await startSilent();
     await using app = await startApp((_request, response) => response.end("ok"));
     await using world = await startSteered({ users: [silent.port, app.port] });
-    world.policy.say(rulesFor("users", [{ backendRequestTimeout: ms(200) }]));
+    world.policy.say(rulesFor("users", [{ backendRequestTimeout: ms(200), retry: { attempts: 2 } }]));
     const { outboundPort } = world.proxy;
     for (let i = 0; i < 4; i += 1) assert.equal((await callUsers(outboundPort)).status, 200);
     world.serve("users", [silent.port]);

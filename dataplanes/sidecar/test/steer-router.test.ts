@@ -19,6 +19,7 @@ function head(path: string, change: Partial<RequestHead> = {}): RequestHead {
     expectsContinue: false,
     trailers: false,
     grpc: false,
+    announced: "",
     visited: "",
     ...change,
   };

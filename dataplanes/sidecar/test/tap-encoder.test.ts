@@ -18,6 +18,7 @@ const head: RequestHead = {
   expectsContinue: false,
   trailers: false,
   grpc: false,
+  announced: "",
   visited: "",
 };
 

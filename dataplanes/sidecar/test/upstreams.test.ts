@@ -38,6 +38,7 @@ function outgoing(version: 1 | 2, headers: string[] = []): Outgoing {
       expectsContinue: false,
       trailers: false,
       grpc: false,
+      announced: "",
       visited: "",
     },
     version,

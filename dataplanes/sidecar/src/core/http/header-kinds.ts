@@ -13,6 +13,7 @@ export const HeaderKind = {
   UPGRADE: 6,
   EXPECT: 7,
   TE: 8,
+  /** Names of the trailers that follow; of use only where a message can have some. */
   TRAILER: 9,
   CONTENT_TYPE: 10,
   /** Which sidecars a request has left through; see `VISITED_HEADER`. */

@@ -10,6 +10,8 @@ export interface ReadRequest {
 export interface Http2RequestOptions {
   /** The stream ends with its fields. */
   readonly ended: boolean;
+  /** Bytes of all fields, each with 32 more (RFC 9113 §6.5.2). */
+  readonly maxBytes: number;
   /** Where the connection leads, for a request that does not say. */
   readonly authority: string;
 }
@@ -17,7 +19,7 @@ export interface Http2RequestOptions {
 /** Takes an HTTP/2 request's fields apart (RFC 9113 §8.3). */
 export function readHttp2Request(
   raw: readonly string[],
-  { ended, authority: given }: Http2RequestOptions,
+  { ended, maxBytes, authority: given }: Http2RequestOptions,
 ): ReadRequest {
   const pseudo = { ":method": "", ":path": "", ":authority": "", ":protocol": "" };
   let regular = 0;
@@ -30,8 +32,19 @@ export function readHttp2Request(
   const authority = pseudo[":authority"] || fields.host || given;
   if (ended) fields.length = 0;
   else if (fields.length === 0 && !hasLength(raw)) fields.length = -1;
-  const head = { ...fields, method: pseudo[":method"], path: pseudo[":path"], authority };
-  return { head, fault: fields.fault ?? pseudoFault(head, pseudo[":protocol"]) };
+  const headers = joinCookies(fields.headers);
+  const head = { ...fields, headers, method: pseudo[":method"], path: pseudo[":path"], authority };
+  const tooLarge = sizeOf(raw) > maxBytes ? TOO_LARGE : undefined;
+  return { head, fault: tooLarge ?? fields.fault ?? pseudoFault(head, pseudo[":protocol"]) };
+}
+
+const TOO_LARGE: RequestFault = { status: 431, reason: "the request's head is too long" };
+
+/** As SETTINGS_MAX_HEADER_LIST_SIZE counts. */
+function sizeOf(raw: readonly string[]): number {
+  let bytes = 0;
+  for (const part of raw) bytes += part.length + 16;
+  return bytes;
 }
 
 /** What HTTP/1.1 could carry too; anything else has two readings. */
@@ -64,6 +77,7 @@ export function http2RequestFields(head: RequestHead): HeaderList {
   lowerInto(fields, head.headers);
   if (head.length > 0) fields.push("content-length", String(head.length));
   if (head.trailers) fields.push("te", "trailers");
+  if (head.announced !== "") fields.push("trailer", head.announced);
   if (head.expectsContinue) fields.push("expect", "100-continue");
   return fields;
 }
@@ -96,8 +110,8 @@ function lowerInto(target: HeaderList, headers: HeaderList): void {
   for (let i = 0; i + 1 < headers.length; i += 2) target.push((headers[i] ?? "").toLowerCase(), headers[i + 1] ?? "");
 }
 
-/** HTTP/1.1 has one Cookie field, HTTP/2 may split it into crumbs (RFC 9113 §8.2.3). */
-export function joinCookies(headers: HeaderList): HeaderList {
+/** HTTP/2 may split the one Cookie field into crumbs; whoever reads them outside of HTTP/2 gets them joined (RFC 9113 §8.2.3). */
+function joinCookies(headers: HeaderList): HeaderList {
   const crumbs: string[] = [];
   const joined: HeaderList = [];
   for (let i = 0; i + 1 < headers.length; i += 2) {

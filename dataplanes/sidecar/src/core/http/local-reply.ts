@@ -1,5 +1,6 @@
 import type { Failure } from "../routing/retry-rules.ts";
 import type { Route } from "../types.ts";
+import { missingStatus } from "./grpc-status.ts";
 
 /** An answer that the sidecar gives itself. */
 export interface LocalReply {
@@ -21,6 +22,7 @@ const STATUS_BY_KIND = {
   reset: 502,
   timeout: 504,
   status: 502,
+  "too-large": 431,
   forbidden: 403,
   loop: 508,
 } as const satisfies Record<Failure["kind"], number>;
@@ -51,6 +53,7 @@ function hintFor(kind: Failure["kind"], { direction, target, endpoint }: Place):
   if (kind === "forbidden")
     return "Programs in the mesh get what such addresses offer by other means, or from a proxy of your own";
   if (kind === "invalid") return "The endpoint speaks HTTP/2, which is stricter with fields than HTTP/1.1";
+  if (kind === "too-large") return "Send fewer or shorter header fields";
   if (kind === "loop") return "Ask for the service by its name";
   if (direction === "inbound")
     return `The program behind this sidecar should listen on ${endpoint}: is it still starting, or has it stopped?`;
@@ -98,31 +101,9 @@ export function requestTimeout(ms: number, rule: string): LocalReply {
   };
 }
 
-/** gRPC status for an HTTP status of a proxy, as gRPC's own mapping has it (doc/http-grpc-status-mapping.md), 431 added. */
-export function grpcStatusFor(status: number): number {
-  switch (status) {
-    case 400:
-    case 431:
-      return 13;
-    case 401:
-      return 16;
-    case 403:
-      return 7;
-    case 404:
-      return 12;
-    case 429:
-    case 502:
-    case 503:
-    case 504:
-      return 14;
-    default:
-      return 2;
-  }
-}
-
 /** What a client of gRPC is told. */
 export function grpcStatusOfAnswer({ status, grpcStatus }: LocalReply): number {
-  return grpcStatus ?? grpcStatusFor(status);
+  return grpcStatus ?? missingStatus(status);
 }
 
 /** grpc-message travels percent-encoded: printable ASCII without "%" stays. */

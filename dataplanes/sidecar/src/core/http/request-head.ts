@@ -19,6 +19,8 @@ export interface RequestHead {
   /** The client takes trailers. */
   readonly trailers: boolean;
   readonly grpc: boolean;
+  /** Names of trailers that the sender announces (RFC 9110 §6.6.2), for programs that take no others; else empty. */
+  readonly announced: string;
   /** Sidecars that the request has left through, separated by commas. */
   readonly visited: string;
 }
@@ -55,6 +57,7 @@ export function readRequestFields(raw: readonly string[], version: "1.0" | "1.1"
     expectsContinue: false,
     trailers: false,
     grpc: false,
+    announced: "",
     visited: "",
     host: "",
     fault: undefined,
@@ -104,12 +107,16 @@ function takeField(fields: Reading, kind: HeaderKind, { name, value }: { name: s
 function takeOther(fields: Reading, kind: HeaderKind, { name, value }: { name: string; value: string }): void {
   if (kind === HeaderKind.UPGRADE) fields.upgrade = joined(fields.upgrade, offeredUpgrade(value));
   else if (kind === HeaderKind.TE) fields.trailers ||= /(?:^|,)\s*trailers\s*(?:,|;|$)/i.test(value);
+  else if (kind === HeaderKind.TRAILER) fields.announced = joined(fields.announced, value);
   else if (kind === HeaderKind.VISITED) fields.visited = joined(fields.visited, value);
   else if (kind === HeaderKind.CONTENT_TYPE) {
-    fields.grpc = value.startsWith("application/grpc");
+    fields.grpc = GRPC.test(value);
     fields.headers.push(name, value);
   } else if (kind === HeaderKind.GRPC_STATUS) fields.headers.push(name, value);
 }
+
+/** "application/grpc", with a format ("+proto") or parameters; not gRPC-Web, whose answers have another form (gRPC over HTTP/2). */
+const GRPC = /^application\/grpc(?:[+;\s]|$)/i;
 
 function joined(before: string, value: string): string {
   return before === "" || value === "" ? before + value : `${before},${value}`;

@@ -12,12 +12,13 @@ const ABSOLUTE = /^http:\/\/([^/?#@\s]+)([/?][^#]*)?$/i;
  * Takes the target of a request to a proxy apart: origin form "/a?b", absolute form "http://host/a?b" or "*".
  * Undefined: none of them, names a user, or asks for another scheme (https is asked for by CONNECT).
  */
-export function parseRequestTarget(target: string): RequestTarget | undefined {
+export function parseRequestTarget(target: string, method: string): RequestTarget | undefined {
   if (target.charCodeAt(0) === 0x2f) return target.includes("#") ? undefined : { authority: "", path: target };
   if (target === "*") return { authority: "", path: "*" };
   const match = ABSOLUTE.exec(target);
   const authority = match?.[1];
   if (authority === undefined) return undefined;
-  const path = match?.[2] ?? "/";
-  return { authority, path: path.startsWith("/") ? path : `/${path}` };
+  // OPTIONS for a whole server: the last proxy sends "*" (RFC 9112 §3.2.4).
+  const path = match?.[2] ?? (method === "OPTIONS" ? "*" : "/");
+  return { authority, path: path.startsWith("?") ? `/${path}` : path };
 }

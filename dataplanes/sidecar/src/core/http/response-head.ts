@@ -13,8 +13,10 @@ export interface ResponseHead {
   readonly last: boolean;
   /** From the head of a response without messages; else undefined. */
   readonly grpcStatus: number | undefined;
-  /** Protocol that the sender switches to, with 101; else empty. */
+  /** Protocols that the sender switches to, with 101, or asks for, with 426; else empty. */
   readonly upgrade: string;
+  /** Names of trailers that the sender announces; else empty. */
+  readonly announced: string;
   /** It is coded beyond "chunked", which is for this hop to undo and which we cannot. */
   readonly coded: boolean;
   /** The peer's sidecar says that the program has not seen the request. */
@@ -37,6 +39,7 @@ export function readResponseHead({ status, message, raw, last }: RawResponse): R
     chunked: false,
     coded: false,
     upgrade: "",
+    announced: "",
     dropped: [],
     grpcStatus: undefined,
     unprocessed: false,
@@ -49,12 +52,13 @@ export function readResponseHead({ status, message, raw, last }: RawResponse): R
     else takeField(found, kind, { name, value });
   }
   // Both together: chunked counts and the length is a lie, RFC 9112 §6.3.
-  const dropped = found.chunked ? [...found.dropped, "content-length"] : found.dropped;
+  // A 204 has no length, RFC 9110 §8.6.
+  const dropped = found.chunked || status === 204 ? [...found.dropped, "content-length"] : found.dropped;
   const headers = dropped.length === 0 ? found.headers : without(found.headers, dropped);
-  const { grpcStatus, unprocessed, coded, upgrade } = found;
+  const { grpcStatus, unprocessed, coded, upgrade, announced } = found;
   const reason = message === "OK" || REASON.test(message) ? message : "";
   const length = found.chunked ? -1 : found.length;
-  return { status, message: reason, headers, length, last, grpcStatus, unprocessed, coded, upgrade };
+  return { status, message: reason, headers, length, last, grpcStatus, unprocessed, coded, upgrade, announced };
 }
 
 /** RFC 9112 §4. Parsers let more pass, and a reason phrase may always be left out. */
@@ -66,6 +70,7 @@ interface Found {
   chunked: boolean;
   coded: boolean;
   upgrade: string;
+  announced: string;
   dropped: readonly string[];
   grpcStatus: number | undefined;
   unprocessed: boolean;
@@ -79,6 +84,8 @@ function takeField(found: Found, kind: HeaderKind, { name, value }: { name: stri
     found.coded ||= found.chunked || value.trim().toLowerCase() !== "chunked";
     found.chunked = true;
   } else if (kind === HeaderKind.UPGRADE) found.upgrade = found.upgrade === "" ? value : `${found.upgrade}, ${value}`;
+  else if (kind === HeaderKind.TRAILER)
+    found.announced = found.announced === "" ? value : `${found.announced}, ${value}`;
   else if (kind === HeaderKind.CONNECTION) found.dropped = [...found.dropped, ...connectionOptions(value)];
   else if (kind === HeaderKind.UNPROCESSED) found.unprocessed = true;
   else if (kind === HeaderKind.GRPC_STATUS) {

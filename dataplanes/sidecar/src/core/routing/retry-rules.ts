@@ -18,6 +18,8 @@ export type FailureKind =
   | "overload"
   /** A request that the endpoint's protocol cannot say. Nothing was sent. */
   | "invalid"
+  /** A head that is larger than the endpoint takes. */
+  | "too-large"
   /** An address that nothing is forwarded to. */
   | "forbidden"
   /** The address is this sidecar's own outbound port. */
@@ -48,12 +50,10 @@ export interface Retried {
   readonly replayable: boolean;
   /** What the target's rule says; absent: nothing. */
   readonly plan?: RetryPlan | undefined;
-  /** The rule limits the time of a try, and so expects that another is worth it. */
-  readonly bounded?: boolean;
 }
 
 /** Whether a request may be tried again. Only before a response has begun; the caller sees to the budget. */
-export function mayRetry(failure: Failure, { method, replayable, plan, bounded = false }: Retried): boolean {
+export function mayRetry(failure: Failure, { method, replayable, plan }: Retried): boolean {
   if (!replayable) return false;
   switch (failure.kind) {
     case "connect":
@@ -64,10 +64,12 @@ export function mayRetry(failure: Failure, { method, replayable, plan, bounded =
     case "reset":
       return SAFE.has(method) || plan?.anyMethod === true;
     case "timeout":
-      return bounded && (SAFE.has(method) || plan?.anyMethod === true);
+      // Only where a rule asks for retries: a backend that is slow needs no second request (Gateway API: `timeouts` alone retry nothing).
+      return plan !== undefined && (SAFE.has(method) || plan.anyMethod);
     case "status":
       return plan !== undefined;
     case "forbidden":
+    case "too-large":
     case "invalid":
     case "loop":
       return false;
@@ -79,4 +81,4 @@ export function blamesEndpoint({ kind, blameless = false }: Pick<Failure, "kind"
   return !blameless && !BLAMELESS.has(kind);
 }
 
-const BLAMELESS: ReadonlySet<FailureKind> = new Set(["overload", "stale", "invalid", "forbidden", "loop"]);
+const BLAMELESS: ReadonlySet<FailureKind> = new Set(["overload", "stale", "invalid", "too-large", "forbidden", "loop"]);

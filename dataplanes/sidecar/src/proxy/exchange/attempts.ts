@@ -1,3 +1,4 @@
+import { UNAVAILABLE } from "../../core/http/grpc-status.ts";
 import { type HeaderList, UNPROCESSED_HEADER } from "../../core/http/header-kinds.ts";
 import { failedAnswer, type LocalReply } from "../../core/http/local-reply.ts";
 import type { RequestHead } from "../../core/http/request-head.ts";
@@ -97,7 +98,8 @@ export class Attempts {
 
   /** The peer's sidecar says that its program has not seen the request. From anybody else the field is only a word. */
   isUnprocessed(head: ResponseHead): boolean {
-    return head.unprocessed && head.status === 503 && this.proven;
+    // Over gRPC the answer's HTTP status is always 200.
+    return head.unprocessed && (head.status === 503 || head.grpcStatus === UNAVAILABLE) && this.proven;
   }
 
   /** Asked once per failure: it counts, and draws on the budget. `replayable`: the body can be sent again. */
@@ -108,9 +110,8 @@ export class Attempts {
     const tries = rule?.retry?.tries ?? this.#origin.side.limits.maxAttempts;
     const enough = UNSEEN.has(failure.kind) ? this.#unseen >= MAX_UNSEEN : this.seen >= tries;
     if (enough) return false;
-    const bounded = (rule?.tryTimeoutMs ?? 0) > 0;
     const { method } = this.#head;
-    if (!mayRetry(failure, { method, replayable, plan: rule?.retry, bounded })) return false;
+    if (!mayRetry(failure, { method, replayable, plan: rule?.retry })) return false;
     // A kept connection that had closed meanwhile says nothing about the load of anybody.
     if (failure.kind === "stale") return true;
     if (this.#route?.kind !== "mesh") return false;

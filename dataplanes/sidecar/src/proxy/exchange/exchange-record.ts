@@ -13,6 +13,8 @@ export interface Outcome {
   readonly startedAt: number;
   readonly status: number;
   readonly grpcStatus: number | undefined;
+  /** When its connection was switched to another protocol, on the same clock: how long that lives is no latency. */
+  readonly switchedAt: number | undefined;
   /** Code of an answer of our own, and the policy that it comes from. */
   readonly error: string;
   readonly policy: string;
@@ -22,7 +24,7 @@ export interface Outcome {
 
 /** The one record that an exchange leaves. */
 export function recordOf({ side, peer, tls }: Origin, outcome: Outcome): RequestRecord {
-  const { head, attempts, sights, startedAt, ...rest } = outcome;
+  const { head, attempts, sights, startedAt, switchedAt, ...rest } = outcome;
   return {
     ...rest,
     direction: side.direction,
@@ -36,7 +38,7 @@ export function recordOf({ side, peer, tls }: Origin, outcome: Outcome): Request
     method: head.method,
     path: head.path,
     tls: side.direction === "inbound" ? tls : attempts.proven,
-    latencyMs: performance.now() - startedAt,
+    latencyMs: (switchedAt ?? performance.now()) - startedAt,
     attempts: Math.max(attempts.count, 1),
     opaque: false,
   };

@@ -1,7 +1,15 @@
 import type { Duplex } from "node:stream";
 import { isFailure, isLimited } from "../../core/balancing/classification.ts";
+import { cancelledStatus, DEADLINE_EXCEEDED, missingStatus, UNAVAILABLE } from "../../core/http/grpc-status.ts";
 import type { HeaderList } from "../../core/http/header-kinds.ts";
-import { grpcStatusOfAnswer, type LocalReply, NO_SWITCH, refusalOf, SLOW_BODY } from "../../core/http/local-reply.ts";
+import {
+  encodeGrpcMessage,
+  grpcStatusOfAnswer,
+  type LocalReply,
+  NO_SWITCH,
+  refusalOf,
+  SLOW_BODY,
+} from "../../core/http/local-reply.ts";
 import { grpcStatusOf, type ResponseHead } from "../../core/http/response-head.ts";
 import { type Failure, failureOf } from "../../core/routing/retry-rules.ts";
 import type { AppliedRoute, Route } from "../../core/types.ts";
@@ -40,6 +48,7 @@ export class Exchange extends AdmittedRequest implements DownstreamEvents, Attem
   #headAt = 0;
   #responded = false;
   #stalled = false;
+  #switched = false;
   #status = 0;
   #grpcStatus: number | undefined;
   /** Code of an answer of our own. */
@@ -57,6 +66,8 @@ export class Exchange extends AdmittedRequest implements DownstreamEvents, Attem
     if (this.over) return;
     this.#attempts.follow(route);
     if (route.kind === "mesh" && route.steering !== undefined) this.#steer(route.steering);
+    // Messages of gRPC have no announced length; what no program has seen goes elsewhere all the same.
+    if (route.kind === "mesh" && this.head.grpc) this.keepForRetries();
     this.begin();
   }
 
@@ -105,14 +116,15 @@ export class Exchange extends AdmittedRequest implements DownstreamEvents, Attem
   }
 
   #respondSteered(steered: RoutedExchange, head: ResponseHead): void {
-    steered.tried();
     const listed = steered.listed(head);
     if (listed !== undefined && this.#mayRetry(listed)) {
       this.#forgo(head);
       return this.#retry(listed);
     }
     const answer = steered.respond(head);
-    if (this.replayable && steered.awaitsTrailers(head)) this.#waiting = answer;
+    // A client that has more to say may be waiting for the head before it says it.
+    const said = this.held !== undefined || this.client.complete();
+    if (said && this.replayable && steered.awaitsTrailers(head)) this.#waiting = answer;
     else this.#respond(answer);
   }
 
@@ -132,6 +144,7 @@ export class Exchange extends AdmittedRequest implements DownstreamEvents, Attem
     }
     this.#headAt = performance.now();
     this.#responded = true;
+    this.bodyIsFree();
     this.#status = head.status;
     this.#grpcStatus = head.grpcStatus;
     this.sights?.answered(head);
@@ -178,6 +191,7 @@ export class Exchange extends AdmittedRequest implements DownstreamEvents, Attem
       return this.answer(NO_SWITCH);
     }
     this.#responded = true;
+    this.#switched = true;
     splice(socket, upstream, ({ sent, received }) => {
       this.requestBytes += sent;
       this.#responseBytes += received;
@@ -197,11 +211,29 @@ export class Exchange extends AdmittedRequest implements DownstreamEvents, Attem
     if (this.over) return;
     if (this.#responded) {
       this.#attempts.end(true, this.#headAt);
-      this.client.reset(failure.resetCode || INTERNAL_ERROR);
-      return this.#finish(0);
+      return this.#breakResponse(failure);
     }
     if (this.#mayRetry(failure)) return this.#retry(failure);
     this.#giveUp(failure);
+  }
+
+  /** A response that has begun cannot be completed: what the peer said is passed on; where it said nothing, gRPC has a status for that. */
+  #breakResponse({ kind, resetCode, message }: Failure): void {
+    const status = kind === "timeout" ? DEADLINE_EXCEEDED : UNAVAILABLE;
+    if (resetCode === 0 && this.#endsByStatus()) return this.#endWithStatus(status, message);
+    this.client.reset(resetCode || INTERNAL_ERROR);
+    this.#finish(0);
+  }
+
+  /** A status can still follow in trailers. */
+  #endsByStatus(): boolean {
+    return this.head.grpc && this.client.version === 2;
+  }
+
+  #endWithStatus(status: number, message: string): void {
+    this.#grpcStatus = status;
+    this.client.end(["grpc-status", String(status), "grpc-message", encodeGrpcMessage(message)]);
+    this.#finish(this.#status);
   }
 
   #mayRetry(failure: Failure): boolean {
@@ -219,7 +251,7 @@ export class Exchange extends AdmittedRequest implements DownstreamEvents, Attem
   }
 
   onTryOverdue(failure: Failure): void {
-    if (!this.over && !this.#responded) this.#breakOff(failure);
+    if (!this.over) this.#breakOff(failure);
   }
 
   onRequestOverdue(answer: LocalReply): void {
@@ -228,6 +260,7 @@ export class Exchange extends AdmittedRequest implements DownstreamEvents, Attem
     this.#attempts.end(true, this.#responded ? this.#headAt : undefined);
     if (!this.#responded) return this.answer(answer);
     this.#error = answer.code;
+    if (this.#endsByStatus()) return this.#endWithStatus(grpcStatusOfAnswer(answer), answer.text);
     this.client.reset(INTERNAL_ERROR);
     this.#finish(0);
   }
@@ -262,6 +295,7 @@ export class Exchange extends AdmittedRequest implements DownstreamEvents, Attem
     this.side.counters.active -= 1;
     if (this.over) return;
     this.#attempt?.cancel(code || CANCEL);
+    if (this.head.grpc) this.#grpcStatus ??= cancelledStatus(this.head, performance.now() - this.startedAt);
     this.#finish(this.#responded ? this.#status : CLIENT_CLOSED);
   }
 
@@ -269,6 +303,7 @@ export class Exchange extends AdmittedRequest implements DownstreamEvents, Attem
     if (this.over) return;
     this.letGo();
     this.#steered?.stop();
+    if (this.head.grpc) this.#grpcStatus ??= missingStatus(status);
     const grpcStatus = this.#grpcStatus;
     const failed = this.#responded && isFailure({ status, grpcStatus, opaque: false });
     const limited = this.#responded && isLimited({ status, grpcStatus });
@@ -278,6 +313,7 @@ export class Exchange extends AdmittedRequest implements DownstreamEvents, Attem
       attempts: this.#attempts,
       sights: this.sights,
       startedAt: this.startedAt,
+      switchedAt: this.#switched ? this.#headAt : undefined,
       status,
       grpcStatus,
       error: this.#error,

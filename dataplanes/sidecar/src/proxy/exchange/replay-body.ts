@@ -1,6 +1,8 @@
 import { PassThrough, type Readable } from "node:stream";
 
 export interface ReplayBodyOptions {
+  /** What was read of it before. */
+  readonly kept: readonly Buffer[];
   /** Bytes that are kept; what is longer can only be sent once. */
   readonly limit: number;
   readonly passed: (bytes: number) => void;
@@ -14,13 +16,15 @@ export interface ReplayBodyOptions {
  */
 export class ReplayBody {
   readonly #source: Readable;
-  #kept: Buffer[] | undefined = [];
+  #kept: Buffer[] | undefined;
   #size = 0;
   #ended = false;
   #sink: PassThrough | undefined;
 
-  constructor(source: Readable, { limit, passed, ended }: ReplayBodyOptions) {
+  constructor(source: Readable, { kept, limit, passed, ended }: ReplayBodyOptions) {
     this.#source = source;
+    this.#kept = [...kept];
+    for (const chunk of kept) this.#size += chunk.length;
     source.on("data", (chunk: Buffer) => {
       passed(chunk.length);
       this.#size += chunk.length;

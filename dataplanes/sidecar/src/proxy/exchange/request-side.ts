@@ -25,8 +25,12 @@ export abstract class RequestSide implements Outgoing {
   protected requestBytes = 0;
   /** Nothing happens any more. */
   protected over = false;
+  /** Milliseconds that the body may pause; 0: as long as it likes. */
+  #bodyIdleMs: number;
   #taken = false;
-  #replays = false;
+  /** What was read of a streaming body, while another try may want it. */
+  #kept: Buffer[] | undefined;
+  #keptBytes = 0;
   #replay: ReplayBody | undefined;
 
   constructor(side: Side, client: Downstream) {
@@ -37,13 +41,15 @@ export abstract class RequestSide implements Outgoing {
     const { marker } = side;
     this.visited = marker === "" || this.head.visited === "" ? marker : `${this.head.visited},${marker}`;
     this.held = this.head.length === 0 ? NO_BODY : undefined;
+    // A stream of gRPC is as long as both ends want: a watch sends one message, and then nothing for days.
+    this.#bodyIdleMs = this.head.grpc ? 0 : side.limits.bodyIdleMs;
   }
 
   protected abstract overdue(what: TimeoutKind): void;
 
   /** It can be sent, or, as far as it was sent, sent again. */
   protected get replayable(): boolean {
-    return this.held !== undefined || !this.#taken || this.#replay?.whole === true;
+    return this.held !== undefined || !this.#taken || this.#kept !== undefined || this.#replay?.whole === true;
   }
 
   /** A small body is being read whole and is not all here yet. */
@@ -59,7 +65,7 @@ export abstract class RequestSide implements Outgoing {
 
   protected hold(done: () => void): void {
     this.#taken = true;
-    this.expect("body", this.side.limits.bodyIdleMs);
+    this.expect("body", this.#bodyIdleMs);
     holdBody(this.client.body, {
       length: this.head.length,
       passed: (bytes) => this.#passed(bytes),
@@ -74,25 +80,47 @@ export abstract class RequestSide implements Outgoing {
   /** A body that is not held will be kept as it passes, for another try. */
   protected keepForRetries(): void {
     const { expectsContinue, upgrade } = this.head;
-    this.#replays = !this.#taken && !expectsContinue && upgrade === "";
+    if (!this.#taken && !expectsContinue && upgrade === "") this.#kept ??= [];
+  }
+
+  /** A response has begun: no other try follows, and from here on the body may pause, as in an exchange of messages. */
+  protected bodyIsFree(): void {
+    this.#kept = undefined;
+    this.#bodyIdleMs = 0;
+    this.patience?.met("body");
   }
 
   takeBody(): Readable {
-    this.#taken = true;
-    this.expect("body", this.side.limits.bodyIdleMs);
     const { body } = this.client;
-    if (this.#replays) return this.#replayed(body);
-    body.on("data", (chunk: Buffer) => this.#passed(chunk.length));
+    this.expect("body", this.#bodyIdleMs);
+    if (this.#taken) return this.#replayed(body);
+    this.#taken = true;
+    body.on("data", this.#onChunk);
     onceEnded(body, () => this.patience?.met("body"));
     return body;
   }
 
+  readonly #onChunk = (chunk: Buffer): void => {
+    this.#passed(chunk.length);
+    if (this.#kept === undefined) return;
+    this.#keptBytes += chunk.length;
+    if (this.#keptBytes > this.side.limits.replayBytes) this.#kept = undefined;
+    else this.#kept.push(chunk);
+  };
+
+  /** The body for another try: what was read before, then what comes. */
   #replayed(body: Readable): Readable {
-    this.#replay ??= new ReplayBody(body, {
-      limit: this.side.limits.replayBytes,
-      passed: (bytes) => this.#passed(bytes),
-      ended: () => this.patience?.met("body"),
-    });
+    if (this.#replay === undefined) {
+      body.unpipe();
+      body.off("data", this.#onChunk);
+      this.#replay = new ReplayBody(body, {
+        kept: this.#kept ?? [],
+        limit: this.side.limits.replayBytes,
+        passed: (bytes) => this.#passed(bytes),
+        ended: () => this.patience?.met("body"),
+      });
+      this.#kept = undefined;
+    }
     return this.#replay.open();
   }
 
@@ -107,7 +135,7 @@ export abstract class RequestSide implements Outgoing {
   #passed(bytes: number): void {
     this.requestBytes += bytes;
     this.client.passed(bytes);
-    this.expect("body", this.side.limits.bodyIdleMs);
+    this.expect("body", this.#bodyIdleMs);
   }
 
   protected expect(what: TimeoutKind, ms: number): void {
@@ -118,6 +146,7 @@ export abstract class RequestSide implements Outgoing {
 
   protected letGo(): void {
     this.over = true;
+    this.#kept = undefined;
     this.patience?.stop();
     this.#replay?.close();
   }

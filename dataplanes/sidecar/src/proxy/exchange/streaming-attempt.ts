@@ -85,11 +85,18 @@ function framing({ head, held }: Outgoing): HeaderList {
   if (head.upgrade !== "") fields.push("connection", "upgrade", "upgrade", head.upgrade);
   else if (head.trailers) fields.push("connection", "te", "te", "trailers");
   if (head.expectsContinue) fields.push("expect", "100-continue");
-  if (held !== undefined) fields.push(...(held.length > 0 ? ["content-length", String(held.length)] : []));
-  else if (head.length < 0) fields.push("transfer-encoding", "chunked");
-  else fields.push("content-length", String(head.length));
+  if (held !== undefined)
+    fields.push(...(held.length > 0 || !BODILESS.has(head.method) ? ["content-length", String(held.length)] : []));
+  else if (head.length < 0) {
+    fields.push("transfer-encoding", "chunked");
+    // Of use, and allowed by node:http, only where the body is chunked.
+    if (head.announced !== "") fields.push("trailer", head.announced);
+  } else fields.push("content-length", String(head.length));
   return fields;
 }
+
+/** Methods for which a missing length means that there is no body (RFC 9110 §8.6); for all others node:http would make it chunked. */
+const BODILESS: ReadonlySet<string> = new Set(["GET", "HEAD", "DELETE", "OPTIONS", "TRACE", "CONNECT"]);
 
 /** Runs once the connection stands: until then the body is untouched and the request may go elsewhere. */
 function sendRequest(request: ClientRequest, outgoing: Outgoing): void {

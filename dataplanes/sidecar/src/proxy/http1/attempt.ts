@@ -1,6 +1,5 @@
 import type { Dispatcher } from "undici";
 import type { HeaderList } from "../../core/http/header-kinds.ts";
-import { joinCookies } from "../../core/http/http2-fields.ts";
 import type { RequestHead } from "../../core/http/request-head.ts";
 import { readResponseHead, readTrailers } from "../../core/http/response-head.ts";
 import { type FailureKind, failureOf } from "../../core/routing/retry-rules.ts";
@@ -151,7 +150,6 @@ function rawFields(raw: unknown): Raw {
 /** The fields of an HTTP/1.1 request, Host first as RFC 9110 §7.2 wants it. Framing is the sender's. */
 export function http1RequestFields(head: RequestHead): HeaderList {
   const fields = ["host", head.authority];
-  const headers = joinCookies(head.headers);
-  for (const part of headers) fields.push(part);
+  for (const part of head.headers) fields.push(part);
   return fields;
 }

@@ -77,12 +77,21 @@ export class Http1Downstream implements Downstream {
     this.#response.socket?.write(`${text}\r\n`, "latin1");
   }
 
-  respond({ status, message, headers, length }: ResponseHead): void {
+  respond({ status, message, headers, length, upgrade, last, announced }: ResponseHead): void {
     this.#length = length <= MAX_JOINED ? length : -1;
     const response = this.#response;
     response.sendDate = false;
     if (this.#draining() || !this.#settled()) response.shouldKeepAlive = false;
-    response.writeHead(status, message, headers);
+    const more = status === 426 ? this.#asked(upgrade) : [];
+    const chunked = length < 0 && !last && this.#request.httpVersionMinor > 0 && this.head.method !== "HEAD";
+    if (announced !== "" && chunked) more.push("trailer", announced);
+    response.writeHead(status, message, more.length === 0 ? headers : [...headers, ...more]);
+  }
+
+  /** A 426 says which protocols the server wants (RFC 9110 §15.5.22). */
+  #asked(upgrade: string): HeaderList {
+    if (upgrade === "") return [];
+    return ["upgrade", upgrade, "connection", this.#response.shouldKeepAlive ? "upgrade" : "upgrade, close"];
   }
 
   write(chunk: Buffer): boolean {

@@ -146,7 +146,7 @@ interface Reading {
 function readHead(request: IncomingMessage, origin: Origin, { limits, upgrading }: Reading): ReadRequest {
   const { rawHeaders, httpVersionMinor } = request;
   const fields = readRequestFields(rawHeaders, httpVersionMinor === 0 ? "1.0" : "1.1");
-  const target = parseRequestTarget(request.url ?? "");
+  const target = parseRequestTarget(request.url ?? "", request.method ?? "");
   const authority = target?.authority || fields.host || origin.authority;
   // Without "Connection: upgrade" the field is only a word.
   const upgrade = upgrading ? fields.upgrade : "";

@@ -1,4 +1,4 @@
-import { type ClientHttp2Stream, constants } from "node:http2";
+import { type ClientHttp2Session, type ClientHttp2Stream, constants } from "node:http2";
 import { VISITED_HEADER } from "../../core/http/header-kinds.ts";
 import { http2RequestFields } from "../../core/http/http2-fields.ts";
 import { readResponseHead, readTrailers } from "../../core/http/response-head.ts";
@@ -7,9 +7,14 @@ import type { Attempt, AttemptEvents, Outgoing } from "../exchange/exchange-type
 import { sendBody } from "../exchange/send-body.ts";
 import { sendTrailersOf } from "../exchange/trailers.ts";
 import { connectFailure, connectMessage } from "../upstream/connect-errors.ts";
-import type { Http2Sessions, StreamPlace } from "./sessions.ts";
+import { ConnectionLost, type Http2Sessions, type StreamPlace } from "./sessions.ts";
 
-const { NGHTTP2_FLAG_END_STREAM: END_STREAM, NGHTTP2_REFUSED_STREAM: REFUSED, NGHTTP2_CANCEL: CANCEL } = constants;
+const {
+  NGHTTP2_FLAG_END_STREAM: END_STREAM,
+  NGHTTP2_REFUSED_STREAM: REFUSED,
+  NGHTTP2_CANCEL: CANCEL,
+  NGHTTP2_ENHANCE_YOUR_CALM: CALM,
+} = constants;
 
 /** One request as a stream of an HTTP/2 connection. A class, for one is made per request. */
 export class Http2Attempt implements Attempt {
@@ -17,6 +22,7 @@ export class Http2Attempt implements Attempt {
   readonly #outgoing: Outgoing;
   readonly #events: AttemptEvents;
   #stream: ClientHttp2Stream | undefined;
+  #session: ClientHttp2Session | undefined;
   #trailers: string[] = [];
   #over = false;
   #headed = false;
@@ -60,7 +66,8 @@ export class Http2Attempt implements Attempt {
       const endStream = held?.length === 0;
       const stream = place.session.request(fields, { endStream, waitForTrailers: held === undefined });
       this.#stream = stream;
-      stream.once("close", () => place.release());
+      this.#session = place.session;
+      place.occupy(stream);
     } catch (error) {
       place.release();
       const { closed, destroyed } = place.session;
@@ -110,7 +117,11 @@ export class Http2Attempt implements Attempt {
   }
 
   #broken(stream: ClientHttp2Stream, error: unknown): void {
+    // Node gives the streams of a lost connection the code CANCEL; the peer has sent none.
+    if (error instanceof ConnectionLost || this.#session?.destroyed === true) return this.#fail("reset", error);
     if (stream.rstCode === REFUSED) return this.#fail("unprocessed", new Error("the peer refused the stream"));
+    // The peer's answer to too many or too large fields (RFC 9113 §10.5.1): the client's doing, here and at every other endpoint.
+    if (stream.rstCode === CALM && !this.#headed) return this.#fail("too-large", TOO_LARGE, CALM);
     this.#fail("reset", error, stream.rstCode);
   }
 
@@ -123,6 +134,7 @@ export class Http2Attempt implements Attempt {
 
 const FULL = new Error("all connections to it carry as many streams as it allows");
 const CLOSED = new Error("the stream was closed before its response was complete");
+const TOO_LARGE = new Error("the peer takes no head as large as this one");
 
 /** Without the pseudo fields, which come first. */
 function fieldsOf(raw: unknown): readonly string[] {

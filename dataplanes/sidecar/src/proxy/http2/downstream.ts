@@ -59,12 +59,17 @@ export class Http2Downstream implements Downstream {
     if (this.#open()) this.#stream.additionalHeaders(http2ResponseFields(status, headers));
   }
 
-  respond({ status, headers, last }: ResponseHead): void {
+  respond({ status, headers, last, announced }: ResponseHead): void {
     if (!this.#open()) return;
     const stream = this.#stream;
-    stream.respond(http2ResponseFields(status, headers), { endStream: last, waitForTrailers: !last });
-    if (!last) stream.once("wantTrailers", () => sendTrailersOf(stream, this.#trailers));
-    else this.#letGo();
+    const fields = last || announced === "" ? headers : [...headers, "trailer", announced];
+    stream.respond(http2ResponseFields(status, fields), { endStream: last, waitForTrailers: !last });
+    if (last) return this.#letGo();
+    stream.once("wantTrailers", () => {
+      sendTrailersOf(stream, this.#trailers);
+      // A reset in this turn would overtake the trailers, and with them the status of gRPC.
+      setImmediate(() => this.#letGo());
+    });
   }
 
   write(chunk: Buffer): boolean {
@@ -74,7 +79,6 @@ export class Http2Downstream implements Downstream {
   end(trailers: HeaderList): void {
     this.#trailers = trailers;
     if (!this.#stream.writableEnded) this.#stream.end();
-    this.#letGo();
   }
 
   answer(answer: LocalReply, extra: HeaderList): void {

@@ -53,9 +53,13 @@ export function createHttp2Server({ limits, counters }: Http2ServerOptions): Htt
         idleSince: performance.now(),
       };
       peers.add(peer);
+      // HTTP/2 has no half-closed connections, but our sockets may be half-open, which opaque protocols need; node:http2 would wait.
+      socket.once("end", () => session.destroy());
       session.on("error", () => session.destroy());
       session.once("close", () => peers.delete(peer));
-      session.on("stream", (stream, _headers, flags, raw) => serveStream(peer, { stream, flags, raw }, counters));
+      session.on("stream", (stream, _headers, flags, raw) =>
+        serveStream(peer, { stream, flags, raw, maxBytes: limits.maxHeadBytes }, counters),
+      );
     },
     goAway(direction) {
       for (const peer of peers) if (peer.origin.side.direction === direction) peer.session.close();
@@ -86,19 +90,24 @@ function sessionOptions(limits: Limits, origin: Origin): Parameters<typeof perfo
     streamResetRate: trusted ? 1_000 : 33,
     settings: {
       maxConcurrentStreams: trusted ? limits.maxStreams : limits.maxStreamsUnproven,
-      maxHeaderListSize: limits.maxHeadBytes,
+      // Beyond what is taken, so that a client hears 431 instead of a reset; beyond this it is reset.
+      maxHeaderListSize: REFUSED_IN_WORDS * limits.maxHeadBytes,
       initialWindowSize: 1 << 18,
     },
   };
 }
 
+/** How many times the largest head a head may be, and still be refused in words. */
+const REFUSED_IN_WORDS = 4;
+
 interface Opened {
   readonly stream: ServerHttp2Stream;
   readonly flags: number;
   readonly raw: readonly string[];
+  readonly maxBytes: number;
 }
 
-function serveStream(peer: Peer, { stream, flags, raw }: Opened, counters: Counters): void {
+function serveStream(peer: Peer, { stream, flags, raw, maxBytes }: Opened, counters: Counters): void {
   const { origin } = peer;
   peer.streams += 1;
   peer.opened += 1;
@@ -107,7 +116,7 @@ function serveStream(peer: Peer, { stream, flags, raw }: Opened, counters: Count
     peer.streams -= 1;
     peer.idleSince = performance.now();
   });
-  const read = readHttp2Request(raw, { ended: (flags & END_STREAM) !== 0, authority: origin.authority });
+  const read = readHttp2Request(raw, { ended: (flags & END_STREAM) !== 0, maxBytes, authority: origin.authority });
   const { fault } = read;
   const head = normalizeHead(read.head, origin.side.direction);
   const passed = (bytes: number): void => {
@@ -115,7 +124,8 @@ function serveStream(peer: Peer, { stream, flags, raw }: Opened, counters: Count
   };
   const downstream = new Http2Downstream({ stream, head, passed });
   if (fault !== undefined) {
-    counters.malformed += 1;
+    if (fault.status === 431) counters.oversized += 1;
+    else counters.malformed += 1;
     return downstream.answer({ status: fault.status, code: "bad-request", text: fault.reason }, []);
   }
   const exchange = new Exchange(origin, downstream);

@@ -1,4 +1,4 @@
-import { type ClientHttp2Session, connect } from "node:http2";
+import { type ClientHttp2Session, type ClientHttp2Stream, connect } from "node:http2";
 import type { Connected } from "../upstream/await-connection.ts";
 
 export interface Http2SessionsOptions {
@@ -10,9 +10,10 @@ export interface Http2SessionsOptions {
   readonly settingsMs: number;
 }
 
-/** A place for one stream. `release` exactly once. */
+/** A place for one stream. `release` exactly once, unless `occupy` has been called, which does it at the stream's close. */
 export interface StreamPlace {
   readonly session: ClientHttp2Session;
+  occupy(stream: ClientHttp2Stream): void;
   release(): void;
 }
 
@@ -31,6 +32,8 @@ export interface Http2Sessions {
 }
 
 interface Held {
+  /** Streams in flight. */
+  readonly open: Set<ClientHttp2Stream>;
   session: ClientHttp2Session | undefined;
   streams: number;
   idleSince: number;
@@ -95,6 +98,7 @@ function capacity(held: Held, maxStreams: number): number {
 
 function openSession(options: Http2SessionsOptions, all: Set<Held>, drop: (held: Held, error: Error) => void): Held {
   const held: Held = {
+    open: new Set(),
     session: undefined,
     streams: 0,
     idleSince: performance.now(),
@@ -115,6 +119,7 @@ function openSession(options: Http2SessionsOptions, all: Set<Held>, drop: (held:
       maxSessionMemory: 64,
       settings: { enablePush: false, maxHeaderListSize: options.maxHeadBytes, initialWindowSize: 1 << 18 },
     });
+    socket.once("end", () => lose(held, session));
     const timer = setTimeout(() => session.destroy(new Error("no HTTP/2 settings")), options.settingsMs);
     session.on("error", (cause: Error) =>
       drop(held, held.session === undefined ? new Error(NO_HTTP2, { cause }) : cause),
@@ -142,13 +147,40 @@ const AS_IT_CAME = { strictSingleValueFields: false };
 const NO_HTTP2 = "it does not speak HTTP/2";
 
 function placeOn(held: Held, session: ClientHttp2Session): StreamPlace {
+  const release = (): void => {
+    held.streams -= 1;
+    held.idleSince = performance.now();
+  };
   return {
     session,
-    release() {
-      held.streams -= 1;
-      held.idleSince = performance.now();
+    release,
+    occupy(stream) {
+      held.open.add(stream);
+      stream.once("close", () => {
+        held.open.delete(stream);
+        release();
+      });
     },
   };
+}
+
+/**
+ * The peer has ended the connection by FIN. HTTP/2 has no half-closed connections, so streams that are not complete never will be; those
+ * that are may still be read. (node:http2 notices by itself only on sockets that are not half-open, and then drops both.)
+ */
+function lose(held: Held, session: ClientHttp2Session): void {
+  held.closing = true;
+  for (const stream of held.open) if (stream.state.remoteClose !== 1) stream.destroy(new ConnectionLost());
+  session.close();
+}
+
+/** The connection ended before the response was complete. */
+export class ConnectionLost extends Error {
+  override readonly name = "ConnectionLost";
+
+  constructor() {
+    super("the connection was closed before the response was complete");
+  }
 }
 
 /** In looks, so in seconds of a loop that turns: what a blocked loop has not read yet is not held against the peer. */

@@ -17,8 +17,10 @@ export interface Limits {
   readonly stallMs: number;
   /** Milliseconds that a kept connection may idle. Default 75,000: longer than clients keep theirs, so that they close first. */
   readonly idleMs: number;
-  /** Bytes of a request's or response's head. Default 16,384. */
+  /** Bytes of a request's head. Default 16,384. */
   readonly maxHeadBytes: number;
+  /** Bytes of a response's head, and of its trailers, in which gRPC has its error details. Default 65,536. */
+  readonly maxResponseHeadBytes: number;
   /** Fields of a request. Default 128. */
   readonly maxHeadFields: number;
   /** Connections on each listener; more are closed at once. Default 4,096. */
@@ -47,6 +49,7 @@ export const DEFAULT_LIMITS: Limits = {
   stallMs: 60_000,
   idleMs: 75_000,
   maxHeadBytes: 16_384,
+  maxResponseHeadBytes: 65_536,
   maxHeadFields: 128,
   maxConnections: 4_096,
   maxConnectionsPerEndpoint: 512,

@@ -40,7 +40,7 @@ export function createEndpointConnections(
       http1 ??= createHttp1Pool({
         connect: connectHttp1,
         maxConnections: limits.maxConnectionsPerEndpoint,
-        maxHeadBytes: limits.maxHeadBytes,
+        maxHeadBytes: limits.maxResponseHeadBytes,
       });
       return http1;
     },
@@ -49,7 +49,7 @@ export function createEndpointConnections(
         connect: (connected) => dial("h2", connected),
         maxSessions: limits.maxSessionsPerEndpoint,
         maxStreams: limits.maxStreams,
-        maxHeadBytes: limits.maxHeadBytes,
+        maxHeadBytes: limits.maxResponseHeadBytes,
         settingsMs: limits.connectMs,
       });
       return http2;
