@@ -47,7 +47,7 @@ export function createPolicyApp(context: AppContext): App {
         log: context.log,
         onChange(resources) {
           followers.changed(book.replace(resources));
-          objectives.update(resources);
+          objectives.update(book.all());
         },
       });
       stops.push(written.stop);

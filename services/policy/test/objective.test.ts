@@ -83,15 +83,14 @@ describe("the state of an objective", () => {
 });
 
 describe("a ServiceLevelObjective", () => {
-  const ms = (text: string): number => Number.parseInt(text, 10);
-
   it("names services as telemetry does, and has the windows of a page by default", () => {
     const metadata = { name: "fast", namespace: "shop" };
     const written = { target: { name: "users" }, source: { name: "web", namespace: "default" }, objective: 99.9 };
-    const read = objectiveOf(
-      { metadata, spec: { ...written, latency: { under: "250ms" } }, origin: fileOrigin("a.yaml", 1) },
-      ms,
-    );
+    const read = objectiveOf({
+      metadata,
+      spec: { ...written, latency: { under: "250ms" } },
+      origin: fileOrigin("a.yaml", 1),
+    });
     assert.deepEqual([read.target, read.source, read.latencyBoundMs], ["users.shop", "web", 250]);
     assert.deepEqual([read.shortMs, read.longMs, read.burnRate], [300_000, 3_600_000, 14.4]);
     assert.ok(Math.abs(read.ratio - 0.999) < 1e-9);

@@ -9,12 +9,9 @@ import {
   StatusResponseSchema,
 } from "@patchbay/proto/mesh/policy/v1/policy_pb";
 import type { DefaultAction } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
-import type { CompiledPolicy } from "../core/compile.ts";
-import { whereInForce } from "../core/in-force.ts";
 import type { PolicyIndex } from "../core/policy-index.ts";
+import type { CompiledPolicy, Known } from "../core/policy-kind.ts";
 import type { PolicyResource } from "../core/resource.ts";
-import { summaryOf } from "../core/summary.ts";
-import { type Known, warningsOf } from "../core/warnings.ts";
 import { proxyId, type Subscriber, type Subscribers } from "../engine/subscribers.ts";
 import type { WorkloadLookup } from "../sources/workload-lookup.ts";
 import type { WrittenResources } from "../sources/written-resources.ts";
@@ -52,7 +49,7 @@ interface Seen {
 }
 
 function resourceStatus(compiled: CompiledPolicy, { book, known, followers, outdated }: Seen): ResourceStatus {
-  const { resource, ref } = compiled;
+  const { kind: policyKind, resource, ref } = compiled;
   const { kind, namespace, name } = ref;
   return create(ResourceStatusSchema, {
     kind,
@@ -60,9 +57,9 @@ function resourceStatus(compiled: CompiledPolicy, { book, known, followers, outd
     name,
     origin: resource.origin,
     outdated: outdated.has(resource),
-    workloads: [...whereInForce(compiled, { book, workloads: known.workloads, followers })],
-    summary: summaryOf(resource),
-    warnings: [...warningsOf(compiled, { book, known })],
+    workloads: [...policyKind.inForce(compiled, { workloads: known.workloads, followers, outbound: book.outbound })],
+    summary: policyKind.summarise(resource.spec),
+    warnings: [...policyKind.warn(compiled, { all: book.all(), known })],
   });
 }
 

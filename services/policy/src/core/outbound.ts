@@ -6,7 +6,7 @@ import {
   RouteMatchSchema,
   type RouteRule,
 } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
-import type { CompiledPolicy } from "./compile.ts";
+import type { CompiledPolicy } from "./policy-kind.ts";
 import { compareMatches, compareResources } from "./precedence.ts";
 
 export interface Target {
@@ -33,15 +33,15 @@ export function mergeOutbound(
 ): Outbound {
   const ordered = [...about].sort((a, b) => compareResources(a.resource, b.resource));
   const [owner = ""] = service.split("/");
-  const consumer = ordered.filter((each) => each.part.kind === "route" && each.ref.namespace === clients);
-  const producer = ordered.filter((each) => each.part.kind === "route" && each.ref.namespace === owner);
+  const consumer = ordered.filter((each) => each.part.route !== undefined && each.ref.namespace === clients);
+  const producer = ordered.filter((each) => each.part.route !== undefined && each.ref.namespace === owner);
   const outbound = create(OutboundSchema, {
     target: host,
     ...mergeRoutes(consumer.length > 0 ? consumer : producer, service),
   });
-  const budget = ordered.find(({ part }) => part.kind === "budget");
-  if (budget?.part.kind === "budget") {
-    outbound.retryBudget = budget.part.budget;
+  const budget = ordered.find(({ part }) => part.retryBudget !== undefined);
+  if (budget?.part.retryBudget) {
+    outbound.retryBudget = budget.part.retryBudget;
     outbound.retryBudgetRef = budget.ref;
   }
   return outbound;
@@ -54,10 +54,9 @@ function mergeRoutes(
 ): { rules: RouteRule[]; matches: RouteMatch[] } {
   const rules: RouteRule[] = [];
   const matches: RouteMatch[] = [];
-  for (const { part } of routes) {
-    if (part.kind !== "route") continue;
-    const ports = part.route.parents.filter((parent) => parent.service === service).map(({ port }) => port);
-    for (const each of part.route.rules) {
+  for (const route of routes.flatMap(({ part }) => part.route ?? [])) {
+    const ports = route.parents.filter((parent) => parent.service === service).map(({ port }) => port);
+    for (const each of route.rules) {
       const rule = rules.push(each.rule) - 1;
       for (const port of portsToMatch(ports))
         matches.push(...each.matches.map((match) => create(RouteMatchSchema, { ...match, rule, port })));

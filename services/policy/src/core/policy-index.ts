@@ -5,9 +5,10 @@ import {
   InboundSchema,
   type Outbound,
 } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
-import { type CompiledPolicy, compileResource } from "./compile.ts";
+import { compileResource } from "./compile.ts";
 import { createIndex } from "./index-by-key.ts";
 import { mergeOutbound, targetOf } from "./outbound.ts";
+import type { CompiledPolicy } from "./policy-kind.ts";
 import { compareNames } from "./precedence.ts";
 import { type PolicyResource, resourceName, wholeNamespace } from "./resource.ts";
 
@@ -75,8 +76,8 @@ export function createPolicyIndex(defaultAction: DefaultAction): PolicyIndex {
       const parts = about(workload).map(({ part }) => part);
       return create(InboundSchema, {
         defaultAction,
-        authorization: parts.flatMap((part) => (part.kind === "authorization" ? [part.policy] : [])),
-        rateLimits: parts.flatMap((part) => (part.kind === "rate-limit" ? [part.policy] : [])),
+        authorization: parts.flatMap(({ authorization }) => authorization ?? []),
+        rateLimits: parts.flatMap(({ rateLimit }) => rateLimit ?? []),
       });
     },
     outbound: merged.get,

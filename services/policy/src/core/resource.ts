@@ -1,14 +1,14 @@
 import type { Origin } from "@patchbay/proto/mesh/common/v1/origin_pb";
 
 /** A resource of one of this service's kinds, as the file has it; the spec fits the kind's schema and checks. */
-export interface PolicyResource {
+export interface PolicyResource<Spec = unknown> {
   readonly kind: string;
   readonly metadata: {
     readonly name: string;
     readonly namespace: string;
     readonly creationTimestamp?: string;
   };
-  readonly spec: unknown;
+  readonly spec: Spec;
   readonly origin: Origin;
 }
 

@@ -1,12 +1,11 @@
-import type { AppContext, Resource } from "@patchbay/runtime";
-import { durationMs } from "../core/duration.ts";
-import { type ObjectiveResource, objectiveOf } from "../core/objectives/objective-resource.ts";
+import type { AppContext } from "@patchbay/runtime";
+import type { CompiledPolicy } from "../core/policy-kind.ts";
 import { createObjectiveEvents } from "../sources/objective-events.ts";
 import { createObjectives, type Objectives } from "./objectives.ts";
 
 export interface ObjectiveWatch extends Pick<Objectives, "list" | "stop"> {
   /** All resources in force; those of other kinds are left alone. */
-  update(resources: readonly Resource[]): void;
+  update(policies: readonly CompiledPolicy[]): void;
 }
 
 /** Holds the objectives that people wrote down against what telemetry counts. */
@@ -21,10 +20,8 @@ export function watchObjectives(context: AppContext): ObjectiveWatch {
   return {
     list: objectives.list,
     stop: objectives.stop,
-    update(resources) {
-      const written = resources.filter(({ kind }) => kind === "ServiceLevelObjective");
-      // The spec has passed its kind's schema and checks.
-      objectives.update(written.map((resource) => objectiveOf(resource as ObjectiveResource, durationMs)));
+    update(policies) {
+      objectives.update(policies.flatMap(({ part }) => part.objective ?? []));
     },
   };
 }

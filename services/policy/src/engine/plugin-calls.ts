@@ -21,8 +21,8 @@ export function createPluginCalls({ view, key, clock: { now } }: AppContext, boo
       const found = book
         .about(workload)
         .find(({ ref }) => ref.kind === kind && ref.namespace === namespace && ref.name === name);
-      if (found?.part.kind !== "authorization" && found?.part.kind !== "rate-limit") return undefined;
-      const { policy } = found.part;
+      const policy = found?.part.authorization ?? found?.part.rateLimit;
+      if (!policy) return undefined;
       const limits = policy.$typeName === "mesh.policy.v1.RateLimitPolicy" ? policy.limits : [];
       return policy.plugin && { plugin: policy.plugin, limits };
     },

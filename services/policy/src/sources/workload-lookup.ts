@@ -1,6 +1,6 @@
 import { Kind, State } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 import type { RegistryView } from "@patchbay/runtime";
-import type { Known } from "../core/warnings.ts";
+import type { Known } from "../core/policy-kind.ts";
 
 /** Who is there, as far as policies care. */
 export interface WorkloadLookup {

@@ -3,22 +3,13 @@ import {
   MatchType,
   type PathMatch,
   PathMatchSchema,
-  type PolicyRef,
   type RouteMatch,
   RouteMatchSchema,
 } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
-import { checkEach, type Path, problem, type SpecProblem } from "../problem.ts";
+import { type Path, problem, type SpecProblem } from "../problem.ts";
 import { object, text } from "../schema.ts";
-import { checkGrpcRetry, encodeGrpcRetry, grpcRetrySchema, type RetrySpec } from "./retry.ts";
-import {
-  type CompiledRoute,
-  checkRoute,
-  encodeRule,
-  parentsOf,
-  type RouteSpec,
-  type RuleSpec,
-  routeSchema,
-} from "./route.ts";
+import { checkGrpcRetry, encodeGrpcRetry, grpcRetrySchema } from "./retry.ts";
+import { createRouteKind } from "./route-kind.ts";
 import {
   checkHeaderMatches,
   checkPattern,
@@ -27,7 +18,7 @@ import {
   valueMatchesSchema,
 } from "./value-match.ts";
 
-export interface GrpcMatchSpec {
+interface GrpcMatchSpec {
   readonly method?: MethodSpec;
   readonly headers?: readonly ValueMatchSpec[];
 }
@@ -40,31 +31,13 @@ interface MethodSpec {
   readonly method?: string;
 }
 
-/** `timeouts` and `retry` are an addition to Gateway API, in HTTPRoute's shape. */
-export interface GrpcRuleSpec extends RuleSpec {
-  readonly matches?: readonly GrpcMatchSpec[];
-  readonly retry?: RetrySpec<string | number>;
-}
-
-export type GrpcRouteSpec = RouteSpec<GrpcRuleSpec>;
-
-export const grpcRouteSchema = routeSchema(
-  object({
-    method: {
-      ...object({ type: { enum: ["Exact", "RegularExpression"] }, service: text(1_024), method: text(1_024) }),
-      anyOf: [{ required: ["service"] }, { required: ["method"] }],
-    },
-    headers: valueMatchesSchema,
-  }),
-  grpcRetrySchema,
-);
-
-export function checkGrpcRoute(spec: GrpcRouteSpec): readonly SpecProblem[] {
-  return checkRoute(spec, ({ matches, retry }, path) => [
-    ...checkEach(matches, [...path, "matches"], checkMatch),
-    ...checkGrpcRetry(retry, [...path, "retry"]),
-  ]);
-}
+const matchSchema = object({
+  method: {
+    ...object({ type: { enum: ["Exact", "RegularExpression"] }, service: text(1_024), method: text(1_024) }),
+    anyOf: [{ required: ["service"] }, { required: ["method"] }],
+  },
+  headers: valueMatchesSchema,
+});
 
 function checkMatch({ method, headers }: GrpcMatchSpec, path: Path): readonly SpecProblem[] {
   return [...checkMethod(method ?? {}, [...path, "method"]), ...checkHeaderMatches(headers, [...path, "headers"])];
@@ -79,17 +52,6 @@ function checkMethod({ type, service = "", method = "" }: MethodSpec, path: Path
   if (method && !/^[A-Za-z_]\w*$/.test(method))
     found.push(problem([...path, "method"], `${JSON.stringify(method)} is no gRPC method`, "such as GetUser"));
   return found;
-}
-
-/** A checked spec in the snapshot's form. */
-export function compileGrpcRoute({ parentRefs, rules = [{}] }: GrpcRouteSpec, ref: PolicyRef): CompiledRoute {
-  return {
-    parents: parentsOf(parentRefs, ref.namespace),
-    rules: rules.map((rule, index) => ({
-      rule: encodeRule(rule, { ref, index, retry: encodeGrpcRetry(rule.retry) }),
-      matches: (rule.matches?.length ? rule.matches : [{}]).map(encodeMatch),
-    })),
-  };
 }
 
 function encodeMatch({ method, headers = [] }: GrpcMatchSpec): RouteMatch {
@@ -110,3 +72,14 @@ function encodePath({ type = "Exact", service = "", method = "" }: MethodSpec): 
   if (method) return create(PathMatchSchema, { type: MatchType.REGULAR_EXPRESSION, value: `/[^/]+/${method}` });
   return create(PathMatchSchema, { type: MatchType.PATH_PREFIX, value: `/${service}` });
 }
+
+/** `timeouts` and `retry` are an addition to Gateway API, in HTTPRoute's shape. */
+export const grpcRoute = createRouteKind<GrpcMatchSpec, string | number>({
+  kind: "GRPCRoute",
+  matchSchema,
+  retrySchema: grpcRetrySchema,
+  checkMatch,
+  checkRetry: checkGrpcRetry,
+  encodeMatch,
+  encodeRetry: encodeGrpcRetry,
+});

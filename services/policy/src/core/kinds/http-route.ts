@@ -1,22 +1,9 @@
 import { create } from "@bufbuild/protobuf";
-import {
-  MatchType,
-  type PolicyRef,
-  type RouteMatch,
-  RouteMatchSchema,
-} from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
-import { checkEach, type Path, problem, type SpecProblem } from "../problem.ts";
+import { MatchType, type RouteMatch, RouteMatchSchema } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
+import { type Path, problem, type SpecProblem } from "../problem.ts";
 import { object, text } from "../schema.ts";
-import { checkRetry, encodeRetry, httpRetrySchema, type RetrySpec } from "./retry.ts";
-import {
-  type CompiledRoute,
-  checkRoute,
-  encodeRule,
-  parentsOf,
-  type RouteSpec,
-  type RuleSpec,
-  routeSchema,
-} from "./route.ts";
+import { checkRetry, encodeRetry, httpRetrySchema } from "./retry.ts";
+import { createRouteKind } from "./route-kind.ts";
 import {
   checkHeaderMatches,
   checkPattern,
@@ -27,7 +14,7 @@ import {
   valueMatchesSchema,
 } from "./value-match.ts";
 
-export interface HttpMatchSpec {
+interface HttpMatchSpec {
   readonly path?: PathSpec;
   readonly headers?: readonly ValueMatchSpec[];
   readonly queryParams?: readonly ValueMatchSpec[];
@@ -41,31 +28,14 @@ interface PathSpec {
   readonly value?: string;
 }
 
-export interface HttpRuleSpec extends RuleSpec {
-  readonly matches?: readonly HttpMatchSpec[];
-  readonly retry?: RetrySpec;
-}
-
-export type HttpRouteSpec = RouteSpec<HttpRuleSpec>;
-
 const methods = ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"];
 
-export const httpRouteSchema = routeSchema(
-  object({
-    path: object({ type: { enum: ["Exact", "PathPrefix", "RegularExpression"] }, value: text(1_024) }),
-    headers: valueMatchesSchema,
-    queryParams: valueMatchesSchema,
-    method: { enum: methods },
-  }),
-  httpRetrySchema,
-);
-
-export function checkHttpRoute(spec: HttpRouteSpec): readonly SpecProblem[] {
-  return checkRoute(spec, ({ matches, retry }, path) => [
-    ...checkEach(matches, [...path, "matches"], checkMatch),
-    ...checkRetry(retry, [...path, "retry"]),
-  ]);
-}
+const matchSchema = object({
+  path: object({ type: { enum: ["Exact", "PathPrefix", "RegularExpression"] }, value: text(1_024) }),
+  headers: valueMatchesSchema,
+  queryParams: valueMatchesSchema,
+  method: { enum: methods },
+});
 
 function checkMatch({ path: spec, headers, queryParams }: HttpMatchSpec, path: Path): readonly SpecProblem[] {
   return [
@@ -87,17 +57,6 @@ function checkPath({ type = "PathPrefix", value = "/" }: PathSpec, path: Path): 
   return [];
 }
 
-/** A checked spec in the snapshot's form. */
-export function compileHttpRoute({ parentRefs, rules = [{}] }: HttpRouteSpec, ref: PolicyRef): CompiledRoute {
-  return {
-    parents: parentsOf(parentRefs, ref.namespace),
-    rules: rules.map((rule, index) => ({
-      rule: encodeRule(rule, { ref, index, retry: encodeRetry(rule.retry) }),
-      matches: (rule.matches?.length ? rule.matches : [{}]).map(encodeMatch),
-    })),
-  };
-}
-
 const types = {
   Exact: MatchType.EXACT,
   PathPrefix: MatchType.PATH_PREFIX,
@@ -115,3 +74,13 @@ function encodeMatch({ path = {}, headers = [], queryParams = [], method = "" }:
     method,
   });
 }
+
+export const httpRoute = createRouteKind<HttpMatchSpec, number>({
+  kind: "HTTPRoute",
+  matchSchema,
+  retrySchema: httpRetrySchema,
+  checkMatch,
+  checkRetry,
+  encodeMatch,
+  encodeRetry,
+});

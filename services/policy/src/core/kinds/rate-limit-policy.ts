@@ -7,15 +7,20 @@ import {
 import { compileLimits } from "@patchbay/rules";
 import { checkDuration, durationOf, durationSchema } from "../duration.ts";
 import { checkHeaderName } from "../header-names.ts";
+import { atServers } from "../in-force.ts";
+import { type Compiled, type CompiledPolicy, OWN_API, type PolicyKind, type Surroundings } from "../policy-kind.ts";
 import { checkEach, checkUnique, type Path, problem, type SpecProblem } from "../problem.ts";
+import type { PolicyResource } from "../resource.ts";
 import { label, list, object, text } from "../schema.ts";
+import { more, short } from "../summary-text.ts";
+import { missingPlugin, missingWorkloads } from "../warnings.ts";
 import { enforceable, inboundOf } from "./enforceable.ts";
 import { checkPlugin, encodePlugin, type PluginSpec, pluginSchema } from "./plugin-ref.ts";
-import { checkServiceRef, type ServiceRef, targetRefsSchema } from "./targets.ts";
+import { checkServiceRef, type ServiceRef, targetKeys, targetRefsSchema } from "./targets.ts";
 import { type Condition, checkCondition, conditionSchema, encodeCondition } from "./who-and-what.ts";
 
 /** How often. */
-export interface RateLimitPolicySpec {
+interface RateLimitPolicySpec {
   /** Services of the policy's namespace; absent: all of them. */
   readonly targetRefs?: readonly ServiceRef[];
   readonly limits: readonly LimitSpec[];
@@ -23,7 +28,7 @@ export interface RateLimitPolicySpec {
   readonly plugin?: PluginSpec;
 }
 
-export interface LimitSpec extends Condition {
+interface LimitSpec extends Condition {
   readonly name: string;
   /** "source", "route", "method" or "header:NAME"; absent: one bucket for all. */
   readonly by?: readonly string[];
@@ -35,7 +40,7 @@ export interface LimitSpec extends Condition {
 
 const count = { type: "integer", minimum: 1, maximum: 1_000_000_000 };
 
-export const rateLimitPolicySchema = object(
+const schema = object(
   {
     targetRefs: targetRefsSchema,
     limits: list(
@@ -50,7 +55,7 @@ export const rateLimitPolicySchema = object(
   ["limits"],
 );
 
-export function checkRateLimitPolicy(spec: RateLimitPolicySpec): readonly SpecProblem[] {
+function check(spec: RateLimitPolicySpec): readonly SpecProblem[] {
   const found = [
     ...checkEach(spec.targetRefs, ["targetRefs"], checkServiceRef),
     ...checkUnique(spec.limits, ["limits"], ({ name }) => name),
@@ -58,7 +63,7 @@ export function checkRateLimitPolicy(spec: RateLimitPolicySpec): readonly SpecPr
     ...checkPlugin(spec.plugin, ["plugin"]),
   ];
   if (found.length > 0) return found;
-  const rateLimits = [encodeRateLimitPolicy(spec)];
+  const rateLimits = [encode(spec)];
   return enforceable(() => compileLimits(inboundOf({ rateLimits })));
 }
 
@@ -80,7 +85,7 @@ function checkBy(by: string, path: Path): readonly SpecProblem[] {
 }
 
 /** A checked spec in the snapshot's form. */
-export function encodeRateLimitPolicy({ limits, plugin }: RateLimitPolicySpec, ref?: PolicyRef): RateLimitPolicy {
+function encode({ limits, plugin }: RateLimitPolicySpec, ref?: PolicyRef): RateLimitPolicy {
   return create(RateLimitPolicySchema, {
     ...(ref ? { ref } : {}),
     limits: limits.map((limit) => {
@@ -97,3 +102,34 @@ export function encodeRateLimitPolicy({ limits, plugin }: RateLimitPolicySpec, r
     ...(plugin ? { plugin: encodePlugin(plugin) } : {}),
   });
 }
+
+function compile({ metadata, spec }: PolicyResource<RateLimitPolicySpec>, ref: PolicyRef): Compiled {
+  return {
+    part: { rateLimit: encode(spec, ref) },
+    inbound: targetKeys(spec.targetRefs, metadata.namespace),
+    outbound: [],
+  };
+}
+
+function summarise({ limits, plugin }: RateLimitPolicySpec): string {
+  const [first] = limits.map(({ requests, per, by = [] }) => {
+    const each = by.length === 0 ? "" : ` by ${by.join(" and ")}`;
+    return `${requests} requests per ${per}${each}`;
+  });
+  return short(`${first}${plugin ? `, shared out by ${plugin.name}` : ""}`) + more(limits.length - 1, "limit");
+}
+
+function warn(compiled: CompiledPolicy, { known }: Surroundings): readonly string[] {
+  return [...missingWorkloads(compiled, known), ...missingPlugin(compiled.part.rateLimit?.plugin, "ratelimit", known)];
+}
+
+export const rateLimitPolicy: PolicyKind<RateLimitPolicySpec> = {
+  kind: "RateLimitPolicy",
+  apiVersion: OWN_API,
+  schema,
+  check,
+  compile,
+  summarise,
+  warn,
+  inForce: atServers,
+};

@@ -12,6 +12,7 @@ import { serviceKey } from "../resource.ts";
 import { anything, list, object, text } from "../schema.ts";
 import { type BackendSpec, backendRefsSchema, checkBackend, encodeBackend } from "./backends.ts";
 import { checkFilters, encodeMirrors, type FilterSpec, filtersSchema, headerChange } from "./filters.ts";
+import type { RetrySpec } from "./retry.ts";
 import { checkServiceRef, type ServiceRef, serviceRefSchema } from "./targets.ts";
 
 /** What HTTPRoute and GRPCRoute have in common. */
@@ -32,6 +33,7 @@ export interface RuleSpec {
   readonly filters?: readonly FilterSpec[];
   readonly backendRefs?: readonly BackendSpec[];
   readonly timeouts?: TimeoutsSpec;
+  readonly retry?: RetrySpec<string | number>;
   readonly sessionPersistence?: unknown;
 }
 

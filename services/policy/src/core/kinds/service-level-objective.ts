@@ -1,11 +1,12 @@
 import { checkDuration, durationMs, durationSchema } from "../duration.ts";
-import type { WrittenObjective } from "../objectives/objective-resource.ts";
+import { objectiveOf, type WrittenObjective } from "../objectives/objective-resource.ts";
+import { OWN_API, type PolicyKind } from "../policy-kind.ts";
 import { problem, type SpecProblem } from "../problem.ts";
 import { label, object } from "../schema.ts";
 
 const service = object({ name: label, namespace: label }, ["name"]);
 
-export const serviceLevelObjectiveSchema = object(
+const schema = object(
   {
     target: service,
     source: service,
@@ -21,7 +22,7 @@ export const serviceLevelObjectiveSchema = object(
 const SHORT = "5m";
 const LONG = "1h";
 
-export function checkServiceLevelObjective(spec: WrittenObjective): readonly SpecProblem[] {
+function check(spec: WrittenObjective): readonly SpecProblem[] {
   const { objective, latency, windows: { short, long } = {} } = spec;
   const range = { leastMs: 10_000, mostMs: 3_600_000 };
   const found = [
@@ -40,3 +41,20 @@ function checkPercent(objective: number): readonly SpecProblem[] {
     return [problem(["objective"], `${objective} is not a percentage`, `write ${objective * 100}`)];
   return [problem(["objective"], `${objective} leaves no room for errors, or no promise`, "from 1 to 99.999 percent")];
 }
+
+function summarise({ target, source, objective: percent, latency }: WrittenObjective): string {
+  const from = source ? ` from ${source.name}` : "";
+  return `${percent} % of requests${from} to ${target.name} are good${latency ? ` and under ${latency.under}` : ""}`;
+}
+
+export const serviceLevelObjective: PolicyKind<WrittenObjective> = {
+  kind: "ServiceLevelObjective",
+  apiVersion: OWN_API,
+  schema,
+  check,
+  compile: (resource) => ({ part: { objective: objectiveOf(resource) }, inbound: [], outbound: [] }),
+  summarise,
+  // No proxy enforces a promise, and what it is about may come any time.
+  warn: () => [],
+  inForce: () => [],
+};

@@ -130,3 +130,26 @@ export function encodeCondition({ from = [], to = [], when = "" }: Condition): {
 } {
   return { from: from.map(encodeSource), to: to.map(encodeOperation), when };
 }
+
+/** "from web.shop, not staging"; empty: anybody. */
+export function whomText(from: readonly SourceSpec[] | undefined): string {
+  const names = (from ?? []).flatMap(({ identities = [], notIdentities = [], namespaces = [], notNamespaces = [] }) => [
+    ...identities.map((identity) => identity.replace(/^spiffe:\/\/[^/]+\/ns\/([^/]+)\/sa\/(.+)$/, "$2.$1")),
+    ...namespaces,
+    ...[...notIdentities, ...notNamespaces].map((name) => `not ${name}`),
+  ]);
+  return names.length === 0 ? "" : `from ${names.join(", ")}`;
+}
+
+/** "to GET /admin/*"; empty: anything. */
+export function whatText(to: readonly OperationSpec[] | undefined): string {
+  const parts = (to ?? []).map(({ methods = [], notMethods = [], paths = [], notPaths = [] }) =>
+    [
+      ...methods,
+      ...notMethods.map((method) => `not ${method}`),
+      ...paths,
+      ...notPaths.map((path) => `not ${path}`),
+    ].join(" "),
+  );
+  return parts.length === 0 ? "" : `to ${parts.join(", ")}`;
+}

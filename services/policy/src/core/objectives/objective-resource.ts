@@ -1,5 +1,6 @@
 import { workloadName } from "@patchbay/model";
-import type { Origin } from "@patchbay/proto/mesh/common/v1/origin_pb";
+import { durationMs } from "../duration.ts";
+import type { PolicyResource } from "../resource.ts";
 import type { ObjectiveSpec } from "./objective.ts";
 
 /** What a ServiceLevelObjective says, once it fits its schema. */
@@ -23,20 +24,17 @@ const SHORT_MS = 300_000;
 const LONG_MS = 3_600_000;
 const BURN_RATE = 14.4;
 
-export interface ObjectiveResource {
-  readonly metadata: { readonly name: string; readonly namespace: string };
-  readonly spec: WrittenObjective;
-  readonly origin: Origin;
-}
-
-/** `durationMs` reads a duration in Gateway API form that the schema has accepted. */
-export function objectiveOf(resource: ObjectiveResource, durationMs: (text: string) => number): ObjectiveSpec {
-  const { metadata, spec, origin } = resource;
+export function objectiveOf({
+  metadata: { namespace, name },
+  spec,
+  origin,
+}: Pick<PolicyResource<WrittenObjective>, "metadata" | "spec" | "origin">): ObjectiveSpec {
   const { short, long } = spec.windows ?? {};
   return {
-    ...metadata,
-    source: spec.source ? workloadName({ namespace: metadata.namespace, ...spec.source }) : "",
-    target: workloadName({ namespace: metadata.namespace, ...spec.target }),
+    namespace,
+    name,
+    source: spec.source ? workloadName({ namespace, ...spec.source }) : "",
+    target: workloadName({ namespace, ...spec.target }),
     ratio: spec.objective / 100,
     latencyBoundMs: spec.latency ? durationMs(spec.latency.under) : 0,
     shortMs: short ? durationMs(short) : SHORT_MS,

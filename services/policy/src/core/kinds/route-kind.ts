@@ -1,0 +1,61 @@
+import type { PolicyRef, Retry, RouteMatch } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
+import { atClients } from "../in-force.ts";
+import { type Compiled, GATEWAY_API, type PolicyKind } from "../policy-kind.ts";
+import { checkEach, type Path, type SpecProblem } from "../problem.ts";
+import type { PolicyResource } from "../resource.ts";
+import type { RetrySpec } from "./retry.ts";
+import { checkRoute, encodeRule, parentsOf, type RouteSpec, type RuleSpec, routeSchema } from "./route.ts";
+import { summariseRoute } from "./route-summary.ts";
+import { warnOfRoute } from "./route-warnings.ts";
+
+/** A rule whose matches and retried statuses are those of one protocol. */
+export interface ProtocolRule<Match, Code extends string | number> extends RuleSpec {
+  readonly matches?: readonly Match[];
+  readonly retry?: RetrySpec<Code>;
+}
+
+/** What one protocol's routes have of their own. */
+export interface RouteKindOptions<Match, Code extends string | number> {
+  readonly kind: string;
+  readonly matchSchema: object;
+  readonly retrySchema: object;
+  checkMatch(match: Match, path: Path): readonly SpecProblem[];
+  checkRetry(retry: RetrySpec<Code> | undefined, path: Path): readonly SpecProblem[];
+  encodeMatch(match: Partial<Match>): RouteMatch;
+  encodeRetry(retry: RetrySpec<Code> | undefined): Retry | undefined;
+}
+
+/** A kind of route of Gateway API. */
+export function createRouteKind<Match, Code extends string | number>(
+  options: RouteKindOptions<Match, Code>,
+): PolicyKind<RouteSpec<ProtocolRule<Match, Code>>> {
+  const { kind, checkMatch, checkRetry, encodeMatch, encodeRetry } = options;
+  type Spec = RouteSpec<ProtocolRule<Match, Code>>;
+  const compile = ({ spec: { parentRefs, rules = [{}] } }: PolicyResource<Spec>, ref: PolicyRef): Compiled => {
+    const parents = parentsOf(parentRefs, ref.namespace);
+    const compiled = rules.map(({ matches = [], ...rule }, index) => ({
+      rule: encodeRule(rule, { ref, index, retry: encodeRetry(rule.retry) }),
+      matches: (matches.length > 0 ? matches : [{}]).map((match: Partial<Match>) => encodeMatch(match)),
+    }));
+    return {
+      part: { route: { parents, rules: compiled } },
+      inbound: [],
+      outbound: [...new Set(parents.map(({ service }) => service))],
+    };
+  };
+  return {
+    kind,
+    apiVersion: GATEWAY_API,
+    schema: routeSchema(options.matchSchema, options.retrySchema),
+    check: (spec) =>
+      checkRoute(spec, ({ matches, retry }, path) => [
+        ...checkEach(matches, [...path, "matches"], checkMatch),
+        ...checkRetry(retry, [...path, "retry"]),
+      ]),
+    compile,
+    summarise: summariseRoute,
+    warn: warnOfRoute,
+    inForce: (compiled, world) =>
+      atClients(compiled, world, ({ rules }) => rules.some(({ ref }) => ref === compiled.ref)),
+  };
+}

@@ -1,0 +1,41 @@
+import type { CompiledPolicy, Known, Surroundings } from "../policy-kind.ts";
+import { isNobody, missingTargets, nameText } from "../warnings.ts";
+import type { CompiledRoute } from "./route.ts";
+
+/** What of a route is most likely not meant. */
+export function warnOfRoute(compiled: CompiledPolicy, { known }: Surroundings): readonly string[] {
+  const { route } = compiled.part;
+  if (!route) return [];
+  const { namespace } = compiled.ref;
+  return [
+    ...missingTargets(compiled, known),
+    ...missingBackends(route, compiled.outbound, known),
+    ...foreignParents(route, namespace),
+    ...foreignBackends(route, namespace),
+  ];
+}
+
+/** A canary that has not been started yet gets its share all the same. */
+function missingBackends({ rules }: CompiledRoute, outbound: readonly string[], known: Known): readonly string[] {
+  const backends = rules.flatMap(({ rule }) => rule.backends).filter(({ weight }) => weight > 0);
+  const keys = backends.map(({ authority }) => authority.split(".").slice(0, 2).reverse().join("/"));
+  return [...new Set(keys)]
+    .filter((key) => !outbound.includes(key) && isNobody(key, known))
+    .map((key) => `nobody serves its backend ${nameText(key)} at the moment, so requests for it fail`);
+}
+
+/** Routes count for their own namespace or for everybody who calls it. */
+function foreignParents({ parents }: CompiledRoute, own: string): readonly string[] {
+  const foreign = parents.filter(({ service }) => !service.startsWith(`${own}/`));
+  return [
+    ...new Set(foreign.map(({ service }) => `only clients in namespace ${own} apply it to ${nameText(service)}`)),
+  ];
+}
+
+function foreignBackends({ rules }: CompiledRoute, own: string): readonly string[] {
+  const backends = rules.flatMap(({ rule }) => [...rule.backends, ...rule.mirrors]);
+  const namespaces = backends.map(({ authority }) => authority.split(".")[1] ?? "").filter((name) => name !== own);
+  return [...new Set(namespaces)].map(
+    (name) => `its backends in namespace ${name} would need a ReferenceGrant there on a cluster`,
+  );
+}

@@ -1,0 +1,80 @@
+import type {
+  AuthorizationPolicy,
+  Outbound,
+  PolicyRef,
+  RateLimitPolicy,
+  RetryBudget,
+} from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
+import type { CompiledRoute } from "./kinds/route.ts";
+import type { ObjectiveSpec } from "./objectives/objective.ts";
+import type { SpecProblem } from "./problem.ts";
+import type { PolicyResource } from "./resource.ts";
+
+export const OWN_API = "patchbay.dev/v1alpha1";
+export const GATEWAY_API = "gateway.networking.k8s.io/v1";
+
+/** All that there is to know of one kind of resource. */
+export interface PolicyKind<Spec = unknown> {
+  readonly kind: string;
+  readonly apiVersion: string;
+  /** JSON Schema of `spec`. */
+  readonly schema: object;
+  /** What no schema can say; called with a spec that fits the schema. */
+  check(spec: Spec): readonly SpecProblem[];
+  /** Called with a resource that has passed the checks. */
+  compile(resource: PolicyResource<Spec>, ref: PolicyRef): Compiled;
+  /** What it does, in one line. */
+  summarise(spec: Spec): string;
+  /** What does not stop it but is most likely not meant, one sentence each. */
+  warn(compiled: CompiledPolicy, around: Surroundings): readonly string[];
+  /** Workloads that enforce it, as "namespace/name", sorted. */
+  inForce(compiled: CompiledPolicy, world: World): readonly string[];
+}
+
+/** What a resource contributes: to snapshots, or to what is measured. */
+export interface Contribution {
+  readonly authorization?: AuthorizationPolicy;
+  readonly rateLimit?: RateLimitPolicy;
+  readonly route?: CompiledRoute;
+  readonly retryBudget?: RetryBudget;
+  readonly objective?: ObjectiveSpec;
+}
+
+/** A resource's part and whom it is about. */
+export interface Compiled {
+  readonly part: Contribution;
+  /** Services as "namespace/name", or "namespace/*", whose proxies apply it to what comes in. */
+  readonly inbound: readonly string[];
+  /** Services as "namespace/name" whose clients apply it to what they send. */
+  readonly outbound: readonly string[];
+}
+
+export interface CompiledPolicy extends Compiled {
+  readonly kind: PolicyKind;
+  readonly resource: PolicyResource;
+  readonly ref: PolicyRef;
+}
+
+/** What a resource is held against to see whether it is meant so. */
+export interface Surroundings {
+  readonly all: readonly CompiledPolicy[];
+  readonly known: Known;
+}
+
+/** Who is there at the moment. */
+export interface Known {
+  /** Programs that are called, as "namespace/name". */
+  readonly workloads: ReadonlySet<string>;
+  readonly staticServices: ReadonlySet<string>;
+  /** Hooks by plugin ("namespace/name"). */
+  readonly plugins: ReadonlyMap<string, ReadonlySet<string>>;
+}
+
+/** Who enforces what at the moment. */
+export interface World {
+  /** Programs that are called, as "namespace/name". */
+  readonly workloads: ReadonlySet<string>;
+  readonly followers: readonly { namespace: string; workload: string; hosts: ReadonlySet<string> }[];
+  /** What clients of a namespace apply to requests for a host. */
+  outbound(clients: string, host: string): Outbound;
+}

@@ -1,0 +1,12 @@
+const MAX_LENGTH = 160;
+
+/** One line of a summary. */
+export function short(text: string): string {
+  return text.length > MAX_LENGTH ? `${text.slice(0, MAX_LENGTH - 1)}…` : text;
+}
+
+/** "; 2 more rules" */
+export function more(count: number, what: string): string {
+  if (count <= 0) return "";
+  return `; ${count} more ${what}${count === 1 ? "" : "s"}`;
+}
