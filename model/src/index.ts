@@ -9,7 +9,7 @@ export {
 export { type Backoff, type BackoffOptions, createBackoff, pause } from "./flow/backoff.ts";
 export { type Breaker, type BreakerOptions, createBreaker } from "./flow/breaker.ts";
 export { type Cancel, type Clock, pauseOn, type TimerOptions } from "./flow/clock.ts";
-export { type Deadline, withDeadline } from "./flow/deadline.ts";
+export { type Deadline, withDeadline, within } from "./flow/deadline.ts";
 export { createLruCache, type LruCache } from "./flow/lru-cache.ts";
 export { createMailbox, type Mailbox, type MailboxOptions } from "./flow/mailbox.ts";
 export { rendezvousOrder } from "./flow/rendezvous.ts";
@@ -59,6 +59,7 @@ export {
   PLANNED_HOOKS,
 } from "./plugin/hook-kinds.ts";
 export { durationText } from "./text/duration-text.ts";
-export { editDistance } from "./text/edit-distance.ts";
 export { errorMessage } from "./text/error-message.ts";
+export { nearest, suggestion } from "./text/nearest.ts";
 export { originText, problemText } from "./text/origin-text.ts";
+export { clip, escaped, printable } from "./text/printable.ts";

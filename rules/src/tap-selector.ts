@@ -1,4 +1,5 @@
 import type { RequestFacts, ResponseFacts } from "@patchbay/model";
+import { clip } from "@patchbay/model";
 import type { Selector } from "@patchbay/proto/mesh/tap/v1/tap_pb";
 import { compileExpression, type Expression } from "./expression.ts";
 import { compileStatus, type StatusTest } from "./match/status-pattern.ts";
@@ -153,5 +154,5 @@ function shownProblem(names: readonly string[]): SelectorProblem | undefined {
 }
 
 function quoted(text: string): string {
-  return JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text);
+  return JSON.stringify(clip(text, 60));
 }

@@ -21,7 +21,6 @@ export { createMetrics, createProcessMetrics } from "./metrics.ts";
 export { type PluginChannelOptions, pluginChannel, pluginReason } from "./plugin-channel.ts";
 export { createFileSource, type FileSourceOptions } from "./resources/file-source.ts";
 export { API_VERSION, KIND_NAMES } from "./resources/kinds.ts";
-export { nearest } from "./resources/nearest.ts";
 export { createParser } from "./resources/read-kinds.ts";
 export { fileOrigin, type Problem, type Resource, type ResourceKind, type SpecProblem } from "./resources/resource.ts";
 export type { ResourceSource, ResourceWatch, WatchOptions } from "./resources/resource-source.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createBreaker } from "../src/events/breaker.ts";
+import { createFailureStreak } from "../src/events/failure-streak.ts";
 import { outcomeOf, retryWaitMs } from "../src/events/outcome.ts";
 import { createSubjectQueue } from "../src/events/subject-queue.ts";
 
@@ -28,7 +28,7 @@ test("an event is dead when its handler says so, or after its last delivery", ()
 });
 
 test("a handler is broken after ten failures in a row of three events, and well again after one success", () => {
-  const breaker = createBreaker();
+  const breaker = createFailureStreak();
   for (let i = 0; i < 9; i += 1) breaker.failure(i % 3, "away");
   assert.equal(breaker.reason(), undefined);
   breaker.failure(0, "away");
@@ -38,7 +38,7 @@ test("a handler is broken after ten failures in a row of three events, and well 
 });
 
 test("one poisonous event does not make a handler broken", () => {
-  const breaker = createBreaker();
+  const breaker = createFailureStreak();
   for (let i = 0; i < 50; i += 1) breaker.failure(7, "bad");
   assert.equal(breaker.reason(), undefined);
 });

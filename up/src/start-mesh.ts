@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { rmSync } from "node:fs";
 import { rm, writeFile } from "node:fs/promises";
-import { pause } from "@patchbay/model";
+import { within } from "@patchbay/model";
 import {
   type DefaultAuthorization,
   isErrno,
@@ -117,7 +117,8 @@ async function start(paths: Layout, options: StartMeshOptions, stack: AsyncDispo
     signal,
   };
   const running = await runOnSomePort(run, options);
-  stack.defer(() => stopWithin(running, 2_000));
+  // A service that hangs must not keep the rest from ending.
+  stack.defer(() => within(running.stop(), 2_000).then(() => undefined));
   signal.throwIfAborted();
 
   await writeLaunchers(paths.bin);
@@ -190,13 +191,6 @@ async function runOnSomePort(run: RunServicesOptions, options: StartMeshOptions)
     if (options.port && !options.orFreePort) throw portTaken(environment.host, environment.port);
     return start({ ...run, environment: { ...environment, port: await freePort(environment.host) } });
   }
-}
-
-/** A service that hangs must not keep the rest from ending. */
-async function stopWithin(running: RunningServices, limitMs: number): Promise<void> {
-  const over = new AbortController();
-  await Promise.race([running.stop(), pause(limitMs, over.signal)]);
-  over.abort();
 }
 
 function once(work: () => Promise<void>): () => Promise<void> {

@@ -1,7 +1,7 @@
+import { within } from "@patchbay/model";
 import { createLifecycle } from "./lifecycle.ts";
 import type { Sidecar, SidecarOptions } from "./sidecar.ts";
 import { createParts } from "./wiring.ts";
-import { within } from "./within.ts";
 
 /** A program that starts wants to call: its certificate comes first, unless identity is away. */
 const CERTIFICATE_WAIT_MS = 1_500;

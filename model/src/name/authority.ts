@@ -1,4 +1,5 @@
 import { parseIp } from "../net/ip.ts";
+import { printable } from "../text/printable.ts";
 import { joinHostPort, splitHostPort } from "./host-port.ts";
 import { CLUSTER_DOMAIN, DEFAULT_NAMESPACE, SERVICE_SUFFIX, type ServiceRef, serviceOfLabels } from "./service-ref.ts";
 import { workloadName } from "./workload-name.ts";
@@ -85,7 +86,7 @@ function unsplittable(text: string): string {
     return "has several colons; write an IPv6 address in brackets, such as [::1]:80";
   const [, port] = /:([^:\]]*)$/.exec(text) ?? [];
   if (port === undefined) return "has brackets around something other than an IPv6 address";
-  return `has the port "${clip(port)}", which is not within 1 to 65535`;
+  return `has the port "${printable(port)}", which is not within 1 to 65535`;
 }
 
 function nameProblem(host: string, full: string): string | undefined {
@@ -94,7 +95,7 @@ function nameProblem(host: string, full: string): string | undefined {
   if (bad === "") return "has an empty label";
   if (bad !== undefined) {
     const hint = NOT_ASCII.test(bad) ? "; write it in its xn-- form" : "";
-    return `has "${clip(bad)}", which no host name can contain${hint}`;
+    return `has "${printable(bad)}", which no host name can contain${hint}`;
   }
   return ENDS_IN_NUMBER.test(host) ? "ends in a number but is not an IPv4 address" : undefined;
 }
@@ -128,11 +129,5 @@ function shortMeshHost(
 }
 
 function wrong(text: string, what: string): string {
-  return `authority "${clip(text)}" ${what}`;
-}
-
-/** Hostile text, short and printable. */
-function clip(text: string): string {
-  const printable = text.slice(0, 80).replaceAll(/[^\x20-\x7e]/g, "?");
-  return text.length > 80 ? `${printable}…` : printable;
+  return `authority "${printable(text)}" ${what}`;
 }

@@ -1,5 +1,5 @@
+import { nearest } from "@patchbay/model";
 import { compilePattern } from "../match/pattern.ts";
-import { nearest } from "../nearest.ts";
 import { RuleError } from "../rule-error.ts";
 import type { Checking } from "./checking.ts";
 import { type Expr, type ExprOf, isAccumulator, literalText } from "./expr.ts";

@@ -1,4 +1,4 @@
-import { nearest } from "../nearest.ts";
+import { nearest } from "@patchbay/model";
 import { createBudget } from "./budget.ts";
 import { checkCall } from "./check-call.ts";
 import type { Checking } from "./checking.ts";

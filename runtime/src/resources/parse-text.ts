@@ -1,6 +1,6 @@
+import { suggestion } from "@patchbay/model";
 import type { Origin } from "@patchbay/proto/mesh/common/v1/origin_pb";
 import { type Document, isNode, isScalar, LineCounter, parseAllDocuments, visit } from "yaml";
-import { nearest } from "./nearest.ts";
 import { fileOrigin, type Problem } from "./resource.ts";
 import { findTooMuch } from "./text-limits.ts";
 
@@ -62,7 +62,7 @@ function readDocument(document: Document.Parsed, { kinds, at, start }: Place): P
   const kind = isRecord(value) ? value["kind"] : undefined;
   if (!isRecord(value) || typeof kind !== "string")
     return wrong([], "a resource needs a kind", `one of ${kinds.join(", ")}`);
-  if (!kinds.includes(kind)) return wrong(["kind"], `unknown kind "${kind}"`, nearest(kind, kinds));
+  if (!kinds.includes(kind)) return wrong(["kind"], `unknown kind "${kind}"`, suggestion(kind, kinds));
   return { documents: [{ kind, value, originOf }], problems: [] };
 }
 

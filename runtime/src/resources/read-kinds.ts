@@ -1,6 +1,6 @@
+import { suggestion } from "@patchbay/model";
 import { Ajv, type ErrorObject, type ValidateFunction } from "ajv";
 import { KIND_NAMES } from "./kinds.ts";
-import { nearest } from "./nearest.ts";
 import { isRecord, type ParsedDocument, type ParsedText, parseText } from "./parse-text.ts";
 import type { Metadata, Problem, Resource, ResourceKind } from "./resource.ts";
 
@@ -91,7 +91,7 @@ function schemaProblem(error: ErrorObject): [path: readonly (string | number)[],
   const name = dotted(path);
   if (extra !== undefined) {
     const known = Object.keys(isRecord(error.parentSchema?.properties) ? error.parentSchema.properties : {});
-    return [[...path, extra], `${name ? `${name}: ` : ""}unknown field "${extra}"`, nearest(extra, known)];
+    return [[...path, extra], `${name ? `${name}: ` : ""}unknown field "${extra}"`, suggestion(extra, known)];
   }
   const allowed = error.keyword === "enum" ? `: ${JSON.stringify(error.params.allowedValues)}` : "";
   return [path, `${name || "resource"} ${error.message ?? "is not valid"}${allowed}`, ""];

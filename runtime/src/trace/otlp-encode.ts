@@ -1,4 +1,5 @@
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
+import { clip } from "@patchbay/model";
 import { ProtoWriter } from "./proto-writer.ts";
 import type { Attributes, Span, SpanEvent, SpanKind, SpanSource } from "./span.ts";
 
@@ -50,7 +51,7 @@ export function encodeSpan(span: Span): Uint8Array {
   writer.hex(2, span.spanId);
   if (span.traceState.length <= MAX_TEXT) writer.text(3, span.traceState);
   writer.hex(4, span.parentSpanId);
-  writer.text(5, cut(span.name));
+  writer.text(5, clip(span.name, MAX_TEXT));
   writer.integer(6, KINDS[span.kind]);
   writer.fixed64(7, nanoseconds(span.startedAt));
   writer.fixed64(8, nanoseconds(Math.max(span.startedAt, span.endedAt)));
@@ -67,7 +68,7 @@ const STATUS_ERROR = 2;
 
 function encodeError(error: string): void {
   writer.message(15, () => {
-    writer.text(2, cut(error));
+    writer.text(2, clip(error, MAX_TEXT));
     writer.integer(3, STATUS_ERROR);
   });
 }
@@ -101,7 +102,7 @@ function attributes(to: ProtoWriter, field: number, values: Attributes): void {
 }
 
 function anyValue(to: ProtoWriter, value: string | number | boolean): void {
-  if (typeof value === "string") to.string(1, cut(value));
+  if (typeof value === "string") to.string(1, clip(value, MAX_TEXT));
   else if (typeof value === "boolean") to.integer(2, value ? 1 : 0);
   else if (Number.isSafeInteger(value)) to.integer(3, value);
   else to.double(4, value);
@@ -110,8 +111,4 @@ function anyValue(to: ProtoWriter, value: string | number | boolean): void {
 /** Since the epoch; of a millisecond's fraction the microseconds are kept. */
 function nanoseconds(ms: number): bigint {
   return BigInt(Math.round(ms * 1_000)) * 1_000n;
-}
-
-function cut(value: string): string {
-  return value.length <= MAX_TEXT ? value : `${value.slice(0, MAX_TEXT - 1)}…`;
 }

@@ -3,9 +3,9 @@ import type { Delivery } from "@patchbay/wire";
 import type { HandlerResult, RawEvent } from "../host/host.ts";
 import type { EventManifest } from "../model/manifest.ts";
 import type { Log } from "../public/log.ts";
-import { createBreaker } from "./breaker.ts";
 import { type ConsumerCounts, newCounts } from "./counts.ts";
 import { DeliveredEvent } from "./delivered-event.ts";
+import { createFailureStreak } from "./failure-streak.ts";
 import { outcomeOf, retryWaitMs } from "./outcome.ts";
 import { createSubjectQueue } from "./subject-queue.ts";
 
@@ -61,7 +61,7 @@ interface Held {
 class Worker implements EventWorker {
   readonly counts: ConsumerCounts;
   readonly #options: WorkerOptions;
-  readonly #breaker = createBreaker();
+  readonly #streak = createFailureStreak();
   readonly #queue = createSubjectQueue();
   /** Events in hand, also those that wait for their turn: the stream is told of all of them by one timer. */
   readonly #held = new Set<Delivery>();
@@ -80,7 +80,7 @@ class Worker implements EventWorker {
   }
 
   problem(): string | undefined {
-    return this.#breaker.reason();
+    return this.#streak.reason();
   }
 
   accept(delivery: Delivery): void {
@@ -167,12 +167,12 @@ class Worker implements EventWorker {
     void pause(ms, this.#stopped.signal).then(() => this.#try(held));
   }
 
-  /** Keeps the breaker; true when the handler is held to be broken. A permanent error is a handler at work. */
+  /** Counts failures in a row; true when the handler is held to be broken. A permanent error is a handler at work. */
   #judge(delivery: Delivery, result: HandlerResult): boolean {
-    const before = this.#breaker.reason();
-    if (result.status === "done") this.#breaker.success();
-    else if (result.status === "failed") this.#breaker.failure(delivery.seq, result.reason);
-    const after = this.#breaker.reason();
+    const before = this.#streak.reason();
+    if (result.status === "done") this.#streak.success();
+    else if (result.status === "failed") this.#streak.failure(delivery.seq, result.reason);
+    const after = this.#streak.reason();
     if ((before === undefined) !== (after === undefined)) this.#options.onBroken(after);
     return after !== undefined && result.status === "failed";
   }

@@ -1,4 +1,4 @@
-import { pause } from "@patchbay/model";
+import { within } from "@patchbay/model";
 import { readDevelopmentKey, readRunFile } from "@patchbay/process";
 import { createLog } from "@patchbay/runtime";
 import type { Log } from "@patchbay/wire";
@@ -35,7 +35,7 @@ export async function runFleet(options: FleetOptions): Promise<Fleet> {
     );
   const servers = await start(options.programs.filter(({ serves }) => serves));
   // A caller that comes before those whom it calls would only count failures.
-  await atMost(Promise.all(servers.map((member) => member.ready)), serversReadyMs);
+  await within(Promise.all(servers.map((member) => member.ready)), serversReadyMs);
   const callers = await start(options.programs.filter(({ serves }) => !serves));
   return { stop: () => stopFleet([...servers, ...callers], file) };
 }
@@ -48,16 +48,9 @@ function outputOf(name: string, file: LogFile): (text: string) => void {
   };
 }
 
-/** Waits for the work, so long at most; nothing is left that keeps the process. */
-async function atMost(work: Promise<unknown>, ms: number): Promise<void> {
-  const over = new AbortController();
-  await Promise.race([work, pause(ms, over.signal)]);
-  over.abort();
-}
-
 async function stopFleet(members: readonly Member[], file: LogFile): Promise<void> {
-  const endOf = (some: readonly Member[], ms: number): Promise<void> =>
-    atMost(Promise.all(some.map((member) => member.stopProgram(ms))), ms + 200);
+  const endOf = (some: readonly Member[], ms: number): Promise<boolean> =>
+    within(Promise.all(some.map((member) => member.stopProgram(ms))), ms + 200);
   await endOf(
     members.filter(({ program }) => !program.serves),
     callersEndMs,
@@ -66,6 +59,6 @@ async function stopFleet(members: readonly Member[], file: LogFile): Promise<voi
     members.filter(({ program }) => program.serves),
     programsEndMs,
   );
-  await atMost(Promise.all(members.map((member) => member.stopSidecar())), 1_000);
+  await within(Promise.all(members.map((member) => member.stopSidecar())), 1_000);
   file.close();
 }

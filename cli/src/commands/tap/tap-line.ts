@@ -1,4 +1,5 @@
 import { timestampDate } from "@bufbuild/protobuf/wkt";
+import { escaped } from "@patchbay/model";
 import type { Field, Party, Request } from "@patchbay/proto/mesh/tap/v1/tap_pb";
 import { paint } from "../../output/output.ts";
 import { shorten } from "../../output/table.ts";
@@ -72,7 +73,7 @@ export function createTapPrinter(callersOnly = false): TapPrinter {
     lines(request, width) {
       const pair = shorten(`${nameOf(request.source)} -> ${nameOf(request.target)}`, MAX_PAIR);
       pairWidth = Math.max(pairWidth, pair.length);
-      const call = printable(`${request.method} ${request.path}`);
+      const call = escaped(`${request.method} ${request.path}`);
       const callWidth = width === undefined ? Math.max(CALL, call.length) : Math.max(16, width - FIXED - pairWidth);
       const cells = [
         timeOf(request),
@@ -91,7 +92,7 @@ export function createTapPrinter(callersOnly = false): TapPrinter {
 
 function nameOf(party: Party | undefined): string {
   const name = party?.name ?? "";
-  return printable(name === "" ? "unknown" : name);
+  return escaped(name === "" ? "unknown" : name);
 }
 
 function timeOf({ started }: Request): string {
@@ -136,7 +137,7 @@ function notesOf(request: Request, callersOnly: boolean): string[] {
   const fields = (mark: string, list: readonly Field[]): string[] =>
     list.map(({ name, value }) => `${mark} ${name}: ${value}`);
   const lines = said.length === 0 ? [] : [said.join("; ")];
-  return [...lines, ...fields(">", request.requestHeaders), ...fields("<", request.responseHeaders)].map(printable);
+  return [...lines, ...fields(">", request.requestHeaders), ...fields("<", request.responseHeaders)].map(escaped);
 }
 
 function painted(request: Request, line: string): string {
@@ -145,9 +146,4 @@ function painted(request: Request, line: string): string {
   const bad = request.status === 0 || request.status >= 500 || grpcStatus > 0;
   if (bad) return paint("bad", line);
   return request.status >= 400 ? paint("warn", line) : line;
-}
-
-/** Whoever sends a request does not get to write to somebody's terminal. */
-function printable(text: string): string {
-  return text.replace(/\p{Cc}/gu, (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, "0")}`);
 }

@@ -1,10 +1,9 @@
 import { isatty } from "node:tty";
-import { errorMessage } from "@patchbay/model";
+import { errorMessage, within } from "@patchbay/model";
 import { stateDir as defaultStateDir, readRunFile } from "@patchbay/process";
 import { captureEnvironment } from "../core/capture-environment.ts";
 import type { LocalPortText } from "../core/local-port.ts";
 import { isServiceName, programName } from "../core/program-name.ts";
-import { within } from "../within.ts";
 import { probeProgram, whoAccepts } from "./probe.ts";
 import { type Program, startProgram } from "./program.ts";
 import { RunError } from "./run-error.ts";

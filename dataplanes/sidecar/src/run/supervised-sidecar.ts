@@ -1,8 +1,7 @@
 import type { ChildProcess } from "node:child_process";
 import { closeSync } from "node:fs";
-import { createBackoff, pause } from "@patchbay/model";
+import { createBackoff, pause, within } from "@patchbay/model";
 import type { ProgramReadiness } from "../sidecar.ts";
-import { within } from "../within.ts";
 import {
   exitOf,
   firstEvent,

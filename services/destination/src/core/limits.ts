@@ -7,6 +7,7 @@ import {
   parseAuthority,
   parseIp,
   parseSpiffeId,
+  printable,
   spiffeId,
   TRUST_DOMAIN,
   whyNeverEndpoint,
@@ -23,7 +24,7 @@ export const MAX_TARGETS = 64;
 const MAX_LABELS = 32;
 const MAX_LABEL_KEY = 128;
 const MAX_LABEL_VALUE = 256;
-const MAX_MESSAGE = 512;
+export const MAX_MESSAGE = 512;
 const MAX_WEIGHT = 1_000_000;
 const LABEL_KEY = /^[A-Za-z0-9](?:[A-Za-z0-9._/-]*[A-Za-z0-9])?$/;
 
@@ -61,7 +62,7 @@ export function readAnswer(response: ResolveResponse, authority: Authority, limi
     case "absent":
       return { kind: "absent" };
     case "failed":
-      return failed(printable(answer.value.message) || "failed without saying why");
+      return failed(printable(answer.value.message, MAX_MESSAGE) || "failed without saying why");
     case "rewrite":
       return { kind: "rewrite", authority: readAuthority(answer.value.authority, authority) };
     case "split":
@@ -166,13 +167,4 @@ export function objection(endpoints: readonly Endpoint[], limits: Limits): strin
     if (error instanceof LimitError) return error.message;
     throw error;
   }
-}
-
-/** Text of a stranger, short and without control characters. */
-export function printable(text: string, length: number = MAX_MESSAGE): string {
-  const clean = text
-    .slice(0, length)
-    .replaceAll(/[\p{C}]/gu, " ")
-    .trim();
-  return text.length > length ? `${clean}…` : clean;
 }

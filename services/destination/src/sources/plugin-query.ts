@@ -1,9 +1,9 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import { durationMs } from "@bufbuild/protobuf/wkt";
-import { type Authority, type Backoff, createBackoff, rendezvousOrder } from "@patchbay/model";
+import { type Authority, type Backoff, createBackoff, printable, rendezvousOrder } from "@patchbay/model";
 import { type ResolveResponse, ResolveResponseSchema } from "@patchbay/proto/mesh/plugin/v1/resolver_pb";
 import { type Answer, failed } from "../core/answer.ts";
-import { LimitError, type Limits, printable, readAnswer } from "../core/limits.ts";
+import { LimitError, type Limits, MAX_MESSAGE, readAnswer } from "../core/limits.ts";
 import { seconds } from "../core/query.ts";
 import type { Gate } from "./gate.ts";
 import type { Use } from "./plugin-hook.ts";
@@ -209,7 +209,7 @@ class Conversation implements PluginQuery {
     } catch (error) {
       if (!(error instanceof LimitError)) throw error;
       onViolation(error.rule);
-      return { answer: failed(printable(error.message)), ttlMs: undefined };
+      return { answer: failed(printable(error.message, MAX_MESSAGE)), ttlMs: undefined };
     }
   }
 

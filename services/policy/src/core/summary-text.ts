@@ -1,8 +1,10 @@
+import { clip } from "@patchbay/model";
+
 const MAX_LENGTH = 160;
 
 /** One line of a summary. */
 export function short(text: string): string {
-  return text.length > MAX_LENGTH ? `${text.slice(0, MAX_LENGTH - 1)}…` : text;
+  return clip(text, MAX_LENGTH);
 }
 
 /** "; 2 more rules" */

@@ -1,6 +1,6 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
-import { createMailbox, type Mailbox } from "@patchbay/model";
+import { createMailbox, createTokenBucket, type Mailbox, type TokenBucket } from "@patchbay/model";
 import {
   AcceptedSchema,
   type Announce,
@@ -13,7 +13,6 @@ import {
   State,
 } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 import { hookToken } from "@patchbay/wire";
-import { createRateLimiter } from "../core/allowance.ts";
 import { type IdentityOf, readAnnouncement } from "../core/announce/announcement.ts";
 import { checkClaim, type Proven } from "../core/announce/claim.ts";
 import { CAPABILITIES, negotiate } from "../core/announce/contract.ts";
@@ -63,7 +62,7 @@ export interface Session {
 /** A caller that has not announced itself by then loses its stream. */
 const FIRST_MESSAGE_MS = 10_000;
 /** Far more than heartbeats need; each announcement costs work at NATS. */
-const MESSAGES = { burst: 50, perSecond: 20 };
+const MESSAGES = { requests: 20, perMs: 1_000, burst: 50 };
 
 type Message = NonNullable<MessageInitShape<typeof RegisterResponseSchema>["message"]>;
 
@@ -81,7 +80,7 @@ class RegisterSession implements Session {
   readonly #context: SessionContext;
   readonly #proven: Proven;
   readonly #outbox = createOutbox();
-  readonly #allowance = createRateLimiter(MESSAGES);
+  readonly #messages: TokenBucket;
   #id: string | undefined;
   #announce: Announce | undefined;
   #granted: Granted | undefined;
@@ -92,6 +91,7 @@ class RegisterSession implements Session {
     this.#proven = proven;
     this.stream = stream;
     const { credentials, now } = context;
+    this.#messages = createTokenBucket({ ...MESSAGES, now: () => now().mono });
     const { namespace, name, instance } = proven;
     this.#events = createEventAccess({ credentials, plugin: { namespace, name, instance }, now: () => now().wall });
   }
@@ -154,11 +154,11 @@ class RegisterSession implements Session {
   }
 
   async #take({ message }: RegisterRequest): Promise<void> {
-    const { directory, now } = this.#context;
-    if (!this.#allowance.take(now().mono)) {
+    const { directory } = this.#context;
+    if (!this.#messages.take()) {
       throw new Refusal(
         "exhausted",
-        `more than ${MESSAGES.perSecond} messages a second; heartbeats suffice every ${this.#context.heartbeatMs} ms`,
+        `more than ${MESSAGES.requests} messages a second; heartbeats suffice every ${this.#context.heartbeatMs} ms`,
       );
     }
     if (message.case === "announce") return await this.#register(message.value);

@@ -1,7 +1,7 @@
 import { timestampMs } from "@bufbuild/protobuf/wkt";
+import { printable } from "@patchbay/model";
 import { type Announce, type Heartbeat, type Registration, State } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 import { MAX_REASON } from "./announce/announcement.ts";
-import { clip } from "./announce/check.ts";
 import { registrationId } from "./announce/claim.ts";
 import type { Granted } from "./announce/grant.ts";
 import { Refusal } from "./announce/refusal.ts";
@@ -94,7 +94,7 @@ class RegistrationTable implements Registrations {
     const entry = this.#held(id, stream);
     if (!entry || entry.life.state === State.GONE) return false;
     const { ready } = beat;
-    const reason = clip(beat.reason, MAX_REASON);
+    const reason = printable(beat.reason, MAX_REASON);
     const { announce } = entry;
     // A new object: the old one may be in somebody's queue.
     if (announce.ready !== ready || announce.reason !== reason) entry.announce = { ...announce, ready, reason };
@@ -107,7 +107,7 @@ class RegistrationTable implements Registrations {
   drain(id: string, stream: number, reason: string, now: Instant): void {
     const entry = this.#held(id, stream);
     if (entry && entry.drain === undefined)
-      this.#change(entry, { drain: clip(reason, MAX_REASON), heardAt: now.mono }, now);
+      this.#change(entry, { drain: printable(reason, MAX_REASON), heardAt: now.mono }, now);
   }
 
   streamEnded(id: string, stream: number, now: Instant): void {
@@ -118,7 +118,11 @@ class RegistrationTable implements Registrations {
   probed(id: string, problem: string, now: Instant): void {
     const entry = this.#entries.get(id);
     if (!entry || entry.hook === "none") return;
-    this.#change(entry, { hook: problem === "" ? "answers" : "fails", hookReason: clip(problem, MAX_REASON) }, now);
+    this.#change(
+      entry,
+      { hook: problem === "" ? "answers" : "fails", hookReason: printable(problem, MAX_REASON) },
+      now,
+    );
   }
 
   granted(id: string, granted: Granted, now: Instant): void {

@@ -1,4 +1,5 @@
 import { create } from "@bufbuild/protobuf";
+import { within } from "@patchbay/model";
 import { type Backlog, BacklogSchema } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 import { consumerState, deadLetterSubject, type EventBus, STREAMS } from "@patchbay/wire";
 import { streamOf } from "./streams.ts";
@@ -44,7 +45,7 @@ export function createBacklogs({ events, now }: BacklogOptions): Backlogs {
       cached.renewing ??= renew(cached, consumer, eventClass).finally(() => {
         cached.renewing = undefined;
       });
-      await atMost(DEADLINE_MS, cached.renewing);
+      await within(cached.renewing, DEADLINE_MS);
     }
     return cached.value;
   };
@@ -77,13 +78,4 @@ async function countDeadLetters(bus: EventBus, consumer: string, eventClass: str
   const subject = deadLetterSubject(consumer, eventClass);
   const { state } = await bus.admin().streams.info(STREAMS.deadLetters, { subjects_filter: subject });
   return state.subjects?.[subject] ?? 0;
-}
-
-async function atMost(ms: number, work: Promise<void>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, ms);
-  });
-  await Promise.race([work, late]);
-  clearTimeout(timer);
 }

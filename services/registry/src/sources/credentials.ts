@@ -1,7 +1,7 @@
 import { createHmac } from "node:crypto";
 import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
-import { errorMessage, withDeadline } from "@patchbay/model";
+import { errorMessage, within } from "@patchbay/model";
 import {
   type EventInterest,
   type NatsConnection,
@@ -45,7 +45,10 @@ export function createCredentials(options: CredentialsOptions): Credentials {
   const issue = async (plugin: PluginName, interests: readonly EventInterest[]): Promise<NatsConnection> => {
     const events = options.events();
     const consumers = consumersOf(plugin, interests);
-    if (!("unavailable" in events)) await within(deadlineMs, ensureConsumers(events, consumers));
+    if (!("unavailable" in events)) {
+      const created = await within(ensureConsumers(events, consumers), deadlineMs);
+      if (!created) throw new Error(`NATS did not create the consumers within ${deadlineMs} ms`);
+    }
     // A connection that is only lost comes back, and the consumers are seen to then.
     else if (!events.lost) throw new Error(events.unavailable);
     const expiresAt = now() + tokenLifeMs;
@@ -78,18 +81,4 @@ function inboxPrefix(key: Uint8Array, { namespace, name, instance }: PluginName)
     .update(JSON.stringify(["inbox", namespace, name, instance]))
     .digest("hex");
   return `_INBOX_${secret.slice(0, 32)}`;
-}
-
-async function within<T>(ms: number, work: Promise<T>): Promise<T> {
-  const deadline = withDeadline(undefined, ms);
-  const late = new Promise<never>((_, reject) => {
-    deadline.signal.addEventListener("abort", () =>
-      reject(new Error(`NATS did not create the consumers within ${ms} ms`)),
-    );
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    deadline.cleanup();
-  }
 }

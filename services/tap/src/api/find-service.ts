@@ -1,7 +1,7 @@
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
-import { workloadName } from "@patchbay/model";
+import { suggestion, workloadName } from "@patchbay/model";
 import { Destination, Outcome } from "@patchbay/proto/mesh/destination/v1/destination_pb";
-import { type AppContext, nearest } from "@patchbay/runtime";
+import type { AppContext } from "@patchbay/runtime";
 import { serviceNames } from "../core/participants.ts";
 
 const DEADLINE_MS = 1_500;
@@ -21,7 +21,7 @@ export async function findService(context: Pick<AppContext, "view" | "locate">, 
   const answers = await Promise.all(candidates.map((authority) => isAbsent(context, authority)));
   // Who cannot be asked does not say that it is not there.
   if (answers.some((absent) => !absent)) return;
-  const hint = nearest(shortName(service), names.map(shortName));
+  const hint = suggestion(shortName(service), names.map(shortName));
   throw new ConnectError(
     `no service ${shortName(service)}: nobody serves it, and no resolver knows it${hint === "" ? "" : `; ${hint}`}`,
     Code.NotFound,

@@ -1,5 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import { durationMs } from "@bufbuild/protobuf/wkt";
+import { printable } from "@patchbay/model";
 import { type Selector, SelectorSchema, type WatchRequest } from "@patchbay/proto/mesh/tap/v1/tap_pb";
 import { compileSelector, type SelectorProblem } from "@patchbay/rules";
 
@@ -36,7 +37,7 @@ export function readTapRequest(request: WatchRequest): TapRequest {
     limit: request.limit || Infinity,
     durationMs: readDuration(request),
     maxRps: request.maxRps || DEFAULT_RPS,
-    asker: clean(request.asker),
+    asker: printable(request.asker, MAX_ASKER),
   };
 }
 
@@ -45,11 +46,6 @@ function readDuration({ duration }: WatchRequest): number {
   const ms = durationMs(duration);
   if (ms > 0 && ms <= MAX_DURATION_MS) return ms;
   throw new TapRequestError(`duration: ${ms / 1_000} s is not more than 0 s and at most ${MAX_DURATION_MS / 1_000} s`);
-}
-
-/** It goes into a log: one line, and not long. */
-function clean(asker: string): string {
-  return asker.replace(/[^\x20-\x7e\u00a0-\uffff]/g, " ").slice(0, MAX_ASKER);
 }
 
 /** "selector.where at 12: …; hint" */

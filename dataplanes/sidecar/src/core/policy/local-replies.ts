@@ -1,3 +1,4 @@
+import { printable } from "@patchbay/model";
 import { type HeaderList, POLICY_HEADER, UNPROCESSED_HEADER } from "../http/header-kinds.ts";
 import type { Peer, Refusal } from "./guard.ts";
 
@@ -28,6 +29,9 @@ export function denied(policy: string, peer: Peer, { target, named }: RefusalCon
   );
 }
 
+/** A plugin's text goes to the client, on one line. */
+const MAX_REASON = 500;
+
 /** A plugin says no. */
 export function refusedByPlugin(
   policy: string,
@@ -35,7 +39,7 @@ export function refusedByPlugin(
   { target, named }: RefusalContext,
 ): Refusal {
   const status = answer.status === 401 ? 401 : 403;
-  const text = answer.reason === "" ? `this request to ${target} is refused` : printable(answer.reason);
+  const text = answer.reason === "" ? `this request to ${target} is refused` : printable(answer.reason, MAX_REASON);
   return refusal({ status, code: "denied", text }, naming(policy, named), policy);
 }
 
@@ -83,9 +87,4 @@ function naming(policy: string, named: boolean): HeaderList {
 
 function who({ name, identity }: Peer): string {
   return identity === "" ? "a caller without proof of who it is" : name;
-}
-
-/** A plugin's text goes to the client, on one line. */
-function printable(text: string): string {
-  return text.replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029]+/gu, " ").slice(0, 500);
 }

@@ -1,3 +1,4 @@
+import { clip } from "@patchbay/model";
 import { methodOf, routeOf } from "../routing/route-name.ts";
 import type { Recorder, RequestRecord } from "../types.ts";
 import type { ConnectionLabels, ReportTable } from "./report-table.ts";
@@ -48,5 +49,5 @@ function connectionOf(connection: Connection): ConnectionLabels {
 
 /** A DNS name has at most 253 characters; what is longer is no name. */
 function name(text: string): string {
-  return text.length <= 253 ? text : `${text.slice(0, 252)}…`;
+  return clip(text, 253);
 }

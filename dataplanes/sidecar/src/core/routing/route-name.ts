@@ -1,3 +1,4 @@
+import { clip } from "@patchbay/model";
 /**
  * Turns a request into the route under which it is counted, such as "GET /users/{id}", so that a path with ids in it does not
  * make a series of its own. A heuristic: a segment is an id when it
@@ -9,8 +10,8 @@
  */
 export function routeOf(request: { readonly method: string; readonly path: string; readonly grpc: boolean }): string {
   // A gRPC path is a method's name; it holds no ids.
-  if (request.grpc) return cut(pathOnly(request.path));
-  return cut(`${methodOf(request.method)} ${template(pathOnly(request.path))}`);
+  if (request.grpc) return clip(pathOnly(request.path), MAX_ROUTE);
+  return clip(`${methodOf(request.method)} ${template(pathOnly(request.path))}`, MAX_ROUTE);
 }
 
 /** Methods that get a name of their own; a client can invent others without end. */
@@ -46,8 +47,4 @@ function pathOnly(path: string): string {
   if (whole.startsWith("/")) return whole;
   const absolute = /^[a-z][a-z0-9+.-]*:\/\/[^/]*(.*)$/i.exec(whole);
   return absolute === null ? whole : (absolute[1] ?? "");
-}
-
-function cut(route: string): string {
-  return route.length <= MAX_ROUTE ? route : `${route.slice(0, MAX_ROUTE - 1)}…`;
 }

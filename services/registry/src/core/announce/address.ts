@@ -1,4 +1,5 @@
-import { check, clip } from "./check.ts";
+import { printable } from "@patchbay/model";
+import { check } from "./check.ts";
 
 const hostPort = /^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9]([-A-Za-z0-9.]{0,251}[A-Za-z0-9])?):(\d{1,5})$/;
 
@@ -35,9 +36,9 @@ function plainHost(host: string): string | undefined {
 
 /** "host:port" where something of the announcer's is served. */
 export function checkAddress(address: string, field: string): void {
-  check(!address.includes("://"), field, `"${clip(address)}" has a scheme; leave it out: host:port`);
+  check(!address.includes("://"), field, `"${printable(address)}" has a scheme; leave it out: host:port`);
   const match = hostPort.exec(address);
-  check(match !== null, field, `"${clip(address)}" is not host:port`);
+  check(match !== null, field, `"${printable(address)}" is not host:port`);
   const port = Number(match?.[3] ?? 0);
   check(port >= 1 && port <= 65_535, field, `port ${port} is not within 1 to 65535`);
   const host = (match?.[1] ?? "").replace(/^\[|\]$/g, "");

@@ -1,7 +1,8 @@
 import { clone, create, toBinary } from "@bufbuild/protobuf";
+import { printable } from "@patchbay/model";
 import { type Announce, AnnounceSchema, ContractRangeSchema, Kind } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 import { checkAddress } from "./address.ts";
-import { check, checkDnsLabel, clip } from "./check.ts";
+import { check, checkDnsLabel } from "./check.ts";
 import { checkManifest } from "./manifest.ts";
 import { checkWorkload } from "./workload.ts";
 
@@ -31,7 +32,7 @@ export function readAnnouncement(message: Announce, identityOf: IdentityOf): Ann
   check(
     instancePattern.test(announce.instance),
     "instance",
-    `"${clip(announce.instance)}" is not 1 to 63 characters of [a-z0-9-]`,
+    `"${printable(announce.instance)}" is not 1 to 63 characters of [a-z0-9-]`,
   );
   checkVersion(announce);
   checkContract(announce);
@@ -43,7 +44,7 @@ export function readAnnouncement(message: Announce, identityOf: IdentityOf): Ann
 function withDefaults(message: Announce): Announce {
   const announce = clone(AnnounceSchema, message);
   announce.namespace ||= "default";
-  announce.reason = clip(announce.reason, MAX_REASON);
+  announce.reason = printable(announce.reason, MAX_REASON);
   // Core services and proxies of this project are built with the core; only plugins come from elsewhere and must say.
   if (announce.kind !== Kind.PLUGIN) announce.contract ??= create(ContractRangeSchema, { min: 1, max: 1 });
   return announce;
@@ -51,7 +52,7 @@ function withDefaults(message: Announce): Announce {
 
 function checkVersion({ kind, version }: Announce): void {
   if (version === "" && kind !== Kind.PLUGIN) return;
-  check(semanticVersion.test(version), "version", `"${clip(version)}" is not a semantic version such as 1.2.3`);
+  check(semanticVersion.test(version), "version", `"${printable(version)}" is not a semantic version such as 1.2.3`);
 }
 
 function checkContract({ contract }: Announce): void {

@@ -1,3 +1,4 @@
+import { printable } from "@patchbay/model";
 import { Refusal } from "./refusal.ts";
 
 /** Throws INVALID_ARGUMENT with the field's path unless the condition holds. */
@@ -13,10 +14,9 @@ export function isDnsLabel(text: string): boolean {
 }
 
 export function checkDnsLabel(text: string, field: string): void {
-  check(isDnsLabel(text), field, `"${clip(text)}" is not a DNS label (a-z, 0-9 and inner "-", at most 63 characters)`);
-}
-
-/** What strangers send is shown shortened. */
-export function clip(text: string, length = 80): string {
-  return text.length > length ? `${text.slice(0, length)}…` : text;
+  check(
+    isDnsLabel(text),
+    field,
+    `"${printable(text)}" is not a DNS label (a-z, 0-9 and inner "-", at most 63 characters)`,
+  );
 }

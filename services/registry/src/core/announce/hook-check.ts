@@ -1,7 +1,7 @@
 import { durationMs } from "@bufbuild/protobuf/wkt";
-import { HOOK_NAMES, type HookKind, hookKind, MAX_CHAIN_ORDER, PLANNED_HOOKS } from "@patchbay/model";
+import { HOOK_NAMES, type HookKind, hookKind, MAX_CHAIN_ORDER, PLANNED_HOOKS, printable } from "@patchbay/model";
 import { FailurePolicy, type Hook } from "@patchbay/proto/mesh/registry/v1/plugin_pb";
-import { check, clip, isDnsLabel } from "./check.ts";
+import { check, isDnsLabel } from "./check.ts";
 
 const MAX_SUFFIXES = 64;
 
@@ -10,7 +10,7 @@ export function checkHook(hook: Hook, field: string): void {
   const kind = hookKind(hook.kind);
   const later = PLANNED_HOOKS.includes(hook.kind) ? "; it comes with a later contract version" : "";
   const known = HOOK_NAMES.join(", ");
-  check(kind !== undefined, `${field}.kind`, `unknown hook "${clip(hook.kind)}"${later}; known: ${known}`);
+  check(kind !== undefined, `${field}.kind`, `unknown hook "${printable(hook.kind)}"${later}; known: ${known}`);
   if (!kind) return;
   checkDeadline(hook, kind, field);
   checkConcurrency(hook, kind, field);
@@ -67,6 +67,6 @@ function checkSuffix(suffix: string, field: string): void {
   check(
     good,
     field,
-    `"${clip(suffix)}" is not a suffix of authorities such as "corp.example" or "corp.example:8080", in lower case`,
+    `"${printable(suffix)}" is not a suffix of authorities such as "corp.example" or "corp.example:8080", in lower case`,
   );
 }

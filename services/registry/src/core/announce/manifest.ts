@@ -1,5 +1,6 @@
+import { printable } from "@patchbay/model";
 import type { EventInterest, Manifest } from "@patchbay/proto/mesh/registry/v1/plugin_pb";
-import { check, clip } from "./check.ts";
+import { check } from "./check.ts";
 import { checkHook } from "./hook-check.ts";
 
 /** Classes of events that a plugin may consume. */
@@ -27,7 +28,11 @@ export function checkManifest(manifest: Manifest): void {
 
 function checkInterest(interest: EventInterest, field: string): void {
   const known = EVENT_CLASSES.includes(interest.class);
-  check(known, `${field}.class`, `unknown event class "${clip(interest.class)}"; known: ${EVENT_CLASSES.join(", ")}`);
+  check(
+    known,
+    `${field}.class`,
+    `unknown event class "${printable(interest.class)}"; known: ${EVENT_CLASSES.join(", ")}`,
+  );
   check(
     interest.concurrency <= MAX_CONCURRENCY,
     `${field}.concurrency`,

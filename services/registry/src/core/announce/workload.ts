@@ -1,6 +1,7 @@
+import { printable } from "@patchbay/model";
 import type { Workload } from "@patchbay/proto/mesh/registry/v1/workload_pb";
 import { isCallable } from "./address.ts";
-import { check, checkDnsLabel, clip } from "./check.ts";
+import { check, checkDnsLabel } from "./check.ts";
 
 const MAX_PORTS = 32;
 const MAX_LABELS = 32;
@@ -27,7 +28,7 @@ export function checkWorkload(workload: Workload, proxy: ProxyName): void {
   if (!endpoint)
     return check(false, "workload.endpoint", "is missing: where does the proxy accept connections for the program?");
   const { address, identity } = endpoint;
-  check(ipLiteral.test(address), "workload.endpoint.address", `"${clip(address)}" is not an IP literal`);
+  check(ipLiteral.test(address), "workload.endpoint.address", `"${printable(address)}" is not an IP literal`);
   check(
     isCallable(address),
     "workload.endpoint.address",
@@ -37,7 +38,7 @@ export function checkWorkload(workload: Workload, proxy: ProxyName): void {
   check(
     identity === "" || identity === proxy.identity,
     "workload.endpoint.identity",
-    `"${clip(identity)}" is not what this proxy proves (${proxy.identity})`,
+    `"${printable(identity)}" is not what this proxy proves (${proxy.identity})`,
   );
   checkLabels(endpoint.labels);
 }
@@ -53,6 +54,6 @@ function checkLabels(labels: Readonly<Record<string, string>>): void {
   check(
     !long,
     "workload.endpoint.labels",
-    `"${clip(long?.[0] ?? "")}" or its value is longer than ${MAX_LABEL_LENGTH} characters`,
+    `"${printable(long?.[0] ?? "")}" or its value is longer than ${MAX_LABEL_LENGTH} characters`,
   );
 }

@@ -1,5 +1,5 @@
 /** Tells a handler that fails for everything from single events that fail. */
-export interface Breaker {
+export interface FailureStreak {
   /** Why the handler is held to be broken; undefined while it is not. */
   reason(): string | undefined;
   /** An event was handled. */
@@ -12,7 +12,7 @@ const failuresInARow = 10;
 const distinctEvents = 3;
 
 /** Opens after ten failures in a row of at least three events, closes with the first success. */
-export function createBreaker(): Breaker {
+export function createFailureStreak(): FailureStreak {
   const failing = new Set<string | number>();
   let inARow = 0;
   let reason: string | undefined;
