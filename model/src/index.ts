@@ -16,7 +16,14 @@ export { rendezvousOrder } from "./flow/rendezvous.ts";
 export { createTokenBucket, type TokenBucket, type TokenBucketOptions } from "./flow/token-bucket.ts";
 export { createWakeup, type Wakeup } from "./flow/wakeup.ts";
 export { LATENCY_BOUNDS_MS, LATENCY_BUCKETS, latencyBucket } from "./latency-buckets.ts";
-export { type Authority, AuthorityError, DEFAULT_PORT, parseAuthority, tryParseAuthority } from "./name/authority.ts";
+export {
+  type Authority,
+  AuthorityError,
+  DEFAULT_PORT,
+  parseAuthority,
+  tryParseAuthority,
+  whyNoAuthority,
+} from "./name/authority.ts";
 export { DNS_LABEL_PATTERN, isDnsLabel } from "./name/dns-label.ts";
 export { type HostPort, isPort, joinHostPort, splitHostPort } from "./name/host-port.ts";
 export {

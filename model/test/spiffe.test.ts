@@ -1,7 +1,15 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { identityOf, isSpiffeId, parseSpiffeId, readIdentity, spiffeId } from "../src/index.ts";
+import {
+  identityOf,
+  isSpiffeId,
+  parseSpiffeId,
+  parseWorkloadName,
+  readIdentity,
+  spiffeId,
+  workloadName,
+} from "../src/index.ts";
 
 const label = fc.stringMatching(/^[a-z0-9]([a-z0-9-]{0,8}[a-z0-9])?$/);
 
@@ -15,10 +23,9 @@ describe("a SPIFFE ID", () => {
     );
   });
 
-  it("is a workload's only when namespace and name are DNS labels, so that no two have one short name", () => {
+  it("is a workload's only in the one form that has no escapes", () => {
     for (const id of [
       "spiffe://cluster.local/users",
-      "spiffe://cluster.local/ns/default/sa/users.demo",
       "spiffe://cluster.local/ns/Default/sa/users",
       "spiffe://cluster.local/ns//sa/users",
       "spiffe://cluster.local/ns/default/sa/users/",
@@ -32,6 +39,13 @@ describe("a SPIFFE ID", () => {
       assert.equal(parseSpiffeId(id), undefined, id);
       assert.deepEqual(identityOf(id), { identity: id, namespace: "", service: "" });
     }
+  });
+
+  it("of a name with dots has its namespace, and is never called as another workload", () => {
+    const dotted = parseSpiffeId("spiffe://cluster.local/ns/default/sa/users.demo");
+    assert.deepEqual(dotted, { trustDomain: "cluster.local", namespace: "default", name: "users.demo" });
+    assert.notEqual(workloadName(dotted), workloadName({ namespace: "demo", name: "users" }));
+    assert.equal(parseWorkloadName(workloadName(dotted)), undefined);
   });
 
   it("may be another one than a workload's", () => {

@@ -1,10 +1,10 @@
+import { tryParseAuthority } from "@patchbay/model";
 import { noLog } from "@patchbay/wire";
 import { createAdmin } from "../../../dataplanes/sidecar/src/admin/server.ts";
 import { BALANCER_DEFAULTS } from "../../../dataplanes/sidecar/src/core/balancing/balancer-defaults.ts";
 import { createTarget } from "../../../dataplanes/sidecar/src/core/balancing/target.ts";
 import { createRecorder } from "../../../dataplanes/sidecar/src/core/report/recorder.ts";
 import { createReportTable, REPORT_LIMITS } from "../../../dataplanes/sidecar/src/core/report/report-table.ts";
-import { parseAuthority } from "../../../dataplanes/sidecar/src/core/routing/authority.ts";
 import { Outcome } from "../../../dataplanes/sidecar/src/core/routing/resolution.ts";
 import type { Endpoint, Router, WorkloadIdentity } from "../../../dataplanes/sidecar/src/core/types.ts";
 import { createProxy } from "../../../dataplanes/sidecar/src/proxy/proxy.ts";
@@ -27,11 +27,11 @@ export interface MeshProxyOptions {
 const options = childOptions<MeshProxyOptions>();
 
 function createFixedRouter(endpoints: readonly Endpoint[]): Router {
-  const authority = parseAuthority("users", "default");
+  const authority = tryParseAuthority("users", "default");
   if (authority === undefined) throw new Error("not an authority");
   const target = createTarget(authority, { ...BALANCER_DEFAULTS, random: Math.random, now: () => performance.now() });
   const weighted = endpoints.map((endpoint) => ({ endpoint, weight: 1 }));
-  const branch = { weight: 1, authority: authority.canonical, outcome: Outcome.ENDPOINTS, link: "", reason: "" };
+  const branch = { weight: 1, authority: authority.key, outcome: Outcome.ENDPOINTS, link: "", reason: "" };
   target.update({ incomplete: false, branches: [{ ...branch, endpoints: weighted }] });
   const known = new Map([["users", target]]);
   return { route: (text) => Promise.resolve((known.get(text) ?? target).route()) };

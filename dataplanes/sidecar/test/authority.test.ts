@@ -1,66 +1,70 @@
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
-import { parseAuthority, serviceHost } from "../src/core/routing/authority.ts";
+import { after, before, describe, it } from "node:test";
+import { DEFAULT_NAMESPACE, parseServiceKey, serviceHost } from "@patchbay/model";
+import { AUTHORITY_CASES, ODD_AUTHORITY_CASES } from "@patchbay/testkit";
+import { noLog } from "@patchbay/wire";
+import { readRequestFields } from "../src/core/http/request-head.ts";
+import type { ObservedRequest } from "../src/core/tap/request-observer.ts";
+import { TapFacts } from "../src/core/tap/tap-facts.ts";
+import { createRouter } from "../src/sources/router.ts";
+import { proxyTransport } from "./support/core-server.ts";
+import { endpointsAnswer, type FakeDestination, startDestination } from "./support/destination.ts";
 
-describe("authorities", () => {
-  const canonical: readonly (readonly [string, string, string])[] = [
-    ["users", "users.default.svc.cluster.local:80", "users"],
-    ["Users:80", "users.default.svc.cluster.local:80", "users"],
-    ["users:8080", "users.default.svc.cluster.local:8080", "users"],
-    ["users.demo.svc", "users.demo.svc.cluster.local:80", "users.demo"],
-    ["users.demo.svc.cluster.local.:81", "users.demo.svc.cluster.local:81", "users.demo"],
-    ["hello.my-resolver", "hello.my-resolver:80", "hello.my-resolver"],
-    ["Example.COM:443", "example.com:443", "example.com"],
-    ["10.1.2.3", "10.1.2.3:80", "10.1.2.3"],
-    ["[::1]:9000", "[::1]:9000", "::1"],
-    ["fe80::1", "[fe80::1]:80", "fe80::1"],
-    ["my_service", "my_service.default.svc.cluster.local:80", "my_service"],
-  ];
-  for (const [text, key, name] of canonical) {
-    test(`${text} is ${key}, called ${name}`, () => {
-      const authority = parseAuthority(text, "default");
-      assert.equal(authority?.canonical, key);
-      assert.equal(authority?.name, name);
-    });
-  }
+const cases = [...AUTHORITY_CASES, ...ODD_AUTHORITY_CASES];
 
-  test("a single label is taken in the client's namespace", () => {
-    assert.equal(parseAuthority("users", "demo")?.canonical, "users.demo.svc.cluster.local:80");
-    assert.equal(parseAuthority("users", "demo")?.name, "users.demo");
+describe("the sidecar's router", () => {
+  let destination: FakeDestination;
+  let transport: ReturnType<typeof proxyTransport>;
+  before(async () => {
+    destination = await startDestination();
+    transport = proxyTransport(destination.address);
+  });
+  after(async () => {
+    transport.close();
+    await destination.die();
   });
 
-  for (const text of [
-    "",
-    ":80",
-    "users:0",
-    "users:65536",
-    "users:abc",
-    "a b",
-    "users..demo",
-    "-x",
-    "http://users",
-    "[::1",
-    "[1.2.3.4]:80",
-    "a/b",
-    `${"a".repeat(64)}`,
-    "user@host",
-  ]) {
-    test(`${JSON.stringify(text)} is none`, () => assert.equal(parseAuthority(text, "default"), undefined));
-  }
-
-  test("addresses, names of the mesh and names outside are told apart", () => {
-    const texts = ["10.0.0.1", "[::1]:1", "users", "a.b.svc", "a.b", "300.1.1.1"];
-    const forms = texts.map((text) => parseAuthority(text, "default")?.form);
-    assert.deepEqual(forms, ["ip", "ip", "mesh", "mesh", "outside", "outside"]);
-  });
-
-  test("a service is meant by its name, with its namespace, or in full, and never by an address or a longer host", () => {
-    const texts = ["users", "users.demo:8080", "users.demo.svc", "10.0.0.1", "a.b.example", "a_b.c"];
-    const hosts = texts.map((text) => {
-      const authority = parseAuthority(text, "default");
-      return authority && serviceHost(authority);
+  for (const { text, namespace = DEFAULT_NAMESPACE, rule, means } of cases) {
+    const name = JSON.stringify(text.slice(0, 40));
+    it(`${means === undefined ? "refuses" : "understands"} ${name} in ${namespace} (${rule})`, async () => {
+      let followed: readonly string[] = [];
+      const policy = {
+        follow: (hosts: ReadonlySet<string>) => {
+          followed = [...hosts];
+        },
+        outbound: () => undefined,
+        onChange: () => () => undefined,
+      };
+      const router = createRouter({ destination: transport, namespace, policy, log: noLog });
+      if (means !== undefined) destination.say(means.key, endpointsAnswer(means.key, ["10.0.0.1"]));
+      try {
+        const route = await router.route(text);
+        assert.equal(route.kind === "refused" ? route.status : route.target, means?.short ?? 400);
+        const rules = means === undefined || means.service === "" ? [] : [serviceHost(parseServiceKey(means.service))];
+        assert.deepEqual(followed, rules);
+      } finally {
+        router.stop();
+      }
     });
-    const demo = "users.demo.svc.cluster.local";
-    assert.deepEqual(hosts, ["users.default.svc.cluster.local", demo, demo, undefined, undefined, undefined]);
+  }
+});
+
+describe("a tap", () => {
+  it("sees the same service as the router", () => {
+    for (const { text, namespace = DEFAULT_NAMESPACE, means } of cases) {
+      if (means === undefined) continue;
+      const { service, namespace: of } = new TapFacts(observed(text), self(namespace)).target;
+      assert.equal(`${of}/${service}`, means.service === "" ? `/${means.short}` : means.service, text);
+    }
   });
 });
+
+function self(namespace: string) {
+  return { service: "web", namespace, identity: () => "" };
+}
+
+function observed(authority: string): ObservedRequest {
+  const head = { ...readRequestFields(["host", "x"], "1.1"), method: "GET", path: "/", authority };
+  const peer = { name: "web", identity: "", address: "" };
+  return { direction: "outbound", authority, head, version: 1, peer, startedAt: 0 };
+}

@@ -73,6 +73,8 @@ describe("hosts", () => {
     ["users.", "users"],
     ["USERS.Default.svc.:8080", "users.default.svc:8080"],
     ["users:8080", "users:8080"],
+    ["users:", "users"],
+    ["Users.:", "users"],
     ["[::1]:80", "[::1]:80"],
   ];
   for (const [sent, seen] of hosts)

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { workloadName } from "@patchbay/model";
+import { parseSpiffeId, workloadName } from "@patchbay/model";
+import { FORBIDDEN_ADDRESSES } from "@patchbay/testkit";
 import fc from "fast-check";
 import { captureEnvironment } from "../src/core/capture-environment.ts";
+import { spiffeIdOf } from "../src/core/certificate-identity.ts";
 import { HeaderKind, headerKind, IDENTITY_LIKE } from "../src/core/http/header-kinds.ts";
 import {
   type FieldRecord,
@@ -18,8 +20,7 @@ import { parseRequestTarget } from "../src/core/http/request-target.ts";
 import { readResponseHead, readTrailers } from "../src/core/http/response-head.ts";
 import { createDeadlines } from "../src/core/routing/deadlines.ts";
 import { mayRetry } from "../src/core/routing/retry-rules.ts";
-import { parseSpiffeId, spiffeIdOf } from "../src/core/spiffe.ts";
-import { isForbiddenAddress } from "../src/proxy/upstream/address-rules.ts";
+import { createAddressCheck } from "../src/proxy/upstream/address-rules.ts";
 import { readEgressProxies } from "../src/proxy/upstream/egress-proxies.ts";
 
 /** As a peer hears them. */
@@ -302,30 +303,28 @@ describe("identities", () => {
 });
 
 describe("addresses", () => {
-  const forbidden = [
-    "169.254.169.254",
-    "0.0.0.0",
-    "224.0.0.1",
-    "255.255.255.255",
-    "fe80::1",
-    "fe80::1%eth0",
-    "::",
-    "ff02::1",
-  ];
-  const embedded = [
-    "::ffff:169.254.169.254",
-    "::ffff:a9fe:a9fe",
-    "64:ff9b::a9fe:a9fe",
-    "fd00:ec2::254",
-    "100.100.100.200",
-  ];
-  for (const address of [...forbidden, ...embedded, "no address"])
+  const check = createAddressCheck(() => new Set([15001]));
+  const kind = (address: string, port = 80) => check(address, port)?.kind;
+
+  for (const address of [...FORBIDDEN_ADDRESSES, "fe80::1%eth0", "no address"])
     it(`${address} is never connected to`, () => {
-      assert.equal(isForbiddenAddress(address), true);
+      assert.equal(kind(address), "forbidden");
     });
-  for (const address of ["127.0.0.1", "10.0.0.1", "93.184.216.34", "::1", "2606:2800:220:1::1", "::ffff:10.0.0.1"])
+  for (const address of [
+    "127.0.0.1",
+    "10.0.0.1",
+    "93.184.216.34",
+    "::1",
+    "2606:2800:220:1::1",
+    "::ffff:10.0.0.1",
+    "64:ff9b::808:808",
+  ])
     it(`${address} may be connected to`, () => {
-      assert.equal(isForbiddenAddress(address), false);
+      assert.equal(kind(address), undefined);
+    });
+  for (const address of ["127.0.0.1", "127.8.8.8", "::1", "0:0:0:0:0:0:0:1", "::ffff:127.0.0.1", "::ffff:7f00:1"])
+    it(`${address} is not connected to at the sidecar's own ports`, () => {
+      assert.equal(kind(address, 15001), "loop");
     });
 });
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { fromBinary } from "@bufbuild/protobuf";
-import { LATENCY_BUCKETS, latencyBucket } from "@patchbay/model";
+import { LATENCY_BUCKETS, latencyBucket, tryParseAuthority } from "@patchbay/model";
 import { type Report, ReportSchema } from "@patchbay/proto/mesh/telemetry/v1/report_pb";
 import { BALANCER_DEFAULTS } from "../src/core/balancing/balancer-defaults.ts";
 import { createTarget, type Target } from "../src/core/balancing/target.ts";
@@ -9,7 +9,6 @@ import { createTargetHealth, type HealthRow } from "../src/core/balancing/target
 import { createHealthPart } from "../src/core/report/health-part.ts";
 import { createRecorder } from "../src/core/report/recorder.ts";
 import { createReportTable, REPORT_LIMITS } from "../src/core/report/report-table.ts";
-import { parseAuthority } from "../src/core/routing/authority.ts";
 import { Outcome } from "../src/core/routing/resolution.ts";
 import { endpoints, seeded } from "./support/simulation.ts";
 import { callUsers, rulesFor, share, startSteered } from "./support/steering.ts";
@@ -21,7 +20,7 @@ const NONE: ReadonlySet<string> = new Set();
 const WINDOW = { bootId: "boot", sequence: 1, startMs: 0, endMs: 1_000, reporter: "default/web" };
 
 function users(...authorities: string[]): Target {
-  const authority = parseAuthority("users", "default");
+  const authority = tryParseAuthority("users", "default");
   assert.ok(authority);
   const target = createTarget(authority, { ...BALANCER_DEFAULTS, maxOutstanding: 2, random: seeded(1), now: () => 0 });
   const branches = authorities.map((each, index) => ({

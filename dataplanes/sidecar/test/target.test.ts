@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { tryParseAuthority } from "@patchbay/model";
 import { BALANCER_DEFAULTS } from "../src/core/balancing/balancer-defaults.ts";
 import { createTarget } from "../src/core/balancing/target.ts";
-import { parseAuthority } from "../src/core/routing/authority.ts";
 import { type Branch, mergeResolution, Outcome, type Resolution } from "../src/core/routing/resolution.ts";
 import type { Route } from "../src/core/types.ts";
 import { endpoints, seeded } from "./support/simulation.ts";
@@ -31,7 +31,7 @@ function incomplete(...branches: Branch[]): Resolution {
 }
 
 function target(text: string) {
-  const authority = parseAuthority(text, "default");
+  const authority = tryParseAuthority(text, "default");
   assert.ok(authority);
   return createTarget(authority, { ...BALANCER_DEFAULTS, random: seeded(1), now: () => 0 });
 }
@@ -117,7 +117,7 @@ describe("routes of a target", () => {
   });
 
   test("all at their limit says so", () => {
-    const authority = parseAuthority("users", "default");
+    const authority = tryParseAuthority("users", "default");
     assert.ok(authority);
     const held = createTarget(authority, { ...BALANCER_DEFAULTS, maxOutstanding: 1, random: seeded(1), now: () => 0 });
     held.update(complete(branch({ endpoints: endpoints(1) })));

@@ -58,6 +58,12 @@ export function tryParseAuthority(text: string, namespace: string = DEFAULT_NAME
   return typeof read === "string" ? undefined : read;
 }
 
+/** What is wrong with a text as an authority, as a sentence; undefined: nothing. */
+export function whyNoAuthority(text: string, namespace: string = DEFAULT_NAMESPACE): string | undefined {
+  const read = readAuthority(text, namespace);
+  return typeof read === "string" ? read : undefined;
+}
+
 /** The authority, or what is wrong with it. */
 function readAuthority(text: string, namespace: string): Authority | string {
   if (text === "") return 'the authority is empty; give one such as "users" or "users:8080"';

@@ -7,3 +7,10 @@ const DNS_LABEL = new RegExp(DNS_LABEL_PATTERN);
 export function isDnsLabel(text: string): boolean {
   return DNS_LABEL.test(text);
 }
+
+const MAX_SUBDOMAIN = 253;
+
+/** Labels with dots between them, as names of service accounts in Kubernetes are. */
+export function isDnsSubdomain(text: string): boolean {
+  return text.length <= MAX_SUBDOMAIN && text.split(".").every(isDnsLabel);
+}

@@ -1,4 +1,4 @@
-import { isDnsLabel } from "./dns-label.ts";
+import { isDnsLabel, isDnsSubdomain } from "./dns-label.ts";
 import { CLUSTER_DOMAIN, type ServiceRef } from "./service-ref.ts";
 import { parseWorkloadName } from "./workload-name.ts";
 
@@ -17,17 +17,20 @@ const DOMAIN = /^[a-z0-9._-]{1,255}$/;
 const ANY_ID = /^spiffe:\/\/[a-z0-9._-]{1,255}(?:\/[A-Za-z0-9._-]+)+$/;
 const MAX_LENGTH = 2_048;
 
-/** Namespace and name are DNS labels, so nothing in them needs escaping and no two workloads have one short name. */
+/** Namespace and name are DNS labels, so nothing in them needs escaping. */
 export function spiffeId({ namespace, name }: ServiceRef, trustDomain: string = TRUST_DOMAIN): string {
   return `spiffe://${trustDomain}/ns/${namespace}/sa/${name}`;
 }
 
-/** Undefined: not the ID of a workload. */
+/**
+ * Undefined: not the ID of a workload. Names of service accounts of Kubernetes may have dots, which none of ours has; their namespace
+ * counts all the same, so that what is denied to a namespace is denied to them.
+ */
 export function parseSpiffeId(id: string): SpiffeId | undefined {
   const parts = splitSpiffeId(id);
   if (parts === undefined) return undefined;
   const { trustDomain, namespace, name } = parts;
-  return DOMAIN.test(trustDomain) && isDnsLabel(namespace) && isDnsLabel(name) ? parts : undefined;
+  return DOMAIN.test(trustDomain) && isDnsLabel(namespace) && isDnsSubdomain(name) ? parts : undefined;
 }
 
 /** As `parseSpiffeId`, whatever the parts are: also for patterns such as "spiffe://cluster.local/ns/web/sa/*". */

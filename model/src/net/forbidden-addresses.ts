@@ -13,7 +13,7 @@ export const PRIVATE_NETWORKS: readonly string[] = [
 
 /** Addresses that nothing is called at, whoever asks, and what they are. */
 const FORBIDDEN: readonly (readonly [what: string, ...blocks: readonly string[]])[] = [
-  ["link-local, where clouds serve credentials", "169.254.0.0/16", "fe80::/10"],
+  ["link-local, where clouds serve metadata and credentials", "169.254.0.0/16", "fe80::/10"],
   // Outside of link-local: Alibaba, Oracle, Azure's platform address; AWS, Google.
   [
     "a cloud's metadata service",

@@ -1,7 +1,7 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { HandlerContext } from "@connectrpc/connect";
-import { identityOf, type RequestFacts, type TargetFacts } from "@patchbay/model";
+import { identityOf, type RequestFacts, readIdentity, type TargetFacts } from "@patchbay/model";
 import {
   type ExplainRequest,
   type LimitState,
@@ -72,7 +72,7 @@ function nameOf({ policy: { ref }, limit }: MatchedLimit): string {
 function factsOf({ method, authority, path, headers, source }: ExplainRequest, target: TargetFacts): RequestFacts {
   const { bare, query } = normalizePath(path);
   const { host } = hostAndPort(authority.toLowerCase());
-  const identity = spiffeOf(source);
+  const identity = readIdentity(source) ?? "";
   const fields = Object.entries(headers).flat();
   const grpc = (headers["content-type"] ?? "").startsWith("application/grpc");
   return {
@@ -88,11 +88,4 @@ function factsOf({ method, authority, path, headers, source }: ExplainRequest, t
     direction: "inbound",
     route: routeOf({ method, path: bare, grpc }),
   };
-}
-
-/** "web", "web.staging" or a SPIFFE ID. */
-function spiffeOf(source: string): string {
-  if (source === "" || source.startsWith("spiffe://")) return source;
-  const [service = "", namespace = "default"] = source.split(".");
-  return `spiffe://cluster.local/ns/${namespace}/sa/${service}`;
 }

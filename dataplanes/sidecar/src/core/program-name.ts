@@ -1,3 +1,4 @@
+import { isDnsLabel } from "@patchbay/model";
 /** A DNS label for a program that has no service name: "/usr/bin/Python3.11" is "python3-11". */
 export function programName(command: string): string {
   const base = command.split(/[/\\]/).at(-1) ?? "";
@@ -12,5 +13,5 @@ export function programName(command: string): string {
 
 /** A service's name is a DNS label, since it is asked for as one. */
 export function isServiceName(name: string): boolean {
-  return /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/.test(name);
+  return isDnsLabel(name);
 }

@@ -3,7 +3,7 @@ import { createListeners } from "./listeners/listeners.ts";
 import { createServers, type Servers } from "./listeners/servers.ts";
 import { createOrigins, createProxyContext, type DrainingDirections, type ProxyContext } from "./proxy-context.ts";
 import type { ProxyOptions, SidecarProxy } from "./proxy-options.ts";
-import { isLoopback } from "./upstream/address-rules.ts";
+import { isLoopbackAddress } from "./upstream/address-rules.ts";
 
 /** Milliseconds between looks at deadlines, at idle connections, and at whether a drain is done. */
 const SWEEP_MS = 100;
@@ -65,11 +65,16 @@ export function createProxy(options: ProxyOptions): SidecarProxy {
 }
 
 function check({ outbound, inbound }: ProxyOptions): void {
-  if (!isLoopback(outbound.host))
+  if (!isLoopbackAddress(outbound.host))
     throw new Error(
       `the outbound port must be on loopback, not ${outbound.host}: whoever reaches it speaks as this workload`,
     );
-  if (inbound !== undefined && inbound.port !== 0 && inbound.port === inbound.app.port && isLoopback(inbound.app.host))
+  if (
+    inbound !== undefined &&
+    inbound.port !== 0 &&
+    inbound.port === inbound.app.port &&
+    isLoopbackAddress(inbound.app.host)
+  )
     throw new Error(`the program's port ${inbound.app.port} cannot be the sidecar's own`);
 }
 

@@ -16,7 +16,7 @@ export interface NameHealth extends HealthSource {
 const MAX_BACKENDS = 50;
 
 export function createNameHealth({ authority, target }: WatchedName): NameHealth {
-  const health = createTargetHealth({ target: authority.name, retries: target.retries, ledger: target.ledger });
+  const health = createTargetHealth({ target: authority.shortHost, retries: target.retries, ledger: target.ledger });
   const backends = new Map<string, WatchedName>();
 
   function paths(): readonly HealthPath[] {
@@ -28,7 +28,7 @@ export function createNameHealth({ authority, target }: WatchedName): NameHealth
   const name: NameHealth = {
     used: false,
     usedBackend(to) {
-      const backend = to.authority.name;
+      const backend = to.authority.shortHost;
       if (backends.size >= MAX_BACKENDS && !backends.has(backend)) backends.clear();
       backends.set(backend, to);
       health.used(backend);

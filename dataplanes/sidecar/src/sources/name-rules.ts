@@ -61,7 +61,7 @@ export function createNameRules(options: NameRulesOptions): NameRules {
     try {
       rules = compileTargetRules(next, options.source);
     } catch (error) {
-      const target = plain.authority.name;
+      const target = plain.authority.shortHost;
       return log.error({ target, reason: errorMessage(error) }, "rules that cannot be followed; those before stay");
     }
     outbound = next;

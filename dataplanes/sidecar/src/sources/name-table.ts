@@ -1,4 +1,4 @@
-import { type Authority, parseAuthority, serviceHost } from "../core/routing/authority.ts";
+import { type Authority, serviceHost, tryParseAuthority } from "@patchbay/model";
 import type { SteeredName } from "./steered-name.ts";
 
 export interface NameTableOptions {
@@ -31,9 +31,9 @@ export function createNameTable(options: NameTableOptions): NameTable {
   sweeper.unref();
 
   function parse(text: string): SteeredName | undefined {
-    const authority = parseAuthority(text, namespace);
+    const authority = tryParseAuthority(text, namespace);
     if (authority === undefined) return undefined;
-    const name = names.get(authority.canonical) ?? add(authority);
+    const name = names.get(authority.key) ?? add(authority);
     if (spellings.size >= maxNames * 2) spellings.clear();
     spellings.set(text, name);
     return name;
@@ -43,7 +43,7 @@ export function createNameTable(options: NameTableOptions): NameTable {
     if (names.size >= maxNames) dropLeastRecent();
     const name = options.watch(authority);
     name.plain.lastUsed = performance.now();
-    names.set(authority.canonical, name);
+    names.set(authority.key, name);
     return name;
   }
 
@@ -69,8 +69,8 @@ export function createNameTable(options: NameTableOptions): NameTable {
   return {
     find: (text) => spellings.get(text) ?? parse(text),
     peek(text) {
-      const authority = parseAuthority(text, namespace);
-      return authority === undefined ? undefined : names.get(authority.canonical);
+      const authority = tryParseAuthority(text, namespace);
+      return authority === undefined ? undefined : names.get(authority.key);
     },
     all: () => [...names.values()],
     stop() {
@@ -86,6 +86,6 @@ function usedAt({ plain }: SteeredName): number {
 
 /** Hosts in full of the services that programs have asked for: those whose rules are wanted. */
 export function askedHosts(names: readonly SteeredName[]): ReadonlySet<string> {
-  const hosts = names.filter((name) => name.asked).map(({ plain }) => serviceHost(plain.authority));
-  return new Set(hosts.filter((host) => host !== undefined));
+  const services = names.filter((name) => name.asked).map(({ plain }) => plain.authority.service);
+  return new Set(services.filter((service) => service !== undefined).map(serviceHost));
 }

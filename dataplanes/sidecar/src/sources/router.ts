@@ -1,10 +1,10 @@
 import type { Transport } from "@connectrpc/connect";
+import { type Authority, serviceHost, whyNoAuthority } from "@patchbay/model";
 import type { Outbound } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
 import type { Log } from "@patchbay/wire";
 import type { BalancerSettings, EndpointState } from "../core/balancing/balancer.ts";
 import { BALANCER_DEFAULTS } from "../core/balancing/balancer-defaults.ts";
 import type { HealthSource } from "../core/report/health-part.ts";
-import { type Authority, serviceHost } from "../core/routing/authority.ts";
 import type { Route, Router } from "../core/types.ts";
 import { askedHosts, createNameTable } from "./name-table.ts";
 import type { PolicyClient } from "./policy-client.ts";
@@ -73,18 +73,17 @@ export function createRouter(options: RouterOptions): RunningRouter {
   }
 
   function learn(authority: Authority): ReturnType<PolicySource["outbound"]> {
-    const host = serviceHost(authority);
     // Only services have rules.
-    if (policy === undefined || host === undefined) return undefined;
+    if (policy === undefined || authority.service === undefined) return undefined;
     follow();
-    return policy.outbound(host);
+    return policy.outbound(serviceHost(authority.service));
   }
 
   function enforce(outbound: readonly Outbound[]): void {
     const byHost = new Map(outbound.map((each) => [each.target, each]));
     for (const name of names.all()) {
-      const host = name.asked ? serviceHost(name.plain.authority) : undefined;
-      const rules = host === undefined ? undefined : byHost.get(host);
+      const service = name.asked ? name.plain.authority.service : undefined;
+      const rules = service === undefined ? undefined : byHost.get(serviceHost(service));
       if (rules !== undefined) name.enforce(rules);
     }
   }
@@ -92,7 +91,7 @@ export function createRouter(options: RouterOptions): RunningRouter {
   return {
     async route(text, head) {
       const name = names.find(text);
-      if (name === undefined) return malformed(text);
+      if (name === undefined) return malformed(text, namespace);
       name.plain.lastUsed = performance.now();
       return name.route(head);
     },
@@ -111,12 +110,12 @@ export function createRouter(options: RouterOptions): RunningRouter {
   };
 }
 
-function malformed(text: string): Route {
-  const shown = text.slice(0, 80).replaceAll(/[^\x20-\x7e]/g, "?");
+function malformed(text: string, namespace: string): Route {
+  const why = whyNoAuthority(text, namespace) ?? "no authority";
   return {
     kind: "refused",
     target: "",
     status: 400,
-    reason: `"${shown}" is no authority. One looks like users, users:8080 or 10.1.2.3:80`,
+    reason: `${why}. One looks like users, users:8080 or 10.1.2.3:80`,
   };
 }

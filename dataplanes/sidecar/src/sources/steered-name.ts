@@ -35,7 +35,7 @@ export interface SteeredName extends HealthSource {
 export function steerName(options: SteeredNameOptions): SteeredName {
   const { plain, random, lookup } = options;
   const { authority, target } = plain;
-  const self = { name: authority.name, retries: target.retries, count: target.ledger.count };
+  const self = { name: authority.shortHost, retries: target.retries, count: target.ledger.count };
   const health = createNameHealth(plain);
   const rules = createNameRules({ ...options, watch: lookup });
 
@@ -63,7 +63,7 @@ export function steerName(options: SteeredNameOptions): SteeredName {
   }
 
   function send(to: WatchedName, steering: AppliedRoute | undefined): Route | Promise<Route> {
-    const backend = to === plain ? "" : to.authority.name;
+    const backend = to === plain ? "" : to.authority.shortHost;
     if (to === plain) health.used = true;
     else health.usedBackend(to);
     to.lastUsed = Math.max(to.lastUsed, plain.lastUsed);

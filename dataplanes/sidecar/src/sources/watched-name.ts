@@ -1,8 +1,8 @@
 import { Code, type ConnectError, type Transport } from "@connectrpc/connect";
+import type { Authority } from "@patchbay/model";
 import type { Log } from "@patchbay/wire";
 import type { BalancerSettings } from "../core/balancing/balancer.ts";
 import { createTarget, type Target } from "../core/balancing/target.ts";
-import type { Authority } from "../core/routing/authority.ts";
 import { hasEndpoints, mergeResolution, type Resolution } from "../core/routing/resolution.ts";
 import type { Route } from "../core/types.ts";
 import { type AuthorityWatch, watchAuthority } from "./watch-authority.ts";
@@ -57,7 +57,7 @@ export function watchName(options: WatchedNameOptions): WatchedName {
 
   const watch: AuthorityWatch = watchAuthority({
     destination: options.destination,
-    authority: authority.canonical,
+    authority: authority.key,
     namespace: options.namespace,
     log: options.log,
     onResolution: update,
@@ -87,8 +87,8 @@ function refused(authority: Authority, error: ConnectError): Route {
   const status = error.code === Code.InvalidArgument ? 400 : 503;
   return {
     kind: "refused",
-    target: authority.name,
+    target: authority.shortHost,
     status,
-    reason: `destination refused ${authority.name}: ${error.rawMessage}`,
+    reason: `destination refused ${authority.shortHost}: ${error.rawMessage}`,
   };
 }

@@ -1,6 +1,6 @@
+import { tryParseAuthority } from "@patchbay/model";
 import { noLog } from "@patchbay/wire";
 import { endpointKey } from "../../src/core/report/endpoint-key.ts";
-import { parseAuthority } from "../../src/core/routing/authority.ts";
 import type { Endpoint, Recorder, RequestRecord, Route, Router } from "../../src/core/types.ts";
 import { createProxy } from "../../src/proxy/proxy.ts";
 import type { ProxyOptions, SidecarProxy } from "../../src/proxy/proxy-options.ts";
@@ -41,7 +41,7 @@ export function createTestRouter(entries: Record<string, readonly Endpoint[] | R
     outstanding: 0,
     route(authority) {
       router.asked.push(authority);
-      const name = parseAuthority(authority, "default")?.name;
+      const name = tryParseAuthority(authority)?.shortHost;
       if (name === undefined)
         return Promise.resolve({ kind: "refused", target: authority, status: 400, reason: "not an authority" });
       const found = table.get(name);

@@ -1,5 +1,5 @@
+import { type Authority, tryParseAuthority } from "@patchbay/model";
 import { EGRESS } from "../report/recorder.ts";
-import { type Authority, parseAuthority } from "../routing/authority.ts";
 import { type Branch, Outcome, type Resolution } from "../routing/resolution.ts";
 import type { Pick, Route } from "../types.ts";
 import { type Balancer, type BalancerSettings, createBalancer } from "./balancer.ts";
@@ -50,18 +50,18 @@ export function createTarget(authority: Authority, settings: BalancerSettings): 
 
 /** The service that a branch stands for; empty: the one that was asked for. */
 function backendOf(branch: Branch, authority: Authority): string {
-  if (branch.authority === "" || branch.authority === authority.canonical) return "";
-  const name = parseAuthority(branch.authority, "default")?.name ?? branch.authority;
-  return name === authority.name ? "" : name;
+  if (branch.authority === "" || branch.authority === authority.key) return "";
+  const name = tryParseAuthority(branch.authority)?.shortHost ?? branch.authority;
+  return name === authority.shortHost ? "" : name;
 }
 
 /** Before the first answer; also what a client hears when none came. */
 function unanswered(authority: Authority): Route {
   return {
     kind: "refused",
-    target: authority.name,
+    target: authority.shortHost,
     status: 503,
-    reason: `no answer yet from destination about ${authority.name}. See which parts of the mesh run: mesh check`,
+    reason: `no answer yet from destination about ${authority.shortHost}. See which parts of the mesh run: mesh check`,
   };
 }
 
@@ -78,7 +78,7 @@ function routeOf(authority: Authority, held: Held): Route {
   if (others.length === 0 && only.branch.outcome === Outcome.ABSENT) return unknown(authority, only.branch);
   return {
     kind: "mesh",
-    target: authority.name,
+    target: authority.shortHost,
     pick: others.length === 0 ? (tried) => only.balancer.pick(tried) : splitPick(held.shares, held.settings.random),
     retries: held.retries,
     count: held.ledger.count,
@@ -90,15 +90,15 @@ function routeOf(authority: Authority, held: Held): Route {
 
 /** Nobody in the mesh knows the name. DNS may, unless it is a name of the mesh. */
 function unknown(authority: Authority, branch: Branch): Route {
-  const refused = { kind: "refused", target: authority.name, status: 502 } as const;
-  const hint = `See why: mesh explain ${authority.name}`;
-  if (branch.authority !== "" && branch.authority !== authority.canonical) {
-    return { ...refused, reason: `${authority.name} leads to ${branch.authority}, which nobody knows. ${hint}` };
+  const refused = { kind: "refused", target: authority.shortHost, status: 502 } as const;
+  const hint = `See why: mesh explain ${authority.shortHost}`;
+  if (branch.authority !== "" && branch.authority !== authority.key) {
+    return { ...refused, reason: `${authority.shortHost} leads to ${branch.authority}, which nobody knows. ${hint}` };
   }
-  if (authority.form !== "mesh") return { kind: "egress", target: EGRESS };
+  if (authority.kind !== "mesh") return { kind: "egress", target: EGRESS };
   return {
     ...refused,
-    reason: `nobody in the mesh knows ${authority.name}, and DNS does not know names of the mesh. Is it running? mesh endpoints ${authority.name}`,
+    reason: `nobody in the mesh knows ${authority.shortHost}, and DNS does not know names of the mesh. Is it running? mesh endpoints ${authority.shortHost}`,
   };
 }
 
@@ -125,16 +125,16 @@ function splitPick(shares: readonly Share[], random: () => number): (tried: Read
 function whyNone(authority: Authority, shares: readonly Share[], maxOutstanding: number): string {
   const empty = shares.find((share) => share.balancer.size() === 0);
   if (empty === undefined)
-    return `all endpoints of ${authority.name} are at their limit of ${maxOutstanding} requests in flight`;
+    return `all endpoints of ${authority.shortHost} are at their limit of ${maxOutstanding} requests in flight`;
   const { branch } = empty;
   const name =
-    branch.authority === "" || branch.authority === authority.canonical
-      ? authority.name
-      : `${authority.name} (${branch.authority})`;
+    branch.authority === "" || branch.authority === authority.key
+      ? authority.shortHost
+      : `${authority.shortHost} (${branch.authority})`;
   const said = branch.reason === "" ? "" : `: ${branch.reason}`;
   const what =
     branch.outcome === Outcome.FAILED
       ? `destination could not decide who serves ${name}`
       : `nobody serves ${name} at this moment`;
-  return `${what}${said}${branch.link === "" ? "" : ` (said by ${branch.link})`}. See why: mesh explain ${authority.name}`;
+  return `${what}${said}${branch.link === "" ? "" : ` (said by ${branch.link})`}. See why: mesh explain ${authority.shortHost}`;
 }

@@ -4,7 +4,7 @@ import type { RequestHead } from "./request-head.ts";
 
 /** Nothing to decode, to merge or to remove; a segment that begins with a dot is looked at closely. One scan. */
 const PLAIN_PATH = /^(?:\/[\w~!$&'()*+,;=:@-][\w.~!$&'()*+,;=:@-]*)*\/?(?:\?[\x21\x22\x24-\x7e]*)?$/;
-const ODD_AUTHORITY = /[A-Z]|\.(?::|$)/;
+const ODD_AUTHORITY = /[A-Z]|\.(?::|$)|:$/;
 
 /**
  * The request in the one form on which rules decide and which is passed on: its host in lower case without a trailing dot and,
@@ -23,5 +23,8 @@ export function normalizeHead(head: RequestHead, direction: Direction): RequestH
 }
 
 function normalizeAuthority(authority: string): string {
-  return authority.toLowerCase().replace(/\.(?=:\d*$|$)/, "");
+  return authority
+    .toLowerCase()
+    .replace(/(?<=[^:]):$/, "")
+    .replace(/\.(?=:\d+$|$)/, "");
 }

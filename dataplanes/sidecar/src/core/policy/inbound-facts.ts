@@ -1,4 +1,4 @@
-import { identityOf, type RequestFacts, type TargetFacts } from "@patchbay/model";
+import { type HostPort, identityOf, type RequestFacts, splitHostPort, type TargetFacts } from "@patchbay/model";
 import type { RequestHead } from "../http/request-head.ts";
 import { routeOf } from "../routing/route-name.ts";
 import type { Peer } from "./guard.ts";
@@ -56,8 +56,7 @@ export function sourceOf({ identity, address }: Peer): RequestFacts["source"] {
   return { ...identityOf(identity), address };
 }
 
-export function hostAndPort(authority: string): { readonly host: string; readonly port: number | undefined } {
-  const match = /^(.*?)(?::(\d+))?$/.exec(authority);
-  const [, host = authority, port] = match ?? [];
-  return { host: host.replace(/^\[(.*)\]$/, "$1"), port: port === undefined ? undefined : Number(port) };
+/** Of a normalised head; what is no authority is all host. */
+export function hostAndPort(authority: string): Pick<HostPort, "host" | "port"> {
+  return splitHostPort(authority) ?? { host: authority, port: undefined };
 }

@@ -1,9 +1,8 @@
-import type { RequestFacts, SourceFacts } from "@patchbay/model";
+import type { Authority, RequestFacts, SourceFacts } from "@patchbay/model";
 import { MatchType, type Outbound, type RouteMatch, type RouteRule } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
 import { compileRoutes, normalizePath } from "@patchbay/rules";
 import { RETRY_BUDGET, type RetryBudgetShape } from "../balancing/retry-budget.ts";
 import type { RequestHead } from "../http/request-head.ts";
-import { type Authority, fullHost } from "./authority.ts";
 import { compileRouteAction, type RouteAction } from "./route-action.ts";
 import { milliseconds } from "./route-duration.ts";
 
@@ -52,15 +51,14 @@ export function compileTargetRules(outbound: Outbound, source: SourceFacts): Tar
 }
 
 function factsOf(head: RequestHead, authority: Authority): Omit<RequestFacts, "path" | "query" | "source"> {
-  const { port, name } = authority;
-  const [service = name, namespace = "default"] = name.split(".");
+  const { host, port, service } = authority;
   return {
     method: head.method,
-    host: fullHost(authority),
+    host,
     port,
     headers: head.headers,
     protocol: head.grpc ? "grpc" : "http/1.1",
-    target: { namespace, service },
+    target: { namespace: service?.namespace ?? "", service: service?.name ?? authority.shortHost },
     tls: false,
     direction: "outbound",
   };

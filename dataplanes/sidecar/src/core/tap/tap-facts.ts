@@ -1,14 +1,18 @@
 import {
+  DEFAULT_PORT,
   identityOf,
+  parseServiceKey,
+  parseWorkloadName,
   type RequestFacts,
   type ResponseFacts,
   type SourceFacts,
   type TargetFacts,
+  tryParseAuthority,
   workloadName,
 } from "@patchbay/model";
 import { normalizePath, redacted } from "@patchbay/rules";
 import type { ResponseHead } from "../http/response-head.ts";
-import { parseAuthority } from "../routing/authority.ts";
+import { hostAndPort } from "../policy/inbound-facts.ts";
 import { routeOf } from "../routing/route-name.ts";
 import type { RequestRecord } from "../types.ts";
 import type { ObservedRequest } from "./request-observer.ts";
@@ -34,7 +38,7 @@ export class TapFacts implements RequestFacts {
   #headers: readonly string[] | undefined;
   #source: SourceFacts | undefined;
   #target: TargetFacts | undefined;
-  #authority: ReturnType<typeof parseAuthority> | null = null;
+  #authority: ReturnType<typeof tryParseAuthority> | null = null;
   #record: RequestRecord | undefined;
 
   constructor(begun: ObservedRequest, self: TapSelf) {
@@ -63,11 +67,11 @@ export class TapFacts implements RequestFacts {
   }
 
   get host(): string {
-    return this.#parsed()?.host ?? this.begun.authority;
+    return hostAndPort(this.begun.authority).host;
   }
 
   get port(): number {
-    return this.#parsed()?.port ?? 80;
+    return hostAndPort(this.begun.authority).port ?? DEFAULT_PORT;
   }
 
   get headers(): readonly string[] {
@@ -108,11 +112,11 @@ export class TapFacts implements RequestFacts {
     if (this.#record !== undefined) return this.#record.target;
     if (this.begun.direction === "inbound")
       return workloadName({ namespace: this.#self.namespace, name: this.#self.service });
-    return this.#parsed()?.name ?? this.begun.authority;
+    return this.#parsed()?.shortHost ?? this.begun.authority;
   }
 
   #parsed() {
-    if (this.#authority === null) this.#authority = parseAuthority(this.begun.authority, this.#self.namespace);
+    if (this.#authority === null) this.#authority = tryParseAuthority(this.begun.authority, this.#self.namespace);
     return this.#authority;
   }
 
@@ -125,20 +129,14 @@ export class TapFacts implements RequestFacts {
 
   #whoIsCalled(): TargetFacts {
     const { backend = "", endpoint = "" } = this.#record ?? {};
-    return { ...splitName(this.targetName), backend, address: endpoint };
+    const { namespace, name } = parseWorkloadName(this.targetName) ?? { namespace: "", name: this.targetName };
+    return { namespace, service: name, backend, address: endpoint };
   }
-}
-
-/** "users.staging" is service users of namespace staging; a name that is more or less than that has no namespace. */
-function splitName(name: string): { readonly service: string; readonly namespace: string } {
-  const [service = "", namespace = "default", ...more] = name.split(".");
-  return more.length > 0 ? { service: name, namespace: "" } : { service, namespace };
 }
 
 /** The telemetry name of a selector's "namespace/name". */
 export function selectedName(selected: string): string {
-  const slash = selected.indexOf("/");
-  return workloadName({ namespace: selected.slice(0, Math.max(slash, 0)), name: selected.slice(slash + 1) });
+  return workloadName(parseServiceKey(selected));
 }
 
 /** What became of a request, as selectors see it. A class: one is made per request, and getters of a literal are made each time. */

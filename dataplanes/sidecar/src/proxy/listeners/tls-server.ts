@@ -1,9 +1,9 @@
 import type { Socket } from "node:net";
 import { createServer, type Server, type TLSSocket, type TlsOptions } from "node:tls";
-import { workloadName } from "@patchbay/model";
+import { parseSpiffeId, workloadName } from "@patchbay/model";
 import type { Log } from "@patchbay/wire";
+import { spiffeIdOf } from "../../core/certificate-identity.ts";
 import type { Peer } from "../../core/policy/guard.ts";
-import { parseSpiffeId, spiffeIdOf } from "../../core/spiffe.ts";
 import type { IdentitySource, WorkloadIdentity } from "../../core/types.ts";
 import type { Counters } from "../counters.ts";
 import { messageOf } from "../upstream/connect-errors.ts";

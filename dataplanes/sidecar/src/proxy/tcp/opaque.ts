@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import { parseAuthority } from "../../core/routing/authority.ts";
+import { tryParseAuthority } from "@patchbay/model";
 import type { Endpoint, Pick, Route } from "../../core/types.ts";
 import type { Origin } from "../listeners/side.ts";
 import { connectMessage } from "../upstream/connect-errors.ts";
@@ -57,10 +57,10 @@ async function connectServer(route: Route, options: CarryOptions): Promise<Opaqu
 
 function connectOutside({ origin, outside, namespace }: CarryOptions): Promise<OpaqueServer | undefined> {
   const startedAt = performance.now();
-  const target = parseAuthority(origin.authority, namespace);
+  const target = tryParseAuthority(origin.authority, namespace);
   if (target === undefined) return Promise.resolve(undefined);
   return new Promise((resolve) => {
-    outside.tunnel(target, (error, socket) => {
+    outside.tunnel({ host: target.shortHost, port: target.port }, (error, socket) => {
       const connectedMs = performance.now() - startedAt;
       if (socket !== null) return resolve({ socket, tls: false, pick: undefined, attempts: 1, connectedMs });
       origin.side.log.warn(

@@ -1,8 +1,8 @@
 import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
+import { tryParseAuthority } from "@patchbay/model";
 import { ERROR_HEADER } from "../../core/http/header-kinds.ts";
 import { failedAnswer, type LocalReply } from "../../core/http/local-reply.ts";
-import { parseAuthority } from "../../core/routing/authority.ts";
 import type { ConnectionDispatcher } from "../listeners/connection-dispatcher.ts";
 import type { Origin } from "../listeners/side.ts";
 import { connectFailure, connectMessage } from "../upstream/connect-errors.ts";
@@ -38,7 +38,7 @@ async function openTunnel(opening: Opening): Promise<void> {
   const { request, socket, origin, namespace, switchboard } = opening;
   const startedAt = performance.now();
   const authority = request.url ?? "";
-  const target = /:\d+$/.test(authority) ? parseAuthority(authority, namespace) : undefined;
+  const target = /:\d+$/.test(authority) ? tryParseAuthority(authority, namespace) : undefined;
   if (target === undefined || origin.side.direction === "inbound") {
     origin.side.counters.malformed += 1;
     return refuse(socket, {
@@ -56,7 +56,7 @@ async function openTunnel(opening: Opening): Promise<void> {
   }
   const inner = { ...origin, authority };
   if (route.kind === "egress")
-    return leave(opening, { inner, host: target.host, port: target.port, target: route.target });
+    return leave(opening, { inner, host: target.shortHost, port: target.port, target: route.target });
   socket.write(ESTABLISHED);
   switchboard().tunnel(socket, inner);
 }

@@ -1,5 +1,6 @@
-import { BlockList, isIP } from "node:net";
+import { parseCidr, parseIp } from "@patchbay/model";
 import type { Environment } from "../../core/capture-environment.ts";
+import { isLoopbackAddress } from "./address-rules.ts";
 
 /** A forward proxy that the environment named before we took its variables over. */
 export interface ForwardProxy {
@@ -65,7 +66,7 @@ function parseNoProxy(value: string): Direct {
 
 /** A proxy elsewhere cannot know what "localhost" means here. */
 function isLoopbackName(host: string): boolean {
-  return host === "localhost" || host.endsWith(".localhost") || host === "::1" || /^127\.\d+\.\d+\.\d+$/.test(host);
+  return host === "localhost" || host.endsWith(".localhost") || isLoopbackAddress(host);
 }
 
 function parseEntry(entry: string): Direct {
@@ -80,13 +81,10 @@ function parseEntry(entry: string): Direct {
 }
 
 function parseRange(entry: string): Direct | undefined {
-  const [network = "", bits] = entry.split("/");
-  const family = isIP(network);
-  if (family === 0 || bits === undefined) return undefined;
-  const kind = family === 4 ? "ipv4" : "ipv6";
-  const length = Number(bits);
-  if (!Number.isInteger(length) || length < 0 || length > (family === 4 ? 32 : 128)) return () => false;
-  const list = new BlockList();
-  list.addSubnet(network, length, kind);
-  return (host) => isIP(host) === family && list.check(host, kind);
+  if (!entry.includes("/")) return undefined;
+  const block = parseCidr(entry);
+  return (host) => {
+    const ip = parseIp(host);
+    return block !== undefined && ip !== undefined && block.contains(ip);
+  };
 }

@@ -3,7 +3,8 @@ import { request as httpRequest } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { connect, isIP, type LookupFunction, type Socket } from "node:net";
 import { connect as tlsConnect } from "node:tls";
-import { type AddressCheck, isMetadataName, isOddlySpelledAddress } from "./address-rules.ts";
+import { isMetadataName } from "@patchbay/model";
+import type { AddressCheck } from "./address-rules.ts";
 import { type Awaiting, awaitConnection, type Connected } from "./await-connection.ts";
 import { RefusedAddress } from "./connect-errors.ts";
 import type { ForwardProxy, ProxyChooser } from "./egress-proxies.ts";
@@ -75,8 +76,6 @@ function proxiedRefusal(target: EgressHost, check: AddressCheck): RefusedAddress
   if (isIP(target.host) !== 0) return check(target.host, target.port);
   if (isMetadataName(target.host))
     return new RefusedAddress("forbidden", `${target.host} is a cloud's metadata service`);
-  if (isOddlySpelledAddress(target.host))
-    return new RefusedAddress("forbidden", `${target.host} is an address in an odd spelling; write it as four numbers`);
   return undefined;
 }
 

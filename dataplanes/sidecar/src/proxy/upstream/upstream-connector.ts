@@ -1,7 +1,7 @@
 import { connect as netConnect, type Socket } from "node:net";
 import { createSecureContext, type PeerCertificate, type SecureContext, connect as tlsConnect } from "node:tls";
+import { spiffeIdOf } from "../../core/certificate-identity.ts";
 import { endpointKey } from "../../core/report/endpoint-key.ts";
-import { spiffeIdOf } from "../../core/spiffe.ts";
 import type { IdentitySource, WorkloadIdentity } from "../../core/types.ts";
 import type { AddressCheck } from "./address-rules.ts";
 import { awaitConnection, type Connected } from "./await-connection.ts";

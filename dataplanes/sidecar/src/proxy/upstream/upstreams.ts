@@ -1,6 +1,6 @@
+import { tryParseAuthority } from "@patchbay/model";
 import { VISITED_HEADER } from "../../core/http/header-kinds.ts";
 import { endpointKey } from "../../core/report/endpoint-key.ts";
-import { parseAuthority } from "../../core/routing/authority.ts";
 import { failureOf } from "../../core/routing/retry-rules.ts";
 import type { Endpoint } from "../../core/types.ts";
 import type { Attempt, AttemptEvents, Outgoing } from "../exchange/exchange-types.ts";
@@ -59,9 +59,9 @@ export function createUpstreams({ connector, outside, limits, namespace }: Upstr
       return openAttempt({ connections: connections(destination), destination, outgoing, events, limits });
     },
     outside(authority) {
-      const target = parseAuthority(authority, namespace);
+      const target = tryParseAuthority(authority, namespace);
       if (target === undefined || outside === undefined) return undefined;
-      const { host, port } = target;
+      const { shortHost: host, port } = target;
       return {
         address: host,
         port,
