@@ -1,12 +1,12 @@
 import { createClient, type Transport } from "@connectrpc/connect";
-import { createBackoff, errorMessage, pause } from "@patchbay/model";
+import { errorMessage, keepStream } from "@patchbay/model";
 import {
   type Kind,
   type Registration,
   Registry,
   type WatchResponse,
 } from "@patchbay/proto/mesh/registry/v1/registry_pb";
-import type { Log } from "@patchbay/wire";
+import { type Log, systemClock } from "@patchbay/wire";
 
 export interface ViewChange {
   readonly changed: readonly Registration[];
@@ -36,31 +36,22 @@ export interface RunningView extends RegistryView {
   stop(): void;
 }
 
-/** Watches the registry until stopped, reconnecting for ever. */
+/** Watches the registry until stopped. */
 export function createView({ registry, log, kinds = [] }: ViewOptions): RunningView {
   const table = createViewTable();
   const first = Promise.withResolvers<void>();
-  const stopping = new AbortController();
   const client = createClient(Registry, registry);
-  const backoff = createBackoff({ minMs: 100, maxMs: 1_000 });
-
-  const watch = async (): Promise<void> => {
-    for await (const message of client.watch({ kinds: [...kinds] }, { signal: stopping.signal })) {
-      backoff.reset();
+  const stream = keepStream({
+    connect: (signal) => client.watch({ kinds: [...kinds] }, { signal }),
+    onMessage(message) {
       table.apply(message);
       first.resolve();
-    }
-  };
-  const watchForEver = async (): Promise<void> => {
-    while (!stopping.signal.aborted) {
-      await watch().catch((error: unknown) => {
-        if (!stopping.signal.aborted) log.debug({ error: errorMessage(error) }, "registry is away; what it said stays");
-      });
-      await pause(backoff.next(), stopping.signal);
-    }
-  };
-  void watchForEver();
-  return { ...table, ready: () => first.promise, stop: () => stopping.abort() };
+    },
+    onDown: (error) => log.debug({ error: errorMessage(error) }, "registry is away; what it said stays"),
+    backoff: { minMs: 100, maxMs: 1_000 },
+    clock: systemClock,
+  });
+  return { ...table, ready: () => first.promise, stop: stream.stop };
 }
 
 interface ViewTable extends Omit<RegistryView, "ready"> {

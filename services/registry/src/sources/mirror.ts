@@ -1,8 +1,8 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import { type KV, Kvm, type KvWatchEntry } from "@nats-io/kv";
-import { createBackoff, errorMessage, pause } from "@patchbay/model";
+import { errorMessage, type KeptStream, keepStream } from "@patchbay/model";
 import { type Registration, RegistrationSchema } from "@patchbay/proto/mesh/registry/v1/registry_pb";
-import type { EventBus, Log } from "@patchbay/wire";
+import { type EventBus, type Log, systemClock } from "@patchbay/wire";
 import type { Replicas } from "../core/replicas/replicas.ts";
 import { createMirrorWriter, replicaKey } from "./mirror-writer.ts";
 
@@ -67,41 +67,36 @@ async function clearReplica(bus: EventBus, replica: string): Promise<void> {
   await bus.admin().streams.purge(`KV_${BUCKET}`, { filter: `${prefix}.rep.${replica}` });
 }
 
-function startReader(kv: KV, options: MirrorOptions): { stop(): void } {
-  const stopping = new AbortController();
-  const backoff = createBackoff({ minMs: 100, maxMs: 1_000 });
-  let current: { stop(): void } | undefined;
-  const read = async (): Promise<void> => {
-    options.replicas.begin();
-    const entries = await kv.watch({ key: ">" });
-    // Told to stop meanwhile: nobody else would end it, and its heartbeats would keep the process alive.
-    if (stopping.signal.aborted) return entries.stop();
-    current = entries;
-    let loading = true;
-    for await (const entry of entries) {
-      take(entry, options);
-      if (!loading || !entry.isUpdate) continue;
-      loading = false;
-      backoff.reset();
-      options.replicas.loaded();
-      options.onLoaded();
-    }
-  };
-  const readForEver = async (): Promise<void> => {
-    while (!stopping.signal.aborted) {
-      await read().catch((error: unknown) =>
-        options.log.warn({ reason: errorMessage(error) }, "cannot read other replicas; trying again"),
-      );
-      await pause(backoff.next(), stopping.signal);
-    }
-  };
-  void readForEver();
-  return {
-    stop() {
-      stopping.abort();
-      current?.stop();
+function startReader(kv: KV, options: MirrorOptions): KeptStream {
+  const { replicas, onLoaded, log } = options;
+  return keepStream({
+    connect: (signal) => readAll(kv, options, signal),
+    onMessage() {
+      replicas.loaded();
+      onLoaded();
     },
-  };
+    onDown(error) {
+      if (error !== undefined) log.warn({ reason: errorMessage(error) }, "cannot read other replicas; trying again");
+    },
+    backoff: { minMs: 100, maxMs: 1_000 },
+    clock: systemClock,
+  });
+}
+
+/** Reads entries until the signal aborts. Yields once, when everything that was there at the beginning has been read. */
+async function* readAll(kv: KV, options: MirrorOptions, signal: AbortSignal): AsyncGenerator<void> {
+  options.replicas.begin();
+  const entries = await kv.watch({ key: ">" });
+  // Its heartbeats would keep the process alive, also when it was stopped before it was there.
+  signal.addEventListener("abort", () => entries.stop(), { once: true });
+  if (signal.aborted) return entries.stop();
+  let loading = true;
+  for await (const entry of entries) {
+    take(entry, options);
+    if (!loading || !entry.isUpdate) continue;
+    loading = false;
+    yield;
+  }
 }
 
 function take(entry: KvWatchEntry, { replica: self, replicas, now, log }: MirrorOptions): void {

@@ -1,11 +1,12 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
-import { createBackoff, pause } from "@patchbay/model";
+import { keepStream } from "@patchbay/model";
 import {
   type ObserveRequestSchema,
   type ObserveResponse,
   Proxy as ProxyService,
 } from "@patchbay/proto/mesh/proxy/v1/proxy_pb";
+import { systemClock } from "@patchbay/wire";
 import type { Dialler } from "./dialler.ts";
 
 export interface ObserveProxyOptions {
@@ -22,32 +23,21 @@ export interface ObserveProxyOptions {
 const FINAL: ReadonlySet<Code> = new Set([Code.InvalidArgument, Code.PermissionDenied, Code.Unimplemented]);
 
 /** Observes one proxy until the returned function is called, and comes back to it when it was away. */
-export function observeProxy(options: ObserveProxyOptions): () => void {
-  const stopping = new AbortController();
-  void observeForEver(options, stopping.signal);
-  return () => stopping.abort();
-}
-
-async function observeForEver(options: ObserveProxyOptions, signal: AbortSignal): Promise<void> {
-  const { dialler, address, onProblem } = options;
-  const backoff = createBackoff({ minMs: 200, maxMs: 2_000 });
+export function observeProxy({ dialler, address, request, onMessage, onProblem }: ObserveProxyOptions): () => void {
   const { transport, leave } = dialler.dial(address);
   const client = createClient(ProxyService, transport);
-  while (!signal.aborted) {
-    try {
-      for await (const message of client.observe(options.request, { signal })) {
-        if (signal.aborted) break;
-        backoff.reset();
-        options.onMessage(message);
-      }
-      if (!signal.aborted) onProblem("it ended the tap");
-    } catch (error) {
-      if (signal.aborted) break;
+  const stream = keepStream({
+    connect: (signal) => client.observe(request, { signal }),
+    onMessage,
+    onDown(error) {
+      if (error === undefined) return onProblem("it ended the tap");
       const { code, rawMessage } = ConnectError.from(error);
       onProblem(code === Code.Unimplemented ? "it is too old to be tapped" : rawMessage);
-      if (FINAL.has(code)) break;
-    }
-    await pause(backoff.next(), signal);
-  }
-  leave();
+      if (FINAL.has(code)) stream.stop();
+    },
+    backoff: { minMs: 200, maxMs: 2_000 },
+    clock: systemClock,
+  });
+  void stream.stopped.then(leave);
+  return stream.stop;
 }
