@@ -1,12 +1,12 @@
+import { parseDuration } from "@patchbay/model";
 import type { DefaultAuthorization } from "@patchbay/process";
 import { InvalidArgumentError, Option } from "commander";
-import { parseSeconds } from "./output/units.ts";
 
 /** An option's time in seconds. */
 export function parseTime(text: string): number {
-  const seconds = parseSeconds(text);
-  if (seconds !== undefined && seconds > 0) return seconds;
-  throw new InvalidArgumentError("Give a time such as 30s, 5m or 1h.");
+  const ms = parseDuration(text) ?? 0;
+  if (ms > 0) return ms / 1_000;
+  throw new InvalidArgumentError("Give a time such as 30s, 5m or 1h30m: whole numbers with h, m, s or ms.");
 }
 
 /** What happens to requests that no policy is about. */

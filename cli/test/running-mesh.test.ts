@@ -320,7 +320,7 @@ describe("mesh up", () => {
 
   it("--for stops by itself", async () => {
     const stateDir = await mkdtemp(join(tmpdir(), "patchbay-cli-"));
-    const { code, stdout } = await meshCommand(stateDir).run("up", "--for", "0.2s");
+    const { code, stdout } = await meshCommand(stateDir).run("up", "--for", "200ms");
     assert.equal(code, 0);
     assert.match(stdout, /The mesh is up.*token=/s);
     await rm(stateDir, { recursive: true });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import { shorten, table, wrap } from "../src/output/table.ts";
-import { compact, latency, parseSeconds, percent, rate, span } from "../src/output/units.ts";
+import { compact, latency, percent, rate, span } from "../src/output/units.ts";
 
 describe("a table", () => {
   it("has numbers under each other and no blanks at line ends", () => {
@@ -52,17 +52,5 @@ describe("units", () => {
 
   it("never round a failure away", () => {
     assert.deepEqual([1, 0.99999, 0.5].map(percent), ["100.0%", "99.9%", "50.0%"]);
-  });
-
-  it("read times with and without a unit", () => {
-    assert.deepEqual(["30s", "5m", "1h", "45", "1.5m", "soon", ""].map(parseSeconds), [
-      30,
-      300,
-      3_600,
-      45,
-      90,
-      undefined,
-      undefined,
-    ]);
   });
 });

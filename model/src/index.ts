@@ -66,7 +66,7 @@ export {
   hookKind,
   PLANNED_HOOKS,
 } from "./plugin/hook-kinds.ts";
-export { durationText } from "./text/duration-text.ts";
+export { DURATION_HINT, durationText, parseDuration } from "./text/duration.ts";
 export { errorMessage } from "./text/error-message.ts";
 export { nearest, suggestion } from "./text/nearest.ts";
 export { originText, problemText } from "./text/origin-text.ts";

@@ -73,7 +73,7 @@ test("endpoints() refuses more than 10,000", () => {
 test("the other answers are plain values", () => {
   assert.deepEqual(empty(), { kind: "empty" });
   assert.deepEqual(absent(), { kind: "absent" });
-  assert.deepEqual(absent({ ttl: "1.5s" }), { kind: "absent", ttlMs: 1_500 });
+  assert.deepEqual(absent({ ttl: "1s500ms" }), { kind: "absent", ttlMs: 1_500 });
   assert.deepEqual(absent({ ttl: 20 }), { kind: "absent", ttlMs: 20 });
   assert.deepEqual(rewrite("web"), { kind: "rewrite", authority: "web" });
   const targets = [

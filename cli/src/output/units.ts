@@ -43,12 +43,3 @@ function rest(count: number, unit: string): string {
 export function clock(date: Date): string {
   return date.toTimeString().slice(0, 8);
 }
-
-const unitSeconds: Readonly<Record<string, number>> = { "": 1, s: 1, m: 60, h: 3_600 };
-
-/** Reads "30s", "5m", "1h" or plain seconds; undefined when it is none of these. */
-export function parseSeconds(text: string): number | undefined {
-  const found = /^(\d+(?:\.\d+)?)(s|m|h|)$/.exec(text.trim());
-  const unit = unitSeconds[found?.[2] ?? ""];
-  return found && unit !== undefined ? Number(found[1]) * unit : undefined;
-}

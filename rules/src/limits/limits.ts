@@ -94,7 +94,7 @@ function explanation(
   facts: RequestFacts,
 ): MessageInitShape<typeof LimitStateSchema> {
   const holds = match.holds(facts);
-  const rate = `${limit.requests} per ${durationText(limit.per ?? { seconds: 0n, nanos: 0, $typeName: "google.protobuf.Duration" })}`;
+  const rate = `${limit.requests} per ${durationText(limit.per === undefined ? 0 : durationMs(limit.per))}`;
   return {
     ...(policy.ref && { ref: policy.ref }),
     limit: limit.name,

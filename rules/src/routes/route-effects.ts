@@ -1,3 +1,4 @@
+import { durationMs } from "@bufbuild/protobuf/wkt";
 import { durationText } from "@patchbay/model";
 import type { HeaderChange, Mirror, Retry, RouteRule } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
 
@@ -7,8 +8,8 @@ export function routeEffects(rule: RouteRule): readonly string[] {
   const dead = backends.length > 0 && backends.every(({ weight }) => weight === 0);
   return [
     ...(dead ? ["every backend has weight 0, so it is answered 500"] : []),
-    ...(requestTimeout ? [`answered 504 after ${durationText(requestTimeout)}`] : []),
-    ...(backendRequestTimeout ? [`each try is given up after ${durationText(backendRequestTimeout)}`] : []),
+    ...(requestTimeout ? [`answered 504 after ${durationText(durationMs(requestTimeout))}`] : []),
+    ...(backendRequestTimeout ? [`each try is given up after ${durationText(durationMs(backendRequestTimeout))}`] : []),
     ...(retry ? [retryLine(retry)] : []),
     ...headerLines("request", requestHeaders),
     ...headerLines("response", responseHeaders),
@@ -18,7 +19,7 @@ export function routeEffects(rule: RouteRule): readonly string[] {
 
 function retryLine({ attempts, codes, grpcCodes, backoff }: Retry): string {
   const on = [...codes.map(String), ...grpcCodes.map((code) => `gRPC ${code}`)].join(", ");
-  const pause = backoff ? `, ${durationText(backoff)} apart and doubling` : "";
+  const pause = backoff ? `, ${durationText(durationMs(backoff))} apart and doubling` : "";
   return `tried again up to ${attempts} ${attempts === 1 ? "time" : "times"}${on === "" ? "" : ` on ${on}`}${pause}`;
 }
 

@@ -9,7 +9,7 @@ import type {
   SplitTarget,
 } from "../public/answer.ts";
 import { checkAnswer } from "./answer-check.ts";
-import { parseDuration } from "./duration.ts";
+import { readDuration } from "./duration.ts";
 import { readEndpoints } from "./endpoint-check.ts";
 
 /**
@@ -28,7 +28,7 @@ export function empty(): EmptyAnswer {
 /** Not mine: the next link is asked. With `ttl` the mesh reuses the answer for so long instead of listening for a change. */
 export function absent(options: AbsentOptions = {}): AbsentAnswer {
   if (options.ttl === undefined) return { kind: "absent" };
-  return { kind: "absent", ttlMs: parseDuration(options.ttl, "absent({ ttl })") };
+  return { kind: "absent", ttlMs: readDuration(options.ttl, "absent({ ttl })") };
 }
 
 /** The chain starts again under another authority, such as `"web"` or `"users.v2:8080"`. At most 16 deep. */

@@ -10,7 +10,7 @@ import type {
 } from "../public/decision.ts";
 import type { Duration } from "../public/duration.ts";
 import { checkDecision, checkLease } from "./decision-check.ts";
-import { parseDuration } from "./duration.ts";
+import { readDuration } from "./duration.ts";
 
 /** The request may pass: `allow()` this one, `allow({ ttl: "30s", vary: ["path"] })` every one that is equal in these. */
 export function allow(options: ReuseOptions = {}): AllowDecision {
@@ -47,5 +47,5 @@ function reuse({ ttl, vary }: ReuseOptions, name: string): Pick<AllowDecision, "
 }
 
 function milliseconds(duration: Duration | undefined, name: string): number | undefined {
-  return duration === undefined ? undefined : parseDuration(duration, name);
+  return duration === undefined ? undefined : readDuration(duration, name);
 }

@@ -1,5 +1,5 @@
 import type { Duration } from "../public/duration.ts";
-import { parseDuration } from "./duration.ts";
+import { readDuration } from "./duration.ts";
 
 // Registered symbols: an error is recognised also when it comes from another copy of this package.
 const permanentBrand = Symbol.for("mesh-sdk.permanent");
@@ -30,7 +30,7 @@ export function permanent(why: string): PermanentError {
 
 /** `throw retry("5s")`: try again after this time, at most one hour. `why` is shown to people. */
 export function retry(after: Duration, why = "asked to be tried again"): RetryError {
-  const afterMs = parseDuration(after, "retry(after)");
+  const afterMs = readDuration(after, "retry(after)");
   return new RetryError(Math.min(afterMs, 3_600_000), why);
 }
 

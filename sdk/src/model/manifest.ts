@@ -5,7 +5,7 @@ import { FailurePolicy, type HookSchema, type ManifestSchema } from "@patchbay/p
 import type { Duration } from "../public/duration.ts";
 import type { DecisionOptions, ResolveOptions } from "../public/plugin.ts";
 import type { RunnableDefinition } from "./definition.ts";
-import { parseDuration } from "./duration.ts";
+import { readDuration } from "./duration.ts";
 import { type EventName, eventNames } from "./events.ts";
 
 /** What a plugin asks of the mesh, in plain values: survives a message between processes. */
@@ -77,13 +77,13 @@ function readDecision(hook: DecisionHook, options: DecisionOptions = {}): Decisi
 }
 
 function readDeadline(hook: HookName, deadline: Duration | undefined): number {
-  return deadline === undefined ? HOOK_KINDS[hook].deadlineMs : parseDuration(deadline, `options.${hook}.deadline`);
+  return deadline === undefined ? HOOK_KINDS[hook].deadlineMs : readDuration(deadline, `options.${hook}.deadline`);
 }
 
 function readEvent({ on, options }: RunnableDefinition, name: EventName): EventManifest[] {
   if (!on?.[name]) return [];
   const { concurrency = 16, ordered = false, timeout = "5m" } = options?.[name] ?? {};
-  return [{ name, concurrency, ordered, timeoutMs: parseDuration(timeout, `options.${name}.timeout`) }];
+  return [{ name, concurrency, ordered, timeoutMs: readDuration(timeout, `options.${name}.timeout`) }];
 }
 
 /** The manifest as the contract's message. `sdk` is such as `"mesh-sdk/0.1.0"`. */

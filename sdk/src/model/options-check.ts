@@ -1,7 +1,7 @@
 import { DECISION_HOOKS, HOOK_KINDS, type HookKind, hookKind, MAX_CHAIN_ORDER } from "@patchbay/model";
 import { show } from "../errors/mistake.ts";
 import { suggestion } from "../errors/suggest.ts";
-import { isDuration, parseDuration } from "./duration.ts";
+import { isDuration, readDuration } from "./duration.ts";
 import { eventNames } from "./events.ts";
 import { isRecord } from "./record.ts";
 
@@ -79,7 +79,7 @@ function hasHandler(definition: Readonly<Record<string, unknown>>, name: string)
 
 function deadlineRule({ maxDeadlineMs }: HookKind, example: string): Rule {
   return {
-    test: (value) => isDuration(value) && isWithin(parseDuration(value, "deadline"), maxDeadlineMs),
+    test: (value) => isDuration(value) && isWithin(readDuration(value, "deadline"), maxDeadlineMs),
     should: `a duration of at most ${maxDeadlineMs / 1_000} s, ${example}`,
   };
 }

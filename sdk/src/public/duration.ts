@@ -1,2 +1,7 @@
-/** A time span: milliseconds as a number, or a number with a unit such as `"250ms"`, `"2s"`, `"5m"`, `"1h"`. */
-export type Duration = number | `${number}ms` | `${number}s` | `${number}m` | `${number}h`;
+/**
+ * A time span: milliseconds as a number, or whole numbers with units as in Gateway API (GEP-2257), such as `"250ms"`, `"2s"`, `"1h"` or
+ * `"1m30s"`.
+ */
+export type Duration = number | Part | `${Part}${Part}`;
+
+type Part = `${number}${"ms" | "s" | "m" | "h"}`;

@@ -1,7 +1,7 @@
 import { describeThrown } from "../errors/mistake.ts";
 import { placeInStack } from "../errors/place.ts";
 import { createLocalHost } from "../host/local-host.ts";
-import { parseDuration } from "../model/duration.ts";
+import { readDuration } from "../model/duration.ts";
 import type { Log } from "../public/log.ts";
 import type { Plugin } from "../public/plugin.ts";
 import type { Served, ServeOptions } from "../public/serve.ts";
@@ -21,7 +21,7 @@ export async function servePlugin(plugin: Plugin, options: ServeOptions, env: No
     access,
     bind: { host: options.host ?? env.MESH_HOST ?? "127.0.0.1", port: options.port ?? (Number(env.MESH_PORT) || 0) },
     config: options.config,
-    drainMs: parseDuration(options.drain ?? "10s", "drain"),
+    drainMs: readDuration(options.drain ?? "10s", "drain"),
     log,
     observer: createLogObserver(log),
   });

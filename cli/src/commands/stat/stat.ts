@@ -11,7 +11,8 @@ import {
   printJson,
   printJsonLine,
 } from "../../output/output.ts";
-import { parseSeconds, span } from "../../output/units.ts";
+import { span } from "../../output/units.ts";
+import { parseTime } from "../../parse-options.ts";
 import { untilAborted } from "../../until-aborted.ts";
 import { untilTold } from "../../until-told.ts";
 import { statHealth } from "./stat-health.ts";
@@ -130,9 +131,7 @@ function byOf({ routes, by }: StatOptions): StatBy {
 }
 
 function parseWindow(text: string): number {
-  const seconds = parseSeconds(text);
-  if (seconds === undefined || seconds < 1 || seconds > 3_600) {
-    throw new InvalidArgumentError("Give a time from 1s to 1h, such as 30s, 5m or 1h.");
-  }
+  const seconds = parseTime(text);
+  if (seconds < 1 || seconds > 3_600) throw new InvalidArgumentError("Give a time from 1s to 1h, such as 30s or 5m.");
   return Math.round(seconds);
 }

@@ -1,19 +1,9 @@
 import { type Duration, durationFromMs } from "@bufbuild/protobuf/wkt";
+import { DURATION_HINT, durationText, parseDuration } from "@patchbay/model";
 import { type Path, problem, type SpecProblem } from "./problem.ts";
-
-/** As Gateway API writes time (GEP-2257): one to four numbers of at most five digits with h, m, s or ms. */
-const DURATION = /^(?:\d{1,5}(?:h|m|s|ms)){1,4}$/;
-const UNIT_MS: Readonly<Record<string, number>> = { h: 3_600_000, m: 60_000, s: 1_000, ms: 1 };
 
 /** JSON Schema of a duration; `checkDuration` says more about a wrong one than a pattern could. */
 export const durationSchema = { type: "string", minLength: 1, maxLength: 32 };
-
-/** Milliseconds of "10s" or "1h30m"; undefined when it is none. */
-export function parseDuration(text: string): number | undefined {
-  if (!DURATION.test(text)) return undefined;
-  const parts = [...text.matchAll(/(\d+)(h|ms|m|s)/g)];
-  return parts.reduce((sum, [, count, unit]) => sum + Number(count) * (UNIT_MS[unit ?? ""] ?? 0), 0);
-}
 
 /** Milliseconds of a checked duration. */
 export function durationMs(text: string): number {
@@ -41,21 +31,9 @@ export function checkDuration(
   if (text === undefined) return [];
   const ms = parseDuration(text);
   if (ms === undefined) {
-    const hint = "write it as 10s, 500ms or 1h30m: whole numbers with h, m, s or ms";
-    return [problem(path, `${JSON.stringify(text)} is not a duration`, hint)];
+    return [problem(path, `${JSON.stringify(text)} is not a duration`, DURATION_HINT)];
   }
   if (ms < leastMs) return [problem(path, `${text} is too short`, `at least ${durationText(leastMs)}`)];
   if (ms > mostMs) return [problem(path, `${text} is too long`, `at most ${durationText(mostMs)}`)];
   return [];
-}
-
-/** "1h30m" */
-export function durationText(ms: number): string {
-  let rest = ms;
-  const parts = Object.entries(UNIT_MS).map(([unit, size]) => {
-    const count = Math.floor(rest / size);
-    rest -= count * size;
-    return count === 0 ? "" : `${count}${unit}`;
-  });
-  return parts.join("") || "0s";
 }

@@ -1,5 +1,5 @@
 import type { JsonObject } from "@bufbuild/protobuf";
-import { HOOK_KINDS, hookKind } from "@patchbay/model";
+import { DURATION_HINT, HOOK_KINDS, hookKind, parseDuration } from "@patchbay/model";
 import { API_VERSION, type ResourceKind, type SpecProblem } from "@patchbay/runtime";
 import type { HookBound, HookBounds } from "../core/announce/hook-bounds.ts";
 
@@ -9,10 +9,7 @@ export interface MeshPluginSpec {
   readonly hooks?: Readonly<Record<string, { readonly deadline?: string; readonly concurrency?: number }>>;
 }
 
-const unitsMs: Readonly<Record<string, number>> = { ms: 1, s: 1_000 };
-const DURATION = /^(\d+(?:\.\d+)?)(ms|s)$/;
-
-const deadline = { type: "string", pattern: DURATION.source };
+const deadline = { type: "string", minLength: 1, maxLength: 32 };
 
 /** In development what is not bounded here is granted as the manifest asks. */
 const schema = {
@@ -44,9 +41,14 @@ function hookSchema(maxConcurrency: number): object {
 function check({ hooks = {} }: MeshPluginSpec): readonly SpecProblem[] {
   return Object.entries(hooks).flatMap(([name, hook]) => {
     const most = hookKind(name)?.maxDeadlineMs ?? 0;
-    const ms = hook.deadline === undefined ? undefined : toMs(hook.deadline);
-    if (ms === undefined || (ms > 0 && ms <= most)) return [];
-    const message = `${hook.deadline} is not more than 0 s and at most ${most / 1_000} s`;
+    if (hook.deadline === undefined) return [];
+    const ms = parseDuration(hook.deadline);
+    if (ms === undefined) {
+      const message = `spec.hooks.${name}.deadline ${JSON.stringify(hook.deadline)} is not a duration`;
+      return [{ path: ["hooks", name, "deadline"], message, hint: DURATION_HINT }];
+    }
+    if (ms > 0 && ms <= most) return [];
+    const message = `spec.hooks.${name}.deadline ${hook.deadline} is not more than 0 s and at most ${most / 1_000} s`;
     return [{ path: ["hooks", name, "deadline"], message, hint: "such as 100ms" }];
   });
 }
@@ -58,14 +60,9 @@ export function boundsOf({ hooks = {} }: MeshPluginSpec): HookBounds {
   const bounds = Object.entries(hooks).map(([name, { deadline: text, concurrency }]): [string, HookBound] => [
     name,
     {
-      ...(text !== undefined && { deadlineMs: toMs(text) }),
+      ...(text !== undefined && { deadlineMs: parseDuration(text) ?? 0 }),
       ...(concurrency !== undefined && { concurrency }),
     },
   ]);
   return Object.fromEntries(bounds);
-}
-
-function toMs(text: string): number {
-  const [, amount, unit = ""] = DURATION.exec(text) ?? [];
-  return Number(amount) * (unitsMs[unit] ?? Number.NaN);
 }
