@@ -238,8 +238,11 @@ describe("commands against a running mesh", () => {
     await until("the file has been read", async () =>
       /FAIL resources .*legacy\.yaml:2: unknown kind/.test(await wrong()),
     );
+    assert.equal((await wrong()).split("unknown kind").length, 2, "once");
     await rm(file);
-    assert.equal((await mesh.run("check", "--wait", "20s")).code, 0);
+    const { code, stdout } = await mesh.run("check", "--wait", "20s");
+    assert.equal(code, 0);
+    assert.match(stdout, /single,\s+development/);
   });
 
   it("stat says of a filter that nothing fits it", async () => {

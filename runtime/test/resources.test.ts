@@ -315,6 +315,19 @@ describe("a file that would cost too much", () => {
     assert.deepEqual(messages(color("one", `  red: 1\n  names:\n${lines}\n`)), []);
   });
 
+  it("tells no more problems than a person reads", () => {
+    const lines = "    - 7\n".repeat(10_000);
+    const found = messages(color("one", `  red: 1\n  names:\n${lines}`));
+    assert.deepEqual(
+      [found.length, found[0], found.at(-1)],
+      [
+        51,
+        "a.yaml:8: spec.names[0] must be string",
+        "a.yaml:58: 9950 more problems from here on (mend the first ones, then look again)",
+      ],
+    );
+  });
+
   it("may not repeat a key", () => {
     assert.deepEqual(messages(color("one", "  red: 1\n  red: 2\n")), [
       'a.yaml:7: repeats the key "red" (each only once)',

@@ -1,7 +1,7 @@
 import { suggestion } from "@patchbay/model";
 import type { Origin } from "@patchbay/proto/mesh/common/v1/origin_pb";
 import { type Document, isNode, isScalar, LineCounter, parseAllDocuments, visit } from "yaml";
-import { fileOrigin, type Problem } from "./resource.ts";
+import { few, fileOrigin, type Problem } from "./resource.ts";
 import { findTooMuch } from "./text-limits.ts";
 
 /** One document of a file, whose kind is known. */
@@ -32,7 +32,7 @@ export function parseText(path: string, text: string, kinds: readonly string[]):
   if ("empty" in parsed) return onlySyntax(parsed.errors, at);
   const documents: readonly Document.Parsed[] = parsed;
   const read = documents.map((document) => readDocument(document, { kinds, at, start: fileOrigin(path, 1) }));
-  return { documents: read.flatMap((one) => one.documents), problems: read.flatMap((one) => one.problems) };
+  return { documents: read.flatMap((one) => one.documents), problems: few(read.flatMap((one) => one.problems)) };
 }
 
 interface Place {

@@ -1,8 +1,8 @@
-import { suggestion } from "@patchbay/model";
+import { DNS_LABEL_PATTERN, suggestion } from "@patchbay/model";
 import { Ajv, type ErrorObject, type ValidateFunction } from "ajv";
 import { KIND_NAMES } from "./kinds.ts";
 import { isRecord, type ParsedDocument, type ParsedText, parseText } from "./parse-text.ts";
-import type { Metadata, Problem, Resource, ResourceKind } from "./resource.ts";
+import { few, type Metadata, type Problem, type Resource, type ResourceKind } from "./resource.ts";
 
 export interface ReadResources {
   readonly resources: readonly Resource[];
@@ -19,7 +19,7 @@ export function createKindReader(kinds: readonly ResourceKind[]): ReadKinds {
       const known = byName.get(document.kind);
       return known ? readResource(document, known) : NOTHING;
     });
-    return { resources: read.flatMap((one) => one.resources), problems: read.flatMap((one) => one.problems) };
+    return { resources: read.flatMap((one) => one.resources), problems: few(read.flatMap((one) => one.problems)) };
   };
 }
 
@@ -124,7 +124,7 @@ function toResource({ value, originOf }: ParsedDocument): Resource {
   };
 }
 
-const dnsLabel = { type: "string", pattern: "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$" };
+const dnsLabel = { type: "string", pattern: DNS_LABEL_PATTERN };
 
 function resourceSchema(spec: object): object {
   const metadata = {

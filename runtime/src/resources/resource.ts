@@ -51,3 +51,14 @@ export interface ResourceKind<Spec = unknown> {
 export function fileOrigin(path: string, line: number): Origin {
   return create(OriginSchema, { source: { case: "file", value: { path, line } } });
 }
+
+/** Of one file. More of them help nobody, and each is logged and travels to who asks. */
+const MAX_PROBLEMS = 50;
+
+/** The first ones, and how many there are beside them. */
+export function few(problems: readonly Problem[]): readonly Problem[] {
+  const next = problems[MAX_PROBLEMS];
+  if (next === undefined) return problems;
+  const message = `${problems.length - MAX_PROBLEMS} more problems from here on`;
+  return [...problems.slice(0, MAX_PROBLEMS), { ...next, message, hint: "mend the first ones, then look again" }];
+}

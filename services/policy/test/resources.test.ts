@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { KIND_NAMES } from "@patchbay/runtime";
+import { KINDS } from "../src/core/kinds.ts";
 import { problems } from "./support/resources.ts";
 
 type Case = readonly [kind: string, spec: object, problem: string];
@@ -242,6 +244,11 @@ describe("a file that is wrong", () => {
       /^spec\.rules\[0\]\.matches\[0\]\.path\.value cannot be enforced: "\(a" is no regular expression/,
     );
   });
+});
+
+it("kinds of policies are known to the other services, which leave them alone", () => {
+  for (const { kind } of KINDS)
+    assert.ok(KIND_NAMES.includes(kind), `${kind} is missing in runtime/src/resources/kinds.ts`);
 });
 
 describe("a file that is right", () => {

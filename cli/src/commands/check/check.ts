@@ -74,11 +74,7 @@ async function look(): Promise<Finding[] | undefined> {
     checkPolicies(mesh),
     checkRegistrations(mesh),
   ]);
-  return [
-    folder,
-    well("mesh", `process ${run.pid}, ${run.address}, ${run.mode}, profile ${run.profile}`),
-    ...groups.flat(),
-  ];
+  return [folder, well("mesh", `process ${run.pid}, ${run.address}, ${run.mode}, ${run.profile}`), ...groups.flat()];
 }
 
 function isWell(findings: readonly Finding[] | undefined): boolean {

@@ -1,3 +1,5 @@
+import { DNS_LABEL_PATTERN } from "@patchbay/model";
+
 /** JSON Schema of an object whose fields are all known. */
 export function object(properties: Record<string, object>, required: readonly string[] = []): object {
   return { type: "object", properties, required: [...required], additionalProperties: false };
@@ -9,7 +11,7 @@ export function list(items: object, maxItems: number, minItems = 1): object {
 }
 
 /** JSON Schema of a DNS label. */
-export const label = { type: "string", pattern: "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$" };
+export const label = { type: "string", pattern: DNS_LABEL_PATTERN };
 
 export const port = { type: "integer", minimum: 1, maximum: 65_535 };
 
