@@ -1,10 +1,9 @@
 import { join } from "node:path";
 import { Code, ConnectError } from "@connectrpc/connect";
-import type { Cancel } from "@patchbay/model";
+import { type Cancel, TRUST_DOMAIN } from "@patchbay/model";
 import type { App, AppContext } from "@patchbay/runtime";
 import { Counter } from "prom-client";
 import { identityRoutes } from "./api/routes.ts";
-import { TRUST_DOMAIN } from "./core/spiffe.ts";
 import { openRoots, type Roots } from "./sources/root-files.ts";
 
 /** How often a long-running authority looks whether its root needs a successor. */

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import { connect, createServer, type PeerCertificate } from "node:tls";
-import { spiffeId } from "../src/core/spiffe.ts";
+import { spiffeId } from "@patchbay/model";
 import { leafValidity, ROOT_LIFE_MS, ROOT_OVERLAP_MS } from "../src/core/validity.ts";
 import { signCertificate, trustBundle } from "../src/sources/authority.ts";
 import { openRoots } from "../src/sources/root-files.ts";

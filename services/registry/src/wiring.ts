@@ -1,7 +1,7 @@
+import { spiffeId } from "@patchbay/model";
 import type { AppContext } from "@patchbay/runtime";
 import { hookToken, TOKEN_LIFETIME_MS } from "@patchbay/wire";
 import { createSessions, type Sessions } from "./api/sessions.ts";
-import { spiffeId } from "./core/announce/spiffe.ts";
 import type { Instant } from "./core/lease/instant.ts";
 import { createDirectory, type Directory } from "./core/replicas/directory.ts";
 import { type NatsAccess, NatsIntegration } from "./engine/nats-integration.ts";

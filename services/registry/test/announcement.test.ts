@@ -1,14 +1,15 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
+import { spiffeId } from "@patchbay/model";
 import { FailurePolicy } from "@patchbay/proto/mesh/registry/v1/plugin_pb";
 import { Kind } from "@patchbay/proto/mesh/registry/v1/registry_pb";
+import { AUTHORITY_CASES, FORBIDDEN_ADDRESSES } from "@patchbay/testkit";
 import fc from "fast-check";
 import { readAnnouncement } from "../src/core/announce/announcement.ts";
 import { checkClaim } from "../src/core/announce/claim.ts";
 import { negotiate } from "../src/core/announce/contract.ts";
 import { Refusal } from "../src/core/announce/refusal.ts";
-import { spiffeId } from "../src/core/announce/spiffe.ts";
 import { type Fields, proxy, resolver } from "./support/announcements.ts";
 
 const endpoint = { address: "127.0.0.1", port: 4_000, identity: "spiffe://cluster.local/ns/default/sa/users" };
@@ -61,8 +62,8 @@ describe("an announcement", () => {
     ["with hooks and no address", { address: "" }, /^address: is missing/],
     ["with a scheme in its address", { address: "http://127.0.0.1:1" }, /^address: .*scheme/],
     ["with an address without a port", { address: "127.0.0.1" }, /^address: /],
-    ["with port 0", { address: "127.0.0.1:0" }, /^address: port 0/],
-    ["with port 65536", { address: "127.0.0.1:65536" }, /^address: port 65536/],
+    ["with port 0", { address: "127.0.0.1:0" }, /^address: .*port "0"/],
+    ["with port 65536", { address: "127.0.0.1:65536" }, /^address: .*port "65536"/],
     ["at the metadata service", { address: "169.254.169.254:80" }, /^address: /],
     ["at the metadata service, in disguise", { address: "[::ffff:169.254.169.254]:80" }, /^address: /],
     ["at the metadata service, as one number", { address: "2852039166:80" }, /^address: /],
@@ -157,6 +158,22 @@ describe("an announcement", () => {
     it(`of a plugin ${what} is refused, naming the field`, () => assert.match(refusal(resolver(fields)), message));
   }
 
+  for (const address of FORBIDDEN_ADDRESSES)
+    it(`at ${address} is refused, of plugins and of proxies`, () => {
+      const authority = address.includes(":") ? `[${address}]:80` : `${address}:80`;
+      assert.match(refusal(resolver({ address: authority })), /^address: /);
+      const served = { service: "users", endpoint: { ...endpoint, address } };
+      assert.match(refusal(proxy({ workload: served })), /^workload\.endpoint\.address: /);
+    });
+  for (const host of ["metadata.google.internal", "METADATA.goog.", "metadata"])
+    it(`of a plugin at ${host} is refused`, () => {
+      assert.match(refusal(resolver({ address: `${host}:80` })), /^address: .*metadata/);
+    });
+  for (const { text } of AUTHORITY_CASES.filter(({ text: each, means }) => means === undefined && each !== ""))
+    it(`of a plugin at ${JSON.stringify(text.slice(0, 40))} is refused`, () => {
+      assert.match(refusal(resolver({ address: text })), /^address: /);
+    });
+
   const workload = (fields: object) => proxy({ workload: { service: "users", endpoint, ...fields } });
   const refusedProxies: readonly (readonly [string, ReturnType<typeof proxy>, RegExp])[] = [
     ["with a manifest", proxy({ manifest: {} }), /^manifest: only plugins/],
@@ -176,7 +193,7 @@ describe("an announcement", () => {
     [
       "with a name for an address",
       workload({ endpoint: { ...endpoint, address: "localhost" } }),
-      /^workload\.endpoint\.address: .*IP literal/,
+      /^workload\.endpoint\.address: .*not an IP address/,
     ],
     [
       "at the metadata service",

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { create } from "@bufbuild/protobuf";
+import { spiffeId } from "@patchbay/model";
 import { NatsConnectionSchema } from "@patchbay/proto/mesh/registry/v1/plugin_pb";
 import { type RegisterRequest, RegisterRequestSchema } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 import { createSessions } from "../src/api/sessions.ts";
-import { spiffeId } from "../src/core/announce/spiffe.ts";
 import { createDirectory } from "../src/core/replicas/directory.ts";
 import { proxy } from "./support/announcements.ts";
 import { createClock } from "./support/clock.ts";

@@ -1,9 +1,9 @@
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError, type ConnectRouter, type HandlerContext } from "@connectrpc/connect";
+import { isDnsLabel } from "@patchbay/model";
 import { Identity, type SignRequest } from "@patchbay/proto/mesh/identity/v1/identity_pb";
 import { requireKind } from "@patchbay/runtime";
 import type { Counter } from "prom-client";
-import { isNameable } from "../core/spiffe.ts";
 import { signCertificate, trustBundle } from "../sources/authority.ts";
 import { CertificateRequestError } from "../sources/certificate-request.ts";
 import type { Roots } from "../sources/root-files.ts";
@@ -35,7 +35,8 @@ async function sign(options: IdentityRoutesOptions, request: SignRequest, contex
   const roots = options.roots();
   const workload = { namespace, name };
   try {
-    if (!isNameable(workload)) {
+    // Anything else could be read as the name of another workload.
+    if (!isDnsLabel(workload.namespace) || !isDnsLabel(workload.name)) {
       throw new CertificateRequestError(
         "the token's namespace and name are not DNS labels, so no SPIFFE ID can hold them",
       );

@@ -1,4 +1,4 @@
-import { spiffeId, type Workload } from "../core/spiffe.ts";
+import { type ServiceRef, spiffeId } from "@patchbay/model";
 import { leafValidity, type Validity } from "../core/validity.ts";
 import { provenKey } from "./certificate-request.ts";
 import { SIGNING } from "./root.ts";
@@ -24,7 +24,7 @@ export interface SignedCertificate {
 export interface SignOptions {
   /** PKCS #10, DER. */
   readonly request: Uint8Array;
-  readonly workload: Workload;
+  readonly workload: ServiceRef;
   readonly trustDomain: string;
   readonly now: number;
   readonly lifeMs: number;

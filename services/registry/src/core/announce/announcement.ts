@@ -1,5 +1,5 @@
 import { clone, create, toBinary } from "@bufbuild/protobuf";
-import { printable } from "@patchbay/model";
+import { DEFAULT_NAMESPACE, printable, type ServiceRef } from "@patchbay/model";
 import { type Announce, AnnounceSchema, ContractRangeSchema, Kind } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 import { checkAddress } from "./address.ts";
 import { check, checkDnsLabel } from "./check.ts";
@@ -16,7 +16,7 @@ const semanticVersion = /^\d+\.\d+\.\d+([-+][0-9A-Za-z.+-]{1,64})?$/;
 const instancePattern = /^[a-z0-9-]{1,63}$/;
 
 /** The SPIFFE ID by which a name is proven. */
-export type IdentityOf = (namespace: string, name: string) => string;
+export type IdentityOf = (workload: ServiceRef) => string;
 
 /**
  * The announcement with its defaults filled in, or INVALID_ARGUMENT naming the field that is wrong. The message is not changed.
@@ -43,7 +43,7 @@ export function readAnnouncement(message: Announce, identityOf: IdentityOf): Ann
 
 function withDefaults(message: Announce): Announce {
   const announce = clone(AnnounceSchema, message);
-  announce.namespace ||= "default";
+  announce.namespace ||= DEFAULT_NAMESPACE;
   announce.reason = printable(announce.reason, MAX_REASON);
   // Core services and proxies of this project are built with the core; only plugins come from elsewhere and must say.
   if (announce.kind !== Kind.PLUGIN) announce.contract ??= create(ContractRangeSchema, { min: 1, max: 1 });
@@ -70,7 +70,7 @@ function checkKindFields(announce: Announce, identityOf: IdentityOf): void {
   const { kind, name, namespace, manifest, workload } = announce;
   check(kind === Kind.PLUGIN || !manifest, "manifest", "only plugins have one");
   check(kind === Kind.PROXY || !workload, "workload", "only proxies have one");
-  if (workload) checkWorkload(workload, { name, identity: identityOf(namespace, name) });
+  if (workload) checkWorkload(workload, { name, identity: identityOf({ namespace, name }) });
   if (kind !== Kind.PLUGIN) return;
   check(manifest !== undefined, "manifest", "is missing: what does the plugin offer and consume?");
   if (!manifest) return;

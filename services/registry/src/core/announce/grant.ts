@@ -1,4 +1,5 @@
 import { create, type JsonObject } from "@bufbuild/protobuf";
+import { PRIVATE_NETWORKS } from "@patchbay/model";
 import {
   type EventInterest,
   EventInterestSchema,
@@ -23,16 +24,6 @@ export interface GrantSource {
 
 const DEFAULT_CONCURRENCY = 16;
 
-/** Loopback and the private ranges of RFC 1918 and RFC 4193. */
-const laptopNetworks: readonly string[] = [
-  "127.0.0.0/8",
-  "::1/128",
-  "10.0.0.0/8",
-  "172.16.0.0/12",
-  "192.168.0.0/16",
-  "fc00::/7",
-];
-
 /** What development's grants depend on beside the manifest. */
 export interface DevelopmentGrant {
   readonly config: JsonObject;
@@ -49,7 +40,7 @@ export function developmentGrant(manifest: Manifest, options: DevelopmentGrant):
     source: "development",
     hooks: manifest.hooks.map((hook) => boundHook(hook, bounds[hook.kind], resolveDeadlineMs)),
     events: manifest.events.map(completeInterest),
-    allowedNetworks: [...laptopNetworks],
+    allowedNetworks: [...PRIVATE_NETWORKS],
     config,
   });
 }

@@ -1,7 +1,15 @@
 import { durationMs } from "@bufbuild/protobuf/wkt";
-import { HOOK_NAMES, type HookKind, hookKind, MAX_CHAIN_ORDER, PLANNED_HOOKS, printable } from "@patchbay/model";
+import {
+  HOOK_NAMES,
+  type HookKind,
+  hookKind,
+  isDnsLabel,
+  MAX_CHAIN_ORDER,
+  PLANNED_HOOKS,
+  printable,
+} from "@patchbay/model";
 import { FailurePolicy, type Hook } from "@patchbay/proto/mesh/registry/v1/plugin_pb";
-import { check, isDnsLabel } from "./check.ts";
+import { check } from "./check.ts";
 
 const MAX_SUFFIXES = 64;
 

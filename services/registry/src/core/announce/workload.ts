@@ -1,12 +1,10 @@
-import { printable } from "@patchbay/model";
+import { printable, whyNotEndpointAddress } from "@patchbay/model";
 import type { Workload } from "@patchbay/proto/mesh/registry/v1/workload_pb";
-import { isCallable } from "./address.ts";
 import { check, checkDnsLabel } from "./check.ts";
 
 const MAX_PORTS = 32;
 const MAX_LABELS = 32;
 const MAX_LABEL_LENGTH = 253;
-const ipLiteral = /^(\d{1,3}(\.\d{1,3}){3}|[0-9a-fA-F:]*:[0-9a-fA-F:.]*)$/;
 
 /** Whom a proxy has been proven to be. */
 export interface ProxyName {
@@ -28,12 +26,8 @@ export function checkWorkload(workload: Workload, proxy: ProxyName): void {
   if (!endpoint)
     return check(false, "workload.endpoint", "is missing: where does the proxy accept connections for the program?");
   const { address, identity } = endpoint;
-  check(ipLiteral.test(address), "workload.endpoint.address", `"${printable(address)}" is not an IP literal`);
-  check(
-    isCallable(address),
-    "workload.endpoint.address",
-    `${address} can not be an endpoint (unspecified, link-local or multicast)`,
-  );
+  const why = whyNotEndpointAddress(address);
+  check(why === undefined, "workload.endpoint.address", `"${printable(address)}" is ${why ?? ""}`);
   checkPort(endpoint.port, "workload.endpoint.port");
   check(
     identity === "" || identity === proxy.identity,

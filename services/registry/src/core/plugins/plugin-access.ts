@@ -1,3 +1,4 @@
+import { DEFAULT_NAMESPACE, type ServiceRef } from "@patchbay/model";
 /** Prefix under which plugins see the JetStream API of the core's account. */
 export const API_PREFIX = "core.API";
 
@@ -9,14 +10,14 @@ export interface Access {
 
 /** Name of a plugin's consumers, and of its subjects. "_" cannot stand in a DNS label, so no two plugins share one. */
 export function consumerName(namespace: string, name: string): string {
-  return namespace === "default" ? name : `${namespace}_${name}`;
+  return namespace === DEFAULT_NAMESPACE ? name : `${namespace}_${name}`;
 }
 
 /** The namespace and name again. */
-export function pluginOf(consumer: string): { readonly namespace: string; readonly name: string } {
+export function pluginOf(consumer: string): ServiceRef {
   const at = consumer.indexOf("_");
   return at < 0
-    ? { namespace: "default", name: consumer }
+    ? { namespace: DEFAULT_NAMESPACE, name: consumer }
     : { namespace: consumer.slice(0, at), name: consumer.slice(at + 1) };
 }
 
