@@ -55,6 +55,7 @@ export {
   whyNotEndpointAddress,
 } from "./net/forbidden-addresses.ts";
 export { carriedIpv4, type Ip, isLoopback, parseIp } from "./net/ip.ts";
+export { AnswerError } from "./plugin/answer-error.ts";
 export { CHAIN_ORDER, MAX_CHAIN_ORDER } from "./plugin/chain-order.ts";
 export {
   DECISION_HOOKS,

@@ -18,7 +18,6 @@ export { createInProcessTransport } from "./in-process.ts";
 export { createLocator, type Locator } from "./locate.ts";
 export { createLog } from "./log.ts";
 export { createMetrics, createProcessMetrics } from "./metrics.ts";
-export { type PluginChannelOptions, pluginChannel, pluginReason } from "./plugin-channel.ts";
 export { createFileSource, type FileSourceOptions } from "./resources/file-source.ts";
 export { API_VERSION, KIND_NAMES } from "./resources/kinds.ts";
 export { createParser } from "./resources/read-kinds.ts";
@@ -62,5 +61,8 @@ export {
   type TraceContext,
   type Tracer,
   type Tracing,
+  traceCall,
+  traceStream,
+  withinTrace,
 } from "./trace/index.ts";
 export { createView, createViewTable, type RegistryView, type RunningView, type ViewChange } from "./view.ts";

@@ -1,6 +1,7 @@
 export { type CurrentTrace, currentTrace, withinTrace } from "./current-trace.ts";
 export { epochMs } from "./epoch.ts";
 export type { ExporterLimits, ExporterStats } from "./exporter.ts";
+export { traceCall, traceStream } from "./rpc-traces.ts";
 export type { Attributes, Span, SpanEvent, SpanKind, SpanSource } from "./span.ts";
 export {
   formatTraceparent,

@@ -1,7 +1,7 @@
 import { isLoopback } from "@patchbay/model";
+import { createPluginCalls } from "@patchbay/plugin-calls";
 import { Kind } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 import type { App, AppContext } from "@patchbay/runtime";
-import { hookToken } from "@patchbay/wire";
 import { createQuota } from "./api/quota.ts";
 import { createResolveStreams } from "./api/resolve-stream.ts";
 import { createRoutes } from "./api/routes.ts";
@@ -71,7 +71,7 @@ interface Parts {
 
 /** All links of the chain; plugins come and go. */
 function createSources(context: AppContext, { watches, metrics }: Parts): Sources {
-  const { view, settings, log, clock, key } = context;
+  const { view, settings, log } = context;
   const stops: (() => void)[] = [];
   let seen = false;
   return {
@@ -83,20 +83,15 @@ function createSources(context: AppContext, { watches, metrics }: Parts): Source
       const workloads = createWorkloads({ view, settings });
       const statics = await watchStaticServices({ resources: context.resources, settings, log });
       const fixed: readonly Resolver[] = [workloads, statics, createDnsLink(context, ports)];
+      const calls = createPluginCalls(context, ["resolve"]);
       const plugins = watchPluginResolvers({
-        view,
+        calls,
         staleForMs: settings.staleForMs,
-        deadlineMs: settings.resolveDeadlineMs,
-        // Often enough that a stopped process is noticed well within its lease.
-        pingMs: Math.min(settings.leaseMs / 5, 10_000),
-        coalesceMs: settings.coalesceMs,
-        hookToken: ({ hookToken: given, announce }) => given || (announce ? hookToken(key, announce) : ""),
         controlPlanePorts: ports,
-        now: clock.now,
         onViolation: (link, rule) => metrics.violations.inc({ link, rule }),
         onChange: (links) => watches.setLinks([...fixed, ...links]),
       });
-      stops.push(plugins.stop, statics.stop, workloads.stop);
+      stops.push(plugins.stop, calls.stop, statics.stop, workloads.stop);
     },
     stop() {
       for (const stop of stops.splice(0)) stop();

@@ -6,8 +6,8 @@ import { createFollowStreams } from "./api/follow-stream.ts";
 import { createRoutes } from "./api/routes.ts";
 import { createStatus } from "./api/status.ts";
 import { createPolicyIndex } from "./core/policy-index.ts";
+import { createHookCalls } from "./engine/hooks/hook-calls.ts";
 import { watchObjectives } from "./engine/objective-watch.ts";
-import { createPluginCalls } from "./engine/plugin-calls.ts";
 import { createSubscribers, proxyId, type Subscribers } from "./engine/subscribers.ts";
 import { createMetrics, type Metrics } from "./metrics.ts";
 import { createProxyLimitsClient } from "./sources/proxy-limits-client.ts";
@@ -26,7 +26,7 @@ export function createPolicyApp(context: AppContext): App {
     problems: () => written?.problems().length ?? 0,
   });
   const { followers, streams, stop } = createTelling(context, { book, neighbours, metrics: () => metrics });
-  const hooks = createPluginCalls(context, book);
+  const hooks = createHookCalls(context, book);
   const objectives = watchObjectives(context);
   const inspector = createProxyLimitsClient({ neighbours, token: () => context.token() });
   const stops = [stop, hooks.stop, objectives.stop];

@@ -4,6 +4,8 @@ import { create, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/p
 import { durationFromMs, durationMs } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { Server, ServerCredentials, type ServerUnaryCall, type sendUnaryData, status } from "@grpc/grpc-js";
+import { DECISION_HOOKS } from "@patchbay/model";
+import { createPluginCalls } from "@patchbay/plugin-calls";
 import {
   AuthorizeResponseSchema as AnswerSchema,
   type AuthorizeRequest as Question,
@@ -16,11 +18,12 @@ import {
 } from "@patchbay/proto/mesh/plugin/v1/rate_limiter_pb";
 import { AuthorizeRequestSchema, LeaseRequestSchema } from "@patchbay/proto/mesh/policy/v1/policy_pb";
 import { PluginRefSchema, RateLimitSchema } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
-import type { Claims } from "@patchbay/wire";
-import { createHookCalls } from "../src/engine/hook-calls.ts";
-import { createHookCaller } from "../src/sources/hook-caller.ts";
-import { createHookInstance } from "../src/sources/hook-instance.ts";
-import type { HookPlugin } from "../src/sources/hook-plugins.ts";
+import { WatchResponseSchema } from "@patchbay/proto/mesh/registry/v1/registry_pb";
+import { createMetrics, createViewTable, developmentSettings } from "@patchbay/runtime";
+import { type Claims, systemClock } from "@patchbay/wire";
+import { createAuthorize } from "../src/engine/hooks/authorize.ts";
+import { createLeaseShare } from "../src/engine/hooks/lease.ts";
+import { pluginOf } from "./support/registrations.ts";
 
 type Answer = MessageInitShape<typeof AnswerSchema>;
 type LeaseAnswer = MessageInitShape<typeof LeaseAnswerSchema>;
@@ -44,7 +47,7 @@ async function answerTo(behaviour: Behaviour, question: Question, done: sendUnar
 }
 
 /** A real gRPC server in the plugin's place, and the calls to it. */
-async function start(behaviour: Behaviour, more: Partial<HookPlugin> = {}) {
+async function start(behaviour: Behaviour) {
   const asked: (Question | LeaseQuestion)[] = [];
   const tokens: unknown[] = [];
   const server = new Server();
@@ -80,19 +83,35 @@ async function start(behaviour: Behaviour, more: Partial<HookPlugin> = {}) {
       error ? reject(error) : resolve(bound),
     ),
   );
-  const instance = createHookInstance({ id: "p1", address: `127.0.0.1:${port}`, hookToken: "secret" });
-  const plugin: HookPlugin = { deadlineMs: 2_000, concurrency: 4, instances: [instance], calls: 0, ...more };
-  const clock = { now: Date.now() };
+  const registration = pluginOf("opa", "authorize", "ratelimit");
+  Object.assign(registration.announce ?? {}, { address: `127.0.0.1:${port}` });
+  for (const hook of registration.grant?.hooks ?? []) hook.deadline = durationFromMs(2_000);
+  registration.hookToken = "secret";
+  const view = createViewTable();
+  view.apply(create(WatchResponseSchema, { complete: true, changed: [registration] }));
+  const clock = { ...systemClock, at: Date.now(), now: (): number => clock.at };
+  const plugins = createPluginCalls(
+    {
+      self: { kind: "core", namespace: "default", name: "policy", instance: "one" },
+      view: { ...view, ready: () => Promise.resolve() },
+      key: new Uint8Array(32),
+      clock,
+      settings: developmentSettings,
+      metrics: createMetrics("policy"),
+    },
+    DECISION_HOOKS,
+  );
   const named = create(PluginRefSchema, { namespace: "default", name: "opa", headers: ["x-tenant"] });
   const limit = create(RateLimitSchema, { name: "all", requests: 10, per: durationFromMs(1_000) });
-  const calls = createHookCalls({
-    call: createHookCaller(
-      { find: (_ns, name) => (name === "opa" ? plugin : undefined), stop: () => undefined },
-      () => clock.now,
-    ),
-    policyOf: ({ name }) => (name === "users" ? { plugin: named, limits: [limit] } : undefined),
-    now: () => clock.now,
-  });
+  const common = {
+    callUnary: plugins.callUnary,
+    policyOf: ({ name }: { readonly name: string }) =>
+      name === "users" ? { plugin: named, limits: [limit] } : undefined,
+  };
+  const calls = {
+    authorize: createAuthorize({ ...common, now: () => clock.at }),
+    lease: createLeaseShare(common),
+  };
   const ask = (more: { identity?: string; path?: string; headers?: Record<string, string> } = {}, caller = users) =>
     calls.authorize(
       caller,
@@ -114,10 +133,9 @@ async function start(behaviour: Behaviour, more: Partial<HookPlugin> = {}) {
     ask,
     lease,
     clock,
-    plugin,
     named,
     async [Symbol.asyncDispose]() {
-      instance.close();
+      plugins.stop();
       server.forceShutdown();
     },
   };
@@ -200,11 +218,11 @@ describe("a question to an authorizer", () => {
   it("is asked again after the time to live, of which every answer carries the rest", async () => {
     await using started = await start({ authorize: () => ({ ...ALLOW, ttl: durationFromMs(1_000), vary: ["path"] }) });
     await started.ask();
-    started.clock.now += 600;
+    started.clock.at += 600;
     const rest = (await started.ask()).ttl;
     assert.ok(rest && "seconds" in rest);
     assert.equal(durationMs(rest as Parameters<typeof durationMs>[0]), 400);
-    started.clock.now += 500;
+    started.clock.at += 500;
     await started.ask();
     assert.equal(started.asked.length, 2);
   });
@@ -214,21 +232,6 @@ describe("a question to an authorizer", () => {
     await assert.rejects(odd.ask(), codeOf(Code.Internal));
     await using empty = await start({ authorize: () => ({}) });
     await assert.rejects(empty.ask(), codeOf(Code.Internal));
-  });
-
-  it("fails within the deadline, and at once when as many are under way as the plugin takes", async () => {
-    const never = new Promise<Answer>(() => undefined);
-    await using started = await start({ authorize: () => never }, { deadlineMs: 150, concurrency: 1 });
-    const first = started.ask();
-    await assert.rejects(started.ask({ path: "/b" }), codeOf(Code.ResourceExhausted));
-    await assert.rejects(first, codeOf(Code.DeadlineExceeded));
-    assert.equal(started.plugin.calls, 0);
-  });
-
-  it("reaches a failing plugin no more once its breaker is open", async () => {
-    await using started = await start({ authorize: () => Promise.reject(new Error("broken")) });
-    for (let i = 0; i < 8; i += 1) await assert.rejects(started.ask({ path: `/${i}` }), codeOf(Code.Unavailable));
-    assert.equal(started.asked.length, 5);
   });
 
   it("can be about the caller's own policies only", async () => {

@@ -1,6 +1,7 @@
 import { spiffeId } from "@patchbay/model";
+import { hookProof } from "@patchbay/plugin-calls";
 import type { AppContext } from "@patchbay/runtime";
-import { hookToken, TOKEN_LIFETIME_MS } from "@patchbay/wire";
+import { TOKEN_LIFETIME_MS } from "@patchbay/wire";
 import { createSessions, type Sessions } from "./api/sessions.ts";
 import type { Instant } from "./core/lease/instant.ts";
 import { createDirectory, type Directory } from "./core/replicas/directory.ts";
@@ -69,7 +70,7 @@ export function createParts(context: AppContext, options: RegistryOptions): Part
   const common = { directory, grants, credentials, key, replica: self.instance, leaseMs, heartbeatMs, now };
   const sessions = createSessions({ ...common, proof: prover.method, identityOf: spiffeId });
   const prober = createProber({
-    hookToken: ({ announce }) => (announce ? hookToken(key, announce) : ""),
+    hookToken: (registration) => hookProof(key, registration),
     deadlineMs: Math.min(1_000, heartbeatMs),
     onResult: (id, problem) => directory.update((own, at) => own.probed(id, problem, at)),
   });

@@ -1,95 +1,100 @@
-import { create, toBinary } from "@bufbuild/protobuf";
-import { ResolveRequestSchema } from "@patchbay/proto/mesh/plugin/v1/resolver_pb";
-import type { Registration } from "@patchbay/proto/mesh/registry/v1/registry_pb";
+import { DEFAULT_NAMESPACE } from "@patchbay/model";
+import {
+  createGate,
+  type HookedPlugin,
+  type KeptStream,
+  type PluginCalls,
+  type PluginInstance,
+} from "@patchbay/plugin-calls";
 import type { Query } from "../core/chain.ts";
 import { type Limits, objection } from "../core/limits.ts";
 import type { ResolverSpec } from "../core/resolver-spec.ts";
 import { parseSuffixes } from "../core/suffix.ts";
-import { createGate } from "./gate.ts";
-import { type ResolverGrant, useOf } from "./plugin-hook.ts";
-import { createPluginInstance, type PluginInstance } from "./plugin-instance.ts";
-import { type PluginQuery, queryPlugin } from "./plugin-query.ts";
+import { queryPlugin } from "./plugin-query.ts";
 import type { OnResolverEvent, Resolver } from "./resolver.ts";
+import { type ResolverGrant, resolverGrant } from "./resolver-grant.ts";
 
 export interface PluginResolverOptions {
-  /** Such as "plugin/legacy-hosts". */
-  readonly name: string;
+  readonly calls: Pick<PluginCalls, "openStream">;
   readonly staleForMs: number;
-  readonly pingMs: number;
-  readonly coalesceMs: number;
-  /** What proves the core to an instance. */
-  hookToken(registration: Registration): string;
   controlPlanePorts(): ReadonlySet<number>;
-  now(): number;
   onViolation(link: string, rule: string): void;
 }
 
 /** A resolver plugin with all its instances. */
 export interface PluginResolver extends Resolver {
-  update(registrations: readonly Registration[], grant: ResolverGrant): void;
+  readonly plugin: HookedPlugin;
+  /** The registry has said something new of the plugin. */
+  update(): void;
   close(): void;
 }
 
 /** First answers that are waited for at a time; streams that have answered do not count. */
 const MAX_OPENING = 64;
 /** Authorities that one plugin is asked for at a time. */
-const MAX_QUESTIONS = 10_000;
+const MAX_QUERIES = 10_000;
 
-export function createPluginResolver(options: PluginResolverOptions, grant: ResolverGrant): PluginResolver {
-  let granted = grant;
+export function createPluginResolver(plugin: HookedPlugin, options: PluginResolverOptions): PluginResolver {
+  const name = resolverName(plugin);
+  let granted = resolverGrant(plugin.granted);
+  let { instances } = plugin;
   const limits = (): Limits => ({ networks: granted.networks, ownPorts: options.controlPlanePorts() });
-  let spec = specOf(options, granted, limits);
-  const instances = new Map<string, PluginInstance>();
-  const questions = new Set<PluginQuery>();
+  let spec = specOf(name, options, { granted, limits });
+  const queries = new Set<KeptStream>();
   const gate = createGate(MAX_OPENING);
 
-  const ask = (question: Query, tell: OnResolverEvent): (() => void) => {
-    if (questions.size >= MAX_QUESTIONS) {
-      tell({ kind: "broken", hard: true, reason: `is asked for ${MAX_QUESTIONS} authorities already` });
+  const ask = (query: Query, tell: OnResolverEvent): (() => void) => {
+    if (queries.size >= MAX_QUERIES) {
+      tell({ kind: "broken", hard: true, reason: `is asked for ${MAX_QUERIES} authorities already` });
       return () => undefined;
     }
+    const { calls, staleForMs, onViolation } = options;
     const asked = queryPlugin({
-      authority: question.authority,
-      request: encodeRequest(question),
+      calls,
+      plugin,
+      query,
       tell,
-      deadlineMs: granted.deadlineMs,
-      maxRetryMs: options.staleForMs / 2,
+      maxRetryMs: staleForMs / 2,
       gate,
-      instances: () => [...instances.values()],
       limits,
-      now: options.now,
-      onViolation: (rule) => options.onViolation(options.name, rule),
+      onViolation: (rule) => onViolation(name, rule),
     });
-    questions.add(asked);
+    queries.add(asked);
     return () => {
-      questions.delete(asked);
+      queries.delete(asked);
       asked.close();
     };
   };
 
   return {
+    plugin,
     get spec() {
       return spec;
     },
     get suffixes() {
       return granted.suffixes;
     },
-    status: () => statusOf([...instances.values()]),
+    status: () => statusOf(plugin.instances),
     ask,
-    update(registrations, next) {
+    update() {
+      const next = resolverGrant(plugin.granted);
       // A new spec means that everything is evaluated anew, so it is made only when it differs.
       if (!sameGrant(granted, next)) {
         granted = next;
-        spec = specOf(options, granted, limits);
+        spec = specOf(name, options, { granted, limits });
       }
-      if (!updateInstances(instances, registrations, options)) return;
-      for (const question of questions) question.instancesChanged();
+      if (instances === plugin.instances) return;
+      instances = plugin.instances;
+      for (const query of queries) query.instancesChanged();
     },
     close() {
-      for (const question of questions) question.close();
-      for (const instance of instances.values()) instance.close();
+      for (const query of queries) query.close();
     },
   };
+}
+
+function resolverName({ namespace, name }: HookedPlugin): string {
+  return namespace === DEFAULT_NAMESPACE ? `plugin/${name}` : `plugin/${namespace}/${name}`;
 }
 
 /** Plain data on both sides. */
@@ -97,7 +102,16 @@ function sameGrant(a: ResolverGrant, b: ResolverGrant): boolean {
   return JSON.stringify(a) === JSON.stringify(b);
 }
 
-function specOf({ name, staleForMs }: PluginResolverOptions, grant: ResolverGrant, limits: () => Limits): ResolverSpec {
+interface Granted {
+  readonly granted: ResolverGrant;
+  limits(): Limits;
+}
+
+function specOf(
+  name: string,
+  { staleForMs }: PluginResolverOptions,
+  { granted: grant, limits }: Granted,
+): ResolverSpec {
   const suffixes = parseSuffixes(grant.suffixes);
   const why = `it serves only ${grant.suffixes.slice(0, 5).join(", ")}${grant.suffixes.length > 5 ? " and more" : ""}`;
   return {
@@ -110,49 +124,6 @@ function specOf({ name, staleForMs }: PluginResolverOptions, grant: ResolverGran
     skips: (authority) => (suffixes.matches(authority) ? undefined : why),
     vet: (endpoints) => objection(endpoints, limits()),
   };
-}
-
-function encodeRequest({ authority, asker }: Query): Uint8Array {
-  const { key, shortHost, port } = authority;
-  const context = asker.context ? { context: asker.context } : {};
-  return toBinary(
-    ResolveRequestSchema,
-    create(ResolveRequestSchema, { authority: key, host: shortHost, port, ...context }),
-  );
-}
-
-/** Whether anything changed. An instance that came back under another address is another one. */
-function updateInstances(
-  instances: Map<string, PluginInstance>,
-  registrations: readonly Registration[],
-  options: PluginResolverOptions,
-): boolean {
-  const known = new Set<string>();
-  let changed = false;
-  for (const registration of registrations) {
-    const { instance: id = "", address = "" } = registration.announce ?? {};
-    const key = `${id} ${address}`;
-    known.add(key);
-    const { pingMs, coalesceMs: restMs } = options;
-    const instance =
-      instances.get(key) ??
-      createPluginInstance({ id, address, hookToken: options.hookToken(registration), pingMs, restMs });
-    instances.set(key, instance);
-    const use = useOf(registration);
-    changed ||= instance.use !== use;
-    // The registry has just reached it: whatever failed before is over.
-    if (use === "ready" && instance.use !== "ready") instance.breaker.succeeded();
-    Object.assign(instance, { use, reason: registration.reason });
-  }
-  for (const [key, instance] of instances) {
-    if (known.has(key)) continue;
-    Object.assign(instance, { use: "left", reason: "it is no longer registered" });
-    changed = true;
-    instances.delete(key);
-    // Questions on it hear of its state first, so that they move instead of seeing a broken connection.
-    setImmediate(() => instance.close());
-  }
-  return changed;
 }
 
 /** Instances that are gone for good are of interest only while nobody has taken their place. */

@@ -2,7 +2,7 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { ConnectRouter } from "@connectrpc/connect";
 import { type ListObjectivesResponseSchema, Policy } from "@patchbay/proto/mesh/policy/v1/policy_pb";
 import { requireKind } from "@patchbay/runtime";
-import type { HookCalls } from "../engine/hook-calls.ts";
+import type { HookCalls } from "../engine/hooks/hook-calls.ts";
 import type { Subscribers } from "../engine/subscribers.ts";
 import type { createExplain } from "./explain.ts";
 import { createFollow } from "./follow-rpc.ts";

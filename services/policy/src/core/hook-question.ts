@@ -1,12 +1,8 @@
+import { AnswerError } from "@patchbay/model";
 import type { AuthorizeRequest, AuthorizeResponse } from "@patchbay/proto/mesh/plugin/v1/authorizer_pb";
 import type { LeaseResponse } from "@patchbay/proto/mesh/plugin/v1/rate_limiter_pb";
 import type { PluginRef } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
 import { wasTold } from "@patchbay/rules";
-
-/** A plugin's answer that breaks the contract. */
-export class AnswerError extends Error {
-  override readonly name = "AnswerError";
-}
 
 /**
  * Who is asked, and which headers it is shown: a policy that names another plugin has another word to go by, and an answer says

@@ -1,10 +1,7 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
-import { Client, credentials, Metadata, type ServiceError, status } from "@grpc/grpc-js";
-import {
-  HealthCheckRequestSchema,
-  HealthCheckResponseSchema,
-  HealthCheckResponse_ServingStatus as Serving,
-} from "@patchbay/proto/grpc/health/v1/health_pb";
+import { Code, ConnectError } from "@connectrpc/connect";
+import { createPluginChannel } from "@patchbay/plugin-calls";
+import { Health, HealthCheckResponse_ServingStatus as Serving } from "@patchbay/proto/grpc/health/v1/health_pb";
 
 /** Asks the address where a plugin serves its hooks how it is. */
 export interface HealthProbe {
@@ -21,49 +18,37 @@ export interface HealthProbeOptions {
   readonly deadlineMs: number;
 }
 
-const METHOD = "/grpc.health.v1.Health/Check";
-
-const channelOptions = {
-  // Otherwise even a call to this machine goes to http_proxy.
-  "grpc.enable_http_proxy": 0,
-  "grpc.keepalive_time_ms": 10_000,
-  "grpc.keepalive_timeout_ms": 3_000,
-  "grpc.initial_reconnect_backoff_ms": 100,
-  "grpc.max_reconnect_backoff_ms": 1_000,
-};
+const { input, output } = Health.method.check;
+const REQUEST = toBinary(input, create(input, {}));
+/** Rarely: a stopped process is to be noticed by a check that it does not answer, which says more than a dropped connection. */
+const PING_MS = 10_000;
+const MAX_ANSWER_BYTES = 64 * 1024;
 
 /** The standard health check of gRPC over a kept connection; a process that is stopped is noticed by the deadline. */
 export function createHealthProbe({ address, hookToken, deadlineMs }: HealthProbeOptions): HealthProbe {
-  const client = new Client(address, credentials.createInsecure(), channelOptions);
-  const metadata = new Metadata();
-  metadata.set("authorization", `Bearer ${hookToken}`);
-  const request = create(HealthCheckRequestSchema, {});
+  const channel = createPluginChannel({ address, hookToken, pingMs: PING_MS, maxAnswerBytes: MAX_ANSWER_BYTES });
   return {
-    check: () =>
-      new Promise((resolve) => {
-        client.makeUnaryRequest(
-          METHOD,
-          (message) => Buffer.from(toBinary(HealthCheckRequestSchema, message)),
-          (bytes) => fromBinary(HealthCheckResponseSchema, bytes),
-          request,
-          metadata,
-          { deadline: Date.now() + deadlineMs },
-          (error, response) => resolve(error ? explain(error, address, deadlineMs) : servingProblem(response?.status)),
-        );
-      }),
-    close: () => client.close(),
+    async check() {
+      try {
+        const { status } = fromBinary(output, await channel.unary(Health.method.check, REQUEST, deadlineMs));
+        return status === Serving.SERVING ? "" : "it says itself that it does not serve (NOT_SERVING)";
+      } catch (error) {
+        return explain(ConnectError.from(error), address, deadlineMs);
+      }
+    },
+    close: () => channel.close(),
   };
 }
 
-function servingProblem(serving: Serving | undefined): string {
-  return serving === Serving.SERVING ? "" : "it says itself that it does not serve (NOT_SERVING)";
-}
-
-function explain(error: ServiceError, address: string, deadlineMs: number): string {
-  if (error.code === status.DEADLINE_EXCEEDED)
-    return `no answer from ${address} within ${deadlineMs / 1000} s: stopped or blocked?`;
-  if (error.code === status.UNIMPLEMENTED)
-    return `${address} does not serve grpc.health.v1.Health, which every plugin with hooks must`;
-  if (error.code === status.UNAVAILABLE) return `nobody reachable at ${address}: ${error.details}`;
-  return `${address} answered ${error.details}`;
+function explain({ code, rawMessage }: ConnectError, address: string, deadlineMs: number): string {
+  switch (code) {
+    case Code.DeadlineExceeded:
+      return `no answer from ${address} within ${deadlineMs / 1000} s: stopped or blocked?`;
+    case Code.Unimplemented:
+      return `${address} does not serve grpc.health.v1.Health, which every plugin with hooks must`;
+    case Code.Unavailable:
+      return `nobody reachable at ${address}: ${rawMessage}`;
+    default:
+      return `${address} answered ${rawMessage}`;
+  }
 }

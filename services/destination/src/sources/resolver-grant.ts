@@ -1,0 +1,31 @@
+import { CHAIN_ORDER, type Cidr, PRIVATE_NETWORKS, parseCidr } from "@patchbay/model";
+import type { GrantedHook } from "@patchbay/plugin-calls";
+import { FailurePolicy } from "@patchbay/proto/mesh/registry/v1/plugin_pb";
+
+/** What a plugin is granted as a resolver. */
+export interface ResolverGrant {
+  readonly order: number;
+  readonly suffixes: readonly string[];
+  readonly failOpen: boolean;
+  readonly deadlineMs: number;
+  readonly usesContext: boolean;
+  readonly networks: readonly Cidr[];
+}
+
+export function resolverGrant({ hook, grant, deadlineMs }: GrantedHook): ResolverGrant {
+  return {
+    order: hook.order === 0 ? CHAIN_ORDER.plugin : hook.order,
+    suffixes: hook.authoritySuffixes,
+    // A resolver that is away knows nothing; only one that says so stops the chain with it.
+    failOpen: hook.failurePolicy !== FailurePolicy.CLOSED,
+    deadlineMs,
+    usesContext: hook.usesContext,
+    networks: networksOf(grant.allowedNetworks),
+  };
+}
+
+/** A block that cannot be read allows nothing. */
+function networksOf(texts: readonly string[]): readonly Cidr[] {
+  const blocks = texts.length === 0 ? PRIVATE_NETWORKS : texts;
+  return blocks.map((text) => parseCidr(text)).filter((block) => block !== undefined);
+}

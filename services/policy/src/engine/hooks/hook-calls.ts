@@ -1,0 +1,33 @@
+import { DECISION_HOOKS } from "@patchbay/model";
+import { createPluginCalls } from "@patchbay/plugin-calls";
+import type { AppContext } from "@patchbay/runtime";
+import type { PolicyIndex } from "../../core/policy-index.ts";
+import { type Authorize, createAuthorize } from "./authorize.ts";
+import { createLeaseShare, type LeaseShare } from "./lease.ts";
+import type { PolicyOf } from "./named-plugin.ts";
+
+/** What proxies ask of plugins, by way of the policies that name them. */
+export interface HookCalls {
+  readonly authorize: Authorize;
+  readonly lease: LeaseShare;
+  stop(): void;
+}
+
+/** A proxy gets no further than the plugins that the policies of its own workload name. */
+export function createHookCalls(context: AppContext, book: PolicyIndex): HookCalls {
+  const { callUnary, stop } = createPluginCalls(context, DECISION_HOOKS);
+  const policyOf: PolicyOf = (workload, { kind, namespace, name }) => {
+    const found = book
+      .about(workload)
+      .find(({ ref }) => ref.kind === kind && ref.namespace === namespace && ref.name === name);
+    const policy = found?.part.authorization ?? found?.part.rateLimit;
+    if (!policy) return undefined;
+    const limits = policy.$typeName === "mesh.policy.v1.RateLimitPolicy" ? policy.limits : [];
+    return policy.plugin && { plugin: policy.plugin, limits };
+  };
+  return {
+    authorize: createAuthorize({ callUnary, policyOf, now: context.clock.now }),
+    lease: createLeaseShare({ callUnary, policyOf }),
+    stop,
+  };
+}

@@ -1,0 +1,31 @@
+import { Code, ConnectError } from "@connectrpc/connect";
+import type { PluginRef, PolicyRef, RateLimit } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
+
+/** The plugin that a policy of a workload names, and the limits that the policy has. */
+export interface NamedPlugin {
+  readonly plugin: PluginRef;
+  /** Of a RateLimitPolicy. */
+  readonly limits: readonly RateLimit[];
+}
+
+interface Workload {
+  readonly namespace: string;
+  readonly name: string;
+}
+
+/** Undefined: the workload has no such policy, or it names no plugin. */
+export type PolicyOf = (workload: Workload, ref: PolicyRef) => NamedPlugin | undefined;
+
+/** Policies are looked up for the proven workload, so that none asks in the name of another. */
+export function namedPlugin(policyOf: PolicyOf, workload: Workload, ref: PolicyRef | undefined): NamedPlugin {
+  const policy = ref && policyOf(workload, ref);
+  if (policy !== undefined) return policy;
+  throw new ConnectError(
+    `${workload.namespace}/${workload.name} has no policy ${policyName(ref)} with a plugin`,
+    Code.NotFound,
+  );
+}
+
+export function policyName(ref: PolicyRef | undefined): string {
+  return ref ? `${ref.namespace}/${ref.name}` : "";
+}
