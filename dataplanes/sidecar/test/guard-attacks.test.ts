@@ -206,6 +206,8 @@ describe("attacks on a service with rules, over two sidecars", () => {
       [
         [false, "/cart"],
         [false, "/admin/x"],
+        // Refused, and seen all the same.
+        [false, ""],
       ],
     );
   });

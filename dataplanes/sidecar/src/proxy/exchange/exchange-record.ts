@@ -22,6 +22,35 @@ export interface Outcome {
   readonly responseBytes: number;
 }
 
+/** A request that was refused before it became an exchange: malformed, or too large. */
+export interface RefusedRequest {
+  /** As far as it could be read. */
+  readonly method: string;
+  readonly path: string;
+  readonly authority: string;
+  readonly status: number;
+}
+
+/** Counted like any other request, under the name that it asked for, so that whoever sends only such ones can be seen. */
+export function recordRefused({ side, peer, tls, authority }: Origin, refused: RefusedRequest): void {
+  const { method, path, status } = refused;
+  const { direction } = side;
+  const common = { direction, source: peer.name, identity: peer.identity, peerAddress: peer.address };
+  const counts = { latencyMs: 0, requestBytes: 0, responseBytes: 0, attempts: 1 };
+  const result = {
+    status,
+    grpcStatus: undefined,
+    error: "bad-request",
+    opaque: false,
+    tls: direction === "inbound" && tls,
+  };
+  void side.router.route(authority || refused.authority || UNKNOWN).then(({ target }) => {
+    side.recorder.request({ ...common, ...counts, ...result, target, method, path });
+  });
+}
+
+const UNKNOWN = "unknown";
+
 /** The one record that an exchange leaves. */
 export function recordOf({ side, peer, tls }: Origin, outcome: Outcome): RequestRecord {
   const { head, attempts, sights, startedAt, switchedAt, ...rest } = outcome;

@@ -84,8 +84,15 @@ export class Exchange extends AdmittedRequest implements DownstreamEvents, Attem
     if (route.kind === "refused") return this.answer(refusalOf(route));
     if (route.kind === "mesh") route.retries.deposit();
     const mirrors = route.kind === "mesh" ? route.steering?.mirrors : undefined;
-    if (mirrors !== undefined) mirror(this.origin, this, mirrors);
+    if (mirrors !== undefined) this.#mirror(mirrors);
     this.#try(undefined);
+  }
+
+  /** A body without a length, such as a call of gRPC, is copied as it passes and sent when it is whole. */
+  #mirror(mirrors: AppliedRoute["mirrors"]): void {
+    const { head, version, visited, held } = this;
+    if (held !== undefined || head.length > 0) return mirror(this.origin, { head, version, visited, held }, mirrors);
+    this.whenWhole((body) => mirror(this.origin, { head, version, visited, held: body }, mirrors));
   }
 
   /** One attempt, at the endpoint that the route chooses now. `last`: what the attempt before came to. */

@@ -3,7 +3,7 @@ import { isFailure } from "../../core/balancing/classification.ts";
 import type { HeaderList } from "../../core/http/header-kinds.ts";
 import { grpcStatusOf, type ResponseHead } from "../../core/http/response-head.ts";
 import type { Failure } from "../../core/routing/retry-rules.ts";
-import type { Pick, Route } from "../../core/types.ts";
+import type { Route, Pick as Target } from "../../core/types.ts";
 import type { Origin } from "../listeners/side.ts";
 import type { Attempt, AttemptEvents, Outgoing } from "./exchange-types.ts";
 
@@ -16,7 +16,11 @@ const CANCEL = 8;
 const NOTHING_TRIED: ReadonlySet<string> = new Set();
 
 /** Sends copies of a request whose whole body is there, and forgets them. Tried once; counted under the mirror's own name. */
-export function mirror(origin: Origin, outgoing: Outgoing, routes: readonly (Route | Promise<Route>)[]): void {
+export function mirror(
+  origin: Origin,
+  outgoing: Pick<Outgoing, "head" | "version" | "visited" | "held">,
+  routes: readonly (Route | Promise<Route>)[],
+): void {
   const { counters } = origin.side;
   const { head, version, visited, held } = outgoing;
   for (const route of routes) {
@@ -39,7 +43,7 @@ class MirrorExchange implements AttemptEvents {
   readonly #outgoing: Outgoing;
   readonly #route: Route;
   readonly #startedAt = performance.now();
-  #pick: Pick | undefined;
+  #pick: Target | undefined;
   #attempt: Attempt | undefined;
   #timer: NodeJS.Timeout | undefined;
   #status = 0;

@@ -32,6 +32,7 @@ export abstract class RequestSide implements Outgoing {
   #kept: Buffer[] | undefined;
   #keptBytes = 0;
   #replay: ReplayBody | undefined;
+  #onWhole: ((body: Buffer) => void) | undefined;
 
   constructor(side: Side, client: Downstream) {
     this.side = side;
@@ -83,9 +84,20 @@ export abstract class RequestSide implements Outgoing {
     if (!this.#taken && !expectsContinue && upgrade === "") this.#kept ??= [];
   }
 
+  /** Calls back once, with a streaming body that has come to its end and was not longer than is kept. */
+  protected whenWhole(done: (body: Buffer) => void): void {
+    this.keepForRetries();
+    this.#onWhole = done;
+  }
+
+  #ended(): void {
+    this.patience?.met("body");
+    if (this.client.complete() && this.#kept !== undefined) this.#onWhole?.(Buffer.concat(this.#kept));
+  }
+
   /** A response has begun: no other try follows, and from here on the body may pause, as in an exchange of messages. */
   protected bodyIsFree(): void {
-    this.#kept = undefined;
+    if (this.#onWhole === undefined) this.#kept = undefined;
     this.#bodyIdleMs = 0;
     this.patience?.met("body");
   }
@@ -96,7 +108,7 @@ export abstract class RequestSide implements Outgoing {
     if (this.#taken) return this.#replayed(body);
     this.#taken = true;
     body.on("data", this.#onChunk);
-    onceEnded(body, () => this.patience?.met("body"));
+    onceEnded(body, () => this.#ended());
     return body;
   }
 

@@ -88,11 +88,15 @@ export class Http1Attempt implements Attempt, Waiter, Dispatcher.DispatchHandler
     this.#controller = controller;
     // undici may have opened a new connection in the meantime.
     this.#reused = this.#slot?.used === true;
-    if (this.#slot !== undefined) this.#slot.used = true;
+    if (this.#slot !== undefined) {
+      this.#slot.used = true;
+      this.#slot.awaitsHead = true;
+    }
     if (this.#over) controller.abort(new Error("the client went away"));
   }
 
   onResponseStart(controller: Dispatcher.DispatchController, status: number, _parsed: unknown, message = ""): void {
+    if (this.#slot !== undefined && status >= 200) this.#slot.awaitsHead = false;
     if (this.#over) return;
     const raw = rawFields(controller.rawHeaders);
     if (status < 200) return this.#events.onInformational(status, readTrailers(raw));

@@ -5,6 +5,7 @@ import type { LocalReply } from "../../core/http/local-reply.ts";
 import type { RequestHead } from "../../core/http/request-head.ts";
 import { type ResponseHead, readTrailers } from "../../core/http/response-head.ts";
 import type { Downstream, DownstreamEvents } from "../exchange/exchange-types.ts";
+import { lingerOnClose } from "./linger.ts";
 
 /** node:http's response, with a place for who is told about it: a closure per request would cost more. */
 export class MeshResponse extends ServerResponse {
@@ -81,7 +82,7 @@ export class Http1Downstream implements Downstream {
     this.#length = length <= MAX_JOINED ? length : -1;
     const response = this.#response;
     response.sendDate = false;
-    if (this.#draining() || !this.#settled()) response.shouldKeepAlive = false;
+    this.#keepOrClose();
     const more = status === 426 ? this.#asked(upgrade) : [];
     const chunked = length < 0 && !last && this.#request.httpVersionMinor > 0 && this.head.method !== "HEAD";
     if (announced !== "" && chunked) more.push("trailer", announced);
@@ -120,7 +121,7 @@ export class Http1Downstream implements Downstream {
       code,
     ];
     const response = this.#response;
-    if (this.#draining() || !this.#settled()) response.shouldKeepAlive = false;
+    this.#keepOrClose();
     response.writeHead(status, [...headers, ...extra]);
     response.end(body);
   }
@@ -140,6 +141,13 @@ export class Http1Downstream implements Downstream {
 
   reset(): void {
     this.#response.destroy();
+  }
+
+  #keepOrClose(): void {
+    const settled = this.#settled();
+    if (!settled || this.#draining()) this.#response.shouldKeepAlive = false;
+    const { socket } = this.#response;
+    if (!settled && socket !== null) lingerOnClose(socket, this.#request);
   }
 
   /** The request has been read whole, so that what follows on the connection is the next one. */

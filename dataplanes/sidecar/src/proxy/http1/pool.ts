@@ -1,5 +1,6 @@
 import { Client } from "undici";
 import type { Connected } from "../upstream/await-connection.ts";
+import { skipContinue } from "./skip-continue.ts";
 
 /** A kept HTTP/1.1 connection of undici's. */
 export interface PooledConnection {
@@ -8,6 +9,8 @@ export interface PooledConnection {
   open: boolean;
   /** The connection has carried a request before, so its close may cross the next one on the way. */
   used: boolean;
+  /** A request was sent and its response has not begun. */
+  awaitsHead: boolean;
   /** When it was last given back, on `performance.now()`'s clock. */
   idleSince: number;
 }
@@ -114,6 +117,7 @@ class Pool implements Http1Pool {
       client: createClient(this.#options.maxHeadBytes, (connected) => this.#open(slot, connected)),
       open: false,
       used: false,
+      awaitsHead: false,
       idleSince: 0,
     };
     slot.client.on("disconnect", () => this.#closed(slot));
@@ -126,6 +130,7 @@ class Pool implements Http1Pool {
     this.#options.connect((error, socket) => {
       this.#opening -= 1;
       slot.open = socket !== null;
+      if (socket !== null) skipContinue(socket, () => slot.awaitsHead);
       connected(error, socket);
       // Without a connection to hope for, those who wait would only hear the same one after another.
       if (socket === null && !this.#someOpen()) this.#fail(error ?? new Error("no socket"));

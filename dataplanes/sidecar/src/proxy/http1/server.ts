@@ -13,6 +13,7 @@ import { parseRequestTarget } from "../../core/http/request-target.ts";
 import type { Direction } from "../../core/types.ts";
 import type { Counters } from "../counters.ts";
 import { Exchange } from "../exchange/exchange.ts";
+import { recordRefused } from "../exchange/exchange-record.ts";
 import type { Limits } from "../listeners/limits.ts";
 import type { Origin } from "../listeners/side.ts";
 import { codeOf } from "../upstream/connect-errors.ts";
@@ -81,7 +82,7 @@ function createMeshServer({ limits, counters, onConnect }: Http1ServerOptions, o
     if (origin === undefined || !isSocket(socket)) socket.destroy();
     else onConnect(request, socket, origin);
   });
-  server.on("clientError", (error, socket) => refuse(error, socket, counters));
+  server.on("clientError", (error, socket) => refuse(error, socket, { counters, origin: origins.get(socket) }));
   // Who listens is somebody else; this starts the clock for slow heads.
   server.emit("listening");
   return server;
@@ -127,6 +128,7 @@ function exchange(origin: Origin, { request, response, limits, upgrading }: Inco
     if (fault.status === 431) counters.oversized += 1;
     else counters.malformed += 1;
     response.shouldKeepAlive = false;
+    recordRefused(origin, { ...head, status: fault.status });
     return downstream.answer({ status: fault.status, code: "bad-request", text: fault.reason }, []);
   }
   const started = new Exchange(origin, downstream);
@@ -177,8 +179,13 @@ function bad(reason: string): RequestFault {
 const BAD_TARGET =
   "the request's target is neither a path nor an http:// URL. For https, ask the proxy for a tunnel (CONNECT), as clients do with https_proxy";
 
+interface RefusedBy {
+  readonly counters: Counters;
+  readonly origin: Origin | undefined;
+}
+
 /** What the parser refused: answered in words where nothing has been answered yet, and closed. */
-function refuse(error: Error, socket: Duplex, counters: Counters): void {
+function refuse(error: Error, socket: Duplex, { counters, origin }: RefusedBy): void {
   const code = codeOf(error);
   const [status, text] = refusal(code, error);
   if (answering(socket)) return void socket.destroy();
@@ -186,11 +193,22 @@ function refuse(error: Error, socket: Duplex, counters: Counters): void {
   else if (status === 408) counters.slow += 1;
   else if (status === 400) counters.malformed += 1;
   if (status === 0 || !socket.writable) return void socket.destroy();
+  if (origin !== undefined) recordRefused(origin, { ...requestLine(error), status });
   const body = `${text}\n`;
   socket.end(
     `HTTP/1.1 ${status} ${status === 400 ? "Bad Request" : ""}\r\nconnection: close\r\ncontent-type: text/plain; charset=utf-8\r\n` +
       `content-length: ${Buffer.byteLength(body)}\r\nmesh-error: bad-request\r\n\r\n${body}`,
   );
+}
+
+/** What can be read of a request that the parser refused, from the bytes that it was looking at. */
+function requestLine(error: Error): { method: string; path: string; authority: string } {
+  const packet = "rawPacket" in error && Buffer.isBuffer(error.rawPacket) ? error.rawPacket : Buffer.alloc(0);
+  const text = packet.toString("latin1", 0, 4_096);
+  const [, method = "", url = ""] = /^([!-~]{1,32}) ([!-~]+) HTTP\//.exec(text) ?? [];
+  const target = parseRequestTarget(url, method);
+  const [, host = ""] = /\r\nhost:[ \t]*([!-~]*)/i.exec(text) ?? [];
+  return { method, path: target?.path ?? "", authority: target?.authority || host };
 }
 
 function refusal(code: string, error: Error): readonly [number, string] {

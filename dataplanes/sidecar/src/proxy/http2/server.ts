@@ -4,6 +4,7 @@ import { readHttp2Request } from "../../core/http/http2-fields.ts";
 import { normalizeHead } from "../../core/http/normal-head.ts";
 import type { Counters } from "../counters.ts";
 import { Exchange } from "../exchange/exchange.ts";
+import { recordRefused } from "../exchange/exchange-record.ts";
 import type { Limits } from "../listeners/limits.ts";
 import type { Origin } from "../listeners/side.ts";
 import { Http2Downstream } from "./downstream.ts";
@@ -126,6 +127,7 @@ function serveStream(peer: Peer, { stream, flags, raw, maxBytes }: Opened, count
   if (fault !== undefined) {
     if (fault.status === 431) counters.oversized += 1;
     else counters.malformed += 1;
+    recordRefused(origin, { ...head, status: fault.status });
     return downstream.answer({ status: fault.status, code: "bad-request", text: fault.reason }, []);
   }
   const exchange = new Exchange(origin, downstream);

@@ -5,6 +5,7 @@ import { endpointKey } from "../../core/report/endpoint-key.ts";
 import type { IdentitySource, WorkloadIdentity } from "../../core/types.ts";
 import type { AddressCheck } from "./address-rules.ts";
 import { awaitConnection, type Connected } from "./await-connection.ts";
+import { surviveWrites } from "./survive-writes.ts";
 
 /** Where one connection leads. */
 export interface UpstreamHop {
@@ -43,13 +44,15 @@ export function createUpstreamConnector({
       const secret = hop.identity === "" ? undefined : credentials.current();
       if (hop.identity !== "" && secret === undefined)
         return connected(new Error("no certificate of our own yet to prove who calls"), null);
-      const socket =
-        secret === undefined
-          ? netConnect({ host: hop.address, port: hop.port, noDelay: true, allowHalfOpen: true })
-          : secureConnect({ hop, protocol, secret });
+      const socket = secret === undefined ? plainConnect(hop, protocol) : secureConnect({ hop, protocol, secret });
       awaitConnection({ socket, ready: secret === undefined ? "connect" : "secureConnect", connectMs, connected });
     },
   };
+}
+
+function plainConnect({ address, port }: UpstreamHop, protocol: UpstreamProtocol): Socket {
+  const socket = netConnect({ host: address, port, noDelay: true, allowHalfOpen: true });
+  return protocol === "http/1.1" ? surviveWrites(socket) : socket;
 }
 
 interface Credentials {
