@@ -32,6 +32,19 @@ describe("a request that is to be explained", () => {
     });
   });
 
+  it("takes what a tapped line shows of headers, and knows a gRPC call by its protocol", () => {
+    const requestHeaders = [
+      { name: "x-tenant", value: "blue" },
+      { name: "authorization", value: "<redacted>" },
+    ];
+    const line = { method: "POST", authority: "users", path: "/a.B/C", protocol: "grpc", requestHeaders };
+    assert.deepEqual(readRequest(JSON.stringify(line), { "x-tenant": "red" }).headers, {
+      "content-type": "application/grpc",
+      "x-tenant": "red",
+    });
+    assert.deepEqual(readRequest(JSON.stringify(line)).headers["x-tenant"], "blue");
+  });
+
   for (const text of ["", "GET users from", "{}", "{", "GET users/a b c"]) {
     it(`refuses ${JSON.stringify(text)} and shows how`, () => {
       assert.throws(

@@ -1,4 +1,27 @@
 export {
+  connectionFacts,
+  type DescribedRequest,
+  describeRequest,
+  hostAndPort,
+  isGrpc,
+  type RequestContext,
+  requestFacts,
+} from "./facts/describe.ts";
+export { isForwardedIdentity } from "./facts/forwarded-identity-headers.ts";
+export {
+  connectionOptions,
+  ERROR_HEADER,
+  HeaderKind,
+  type HeaderList,
+  headerKind,
+  IDENTITY_LIKE,
+  POLICY_HEADER,
+  UNPROCESSED_HEADER,
+  VISITED_HEADER,
+  without,
+} from "./facts/header-kinds.ts";
+export { foldEnd, foldPath, isAmbiguous, type NormalPath, normalizeEscapes, normalizePath } from "./facts/path.ts";
+export {
   type Identity,
   identityOf,
   type RequestFacts,
@@ -6,6 +29,7 @@ export {
   type SourceFacts,
   type TargetFacts,
 } from "./facts/request-facts.ts";
+export { methodOf, routeOf } from "./facts/route-name.ts";
 export { type Backoff, type BackoffOptions, createBackoff, pause } from "./flow/backoff.ts";
 export { type Breaker, type BreakerOptions, createBreaker } from "./flow/breaker.ts";
 export { type Cancel, type Clock, pauseOn, type TimerOptions } from "./flow/clock.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { normalizePath } from "@patchbay/rules";
+import { normalizePath } from "@patchbay/model";
 import fc from "fast-check";
 
 /** What a client may send, with much of what normalisation is about. */

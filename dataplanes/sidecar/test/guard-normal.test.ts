@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { normalizePath } from "@patchbay/rules";
+import { isForwardedIdentity, normalizePath } from "@patchbay/model";
 import fc from "fast-check";
-import { isForwardedIdentity } from "../src/core/http/forwarded-identity-headers.ts";
 import { normalizeHead } from "../src/core/http/normal-head.ts";
 import { readRequestFields } from "../src/core/http/request-head.ts";
 

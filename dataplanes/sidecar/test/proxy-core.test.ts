@@ -1,11 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { parseSpiffeId, workloadName } from "@patchbay/model";
+import { HeaderKind, headerKind, IDENTITY_LIKE, parseSpiffeId, workloadName } from "@patchbay/model";
 import { FORBIDDEN_ADDRESSES } from "@patchbay/testkit";
 import fc from "fast-check";
 import { captureEnvironment } from "../src/core/capture-environment.ts";
 import { spiffeIdOf } from "../src/core/certificate-identity.ts";
-import { HeaderKind, headerKind, IDENTITY_LIKE } from "../src/core/http/header-kinds.ts";
 import {
   type FieldRecord,
   fieldRecord,

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { create } from "@bufbuild/protobuf";
 import { HeaderChangeSchema } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
-import { compileHeaderChange } from "../src/core/routing/route-headers.ts";
+import { compileHeaderChange } from "@patchbay/rules";
 
 type Change = Parameters<typeof create<typeof HeaderChangeSchema>>[1];
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { routeOf } from "@patchbay/model";
 import fc from "fast-check";
-import { routeOf } from "../src/core/routing/route-name.ts";
 
 const get = (path: string) => routeOf({ method: "GET", path, grpc: false });
 

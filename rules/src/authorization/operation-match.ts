@@ -1,6 +1,6 @@
 import type { RequestFacts } from "@patchbay/model";
+import { foldEnd, foldPath, normalizeEscapes } from "@patchbay/model";
 import type { Operation } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
-import { foldEnd, foldPath, normalizeEscapes } from "../match/path.ts";
 import { RuleError } from "../rule-error.ts";
 import { allOf, type Condition, oneOf } from "./condition.ts";
 import type { Effect } from "./source-match.ts";

@@ -17,7 +17,7 @@ export interface RuleParts {
 export interface RuleMatch extends Condition<RequestFacts> {
   /** For bytes that nobody looks into: by who calls alone. What depends on a request restricts all of them and permits none. */
   holdsForConnection(source: SourceFacts): boolean;
-  /** It compares the request's path or query. */
+  /** It compares the request's path or query, or the route that is made of its path. */
   readonly usesPath: boolean;
 }
 
@@ -43,6 +43,7 @@ export function compileRule(parts: RuleParts, effect: Effect): RuleMatch {
     usesPath:
       names.has("request.path") ||
       names.has("request.query") ||
+      names.has("request.route") ||
       parts.to.some(({ paths, notPaths }) => paths.length + notPaths.length > 0),
   };
 }

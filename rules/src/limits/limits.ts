@@ -29,6 +29,8 @@ export interface MatchedLimit {
 /** The rate limits of one workload. */
 export interface Limits {
   readonly size: number;
+  /** Some limit compares paths or counts by route, so paths that servers read differently have to be refused. */
+  readonly usesPaths: boolean;
   /** In order of their names. */
   matching(facts: RequestFacts): readonly MatchedLimit[];
   /** For bytes that nobody looks into: the first policy that may count what is inside, however often. */
@@ -56,6 +58,7 @@ export function compileLimits(inbound: Inbound): Limits {
   );
   return {
     size: limits.length,
+    usesPaths: limits.some(({ limit, match }) => match.usesPath || limit.by.includes("route")),
     matching(facts) {
       if (limits.length === 0) return NONE;
       const found: CompiledLimit[] = [];

@@ -1,4 +1,4 @@
-import { foldEnd, foldPath } from "./path.ts";
+import { foldEnd, foldPath } from "@patchbay/model";
 
 /** Paths under which something is to be found: exact ones, and beginnings. */
 export interface PathKeys {

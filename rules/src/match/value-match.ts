@@ -1,7 +1,7 @@
+import { normalizeEscapes } from "@patchbay/model";
 import { MatchType, type PathMatch, type ValueMatch } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
 import type { Condition } from "../authorization/condition.ts";
 import { RuleError } from "../rule-error.ts";
-import { normalizeEscapes } from "./path.ts";
 import { compilePattern, renewWork } from "./pattern.ts";
 
 /** Compares a header or a query parameter; undefined: it is not there, which matches nothing. */

@@ -64,6 +64,7 @@ async function decisions(...requests: readonly Asked[]): Promise<readonly string
 describe("the explanation of a request", () => {
   it("says who denies, who allows, and what the default does", async () => {
     const said = await decisions(
+      { authority: "users.default", source: "web.staging" },
       { authority: "users", source: "web.staging" },
       { authority: "users", source: "web" },
       { authority: "admin", path: "/admin/x", source: "web" },
@@ -73,6 +74,7 @@ describe("the explanation of a request", () => {
     );
     assert.deepEqual(said, [
       "denied: AuthorizationPolicy default/no-staging denies it",
+      "allowed: no policy of staging/users is about it, and the mesh's default is allow",
       "allowed: no policy of default/users is about it, and the mesh's default is allow",
       "allowed: AuthorizationPolicy default/admins allows it",
       "denied: default/admin has policies that allow some requests, and this is none of them",
@@ -104,7 +106,7 @@ describe("the explanation of a request", () => {
     await using policy = await startPolicy({ files });
     const found = await policy.client.explain({
       method: "GET",
-      authority: "shop",
+      authority: "shop.default",
       path: "/cart/1",
       source: "web.staging",
     });
@@ -167,7 +169,7 @@ describe("the explanation of a request", () => {
     const found = await limited({ left: 0.5, size: 5 });
     assert.deepEqual(
       found.limits.map(({ key: values, proxies }) => [values, proxies.map(({ instance, left }) => [instance, left])]),
-      [[["web"], [["i1", 0.5]]]],
+      [[["spiffe://cluster.local/ns/default/sa/web"], [["i1", 0.5]]]],
     );
     assert.deepEqual(
       [found.decision, found.why],
@@ -189,6 +191,8 @@ describe("the explanation of a request", () => {
       [{ authority: "users", source: "../web" }, /^source/],
       [{ authority: "users", method: "G T" }, /^method/],
       [{ authority: "users", path: "/a b" }, /^path/],
+      [{ authority: "users", path: "cart" }, /^path/],
+      [{ authority: "users", path: "/cart#top" }, /^path/],
       [{ authority: "users", headers: { "a b": "1" } }, /^headers/],
     ];
     for (const [request, message] of wrong) {

@@ -1,4 +1,5 @@
 import { text as textOf } from "node:stream/consumers";
+import { identityOf } from "@patchbay/model";
 import { Destination, type ExplainResponse as Resolved } from "@patchbay/proto/mesh/destination/v1/destination_pb";
 import { type ExplainResponse, Policy } from "@patchbay/proto/mesh/policy/v1/policy_pb";
 import { connectMesh, type MeshConnection } from "../../connect.ts";
@@ -18,7 +19,7 @@ export async function explainRequest(text: string, options: ExplainRequestOption
   const request = readRequest(text === "-" ? await textOf(process.stdin) : text, options.header);
   using mesh = await connectMesh();
   const policy = await mesh.service("policy", Policy);
-  const decided = await policy.explain({ ...request, authority: inNamespace(request, options.namespace) });
+  const decided = await policy.explain(asked(request, options.namespace));
   const resolved = await resolve(mesh, decided, { request, options });
   if (options.output === "json") printJson(requestJson(request, decided, resolved));
   else print(...requestLines({ request, decided, resolved, width: lineWidth() }));
@@ -27,10 +28,13 @@ export async function explainRequest(text: string, options: ExplainRequestOption
     process.exitCode = exitCodes.failure;
 }
 
-/** A single label is meant in the caller's namespace. */
-function inNamespace({ authority }: WrittenRequest, namespace: string): string {
+/** A caller without namespace is one of `-n`, and a single label is meant in the caller's namespace. */
+function asked(request: WrittenRequest, namespace: string): WrittenRequest {
+  const { source, authority } = request;
+  if (source !== "") return /^[^./]+$/.test(source) ? { ...request, source: `${source}.${namespace}` } : request;
   const [, host = "", port = ""] = /^([^:]+)(:\d+)?$/.exec(authority) ?? [];
-  return host === "" || host.includes(".") || namespace === "default" ? authority : `${host}.${namespace}${port}`;
+  const single = host !== "" && !host.includes(".") && namespace !== "default";
+  return single ? { ...request, authority: `${host}.${namespace}${port}` } : request;
 }
 
 interface Asked {
@@ -47,6 +51,7 @@ async function resolve(
   const destination = await mesh.service("destination", Destination);
   const backends = decided.route?.backends.filter(({ weight }) => weight > 0).map(({ authority }) => authority) ?? [];
   const authorities = backends.length > 0 ? backends : [request.authority];
-  const context = { namespace: options.namespace };
+  const { namespace } = identityOf(decided.sourceIdentity);
+  const context = { namespace: namespace === "" ? options.namespace : namespace };
   return Promise.all(authorities.map((authority) => destination.explain({ authority, context })));
 }

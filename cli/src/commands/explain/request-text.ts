@@ -1,3 +1,4 @@
+import { REDACTED } from "@patchbay/rules";
 import { CliError, exitCodes } from "../../errors.ts";
 
 /** A request that may never be sent. */
@@ -37,11 +38,19 @@ function fromTap(text: string, headers: Readonly<Record<string, string>>): Writt
       authority,
       path: textOf(request.path) || "/",
       source: textOf(source.identity),
-      headers,
+      headers: { ...shownHeaders(request), ...headers },
     };
   } catch (error) {
     throw error instanceof CliError ? error : cannotRead(text);
   }
+}
+
+/** Those that the tap was allowed to show. A gRPC call is one by its content type, shown or not. */
+function shownHeaders({ requestHeaders, protocol }: Record<string, unknown>): Record<string, string> {
+  const fields = Array.isArray(requestHeaders) ? requestHeaders.filter(isRecord) : [];
+  const shown = fields.map(({ name, value }): [string, string] => [textOf(name), textOf(value)]);
+  const known = shown.filter(([name, value]) => name !== "" && value !== REDACTED);
+  return { ...(protocol === "grpc" ? { "content-type": "application/grpc" } : {}), ...Object.fromEntries(known) };
 }
 
 function cannotRead(text: string): CliError {

@@ -1,7 +1,14 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { HandlerContext } from "@connectrpc/connect";
-import { identityOf, type RequestFacts, readIdentity, type TargetFacts } from "@patchbay/model";
+import {
+  describeRequest,
+  identityOf,
+  type RequestFacts,
+  readIdentity,
+  requestFacts,
+  type TargetFacts,
+} from "@patchbay/model";
 import {
   type ExplainRequest,
   type LimitState,
@@ -10,13 +17,11 @@ import {
   ProxyLimitSchema,
 } from "@patchbay/proto/mesh/policy/v1/policy_pb";
 import type { InspectRequest, InspectResponseSchema } from "@patchbay/proto/mesh/proxy/v1/proxy_pb";
-import { type MatchedLimit, normalizePath } from "@patchbay/rules";
+import type { MatchedLimit } from "@patchbay/rules";
 import { requireKind } from "@patchbay/runtime";
 import type { EndpointState } from "../core/balancing/balancer.ts";
-import { hostAndPort } from "../core/policy/inbound-facts.ts";
 import type { Limiter } from "../core/policy/limiter.ts";
 import type { PolicyRules } from "../core/policy/policy-rules.ts";
-import { routeOf } from "../core/routing/route-name.ts";
 
 export interface InspectOptions {
   readonly rules: () => PolicyRules | undefined;
@@ -69,23 +74,7 @@ function nameOf({ policy: { ref }, limit }: MatchedLimit): string {
 }
 
 /** As a request with a proof of this name would be seen. */
-function factsOf({ method, authority, path, headers, source }: ExplainRequest, target: TargetFacts): RequestFacts {
-  const { bare, query } = normalizePath(path);
-  const { host } = hostAndPort(authority.toLowerCase());
-  const identity = readIdentity(source) ?? "";
-  const fields = Object.entries(headers).flat();
-  const grpc = (headers["content-type"] ?? "").startsWith("application/grpc");
-  return {
-    method,
-    path: bare,
-    query,
-    host,
-    headers: fields,
-    protocol: grpc ? "grpc" : "http/1.1",
-    source: { ...identityOf(identity), address: "" },
-    target,
-    tls: identity !== "",
-    direction: "inbound",
-    route: routeOf({ method, path: bare, grpc }),
-  };
+function factsOf(request: ExplainRequest, target: TargetFacts): RequestFacts {
+  const source = { ...identityOf(readIdentity(request.source) ?? ""), address: "" };
+  return requestFacts(describeRequest(request), { version: 1, source, target, direction: "inbound" });
 }

@@ -1,3 +1,4 @@
+import type { HeaderList } from "@patchbay/model";
 import {
   epochMs,
   formatTraceparent,
@@ -6,7 +7,6 @@ import {
   type TraceContext,
   type Tracer,
 } from "@patchbay/runtime";
-import type { HeaderList } from "../core/http/header-kinds.ts";
 import { errorOf, spanAttributes, spanName } from "../core/http/trace-attributes.ts";
 import { readTraceFields, type TraceFields, withTraceparent } from "../core/http/trace-fields.ts";
 import type { Failure } from "../core/routing/retry-rules.ts";

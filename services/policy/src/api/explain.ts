@@ -1,5 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
+import { describeRequest, normalizePath, readIdentity } from "@patchbay/model";
 import {
   type ExplainRequest,
   ExplainRequestSchema,
@@ -11,9 +12,9 @@ import {
   type ProxyLimit,
 } from "@patchbay/proto/mesh/policy/v1/policy_pb";
 import { AuthorizationAction } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
-import { isHeaderName, normalizePath, policyName } from "@patchbay/rules";
-import { type DryRunRequest, type ServerView, viewRoute, viewServer } from "../core/dry-run.ts";
-import { readAuthority, readSource } from "../core/names.ts";
+import { headerMap, isHeaderName, policyName } from "@patchbay/rules";
+import { clientNamespace, type DryRunRequest, type ServerView, viewRoute, viewServer } from "../core/dry-run.ts";
+import { readAuthority } from "../core/names.ts";
 import type { PolicyIndex } from "../core/policy-index.ts";
 import type { ProxyLimitsClient } from "../sources/proxy-limits-client.ts";
 
@@ -23,6 +24,8 @@ export interface ExplainOptions {
 }
 
 const MAX_PATH = 8_192;
+/** Empty: "/". A proxy refuses everything else (RFC 9112 §3.2). */
+const PATH = /^(?:|\*|\/[\x21\x22\x24-\x7e]*)$/;
 const MAX_HEADERS = 100;
 
 /** What would happen to a request, and why. */
@@ -31,8 +34,8 @@ export function createExplain({ book, inspector }: ExplainOptions) {
     const request = readRequest(asked);
     const { service, host } = request.asked;
     const route = viewRoute(book, request);
-    const views = route.servers.map((server) => viewServer(book, request, server));
-    const limits = await Promise.all(views.map((view) => limitStates(view, { request, asked, inspector })));
+    const views = route.servers.map((server) => viewServer(book, route.sent, server));
+    const limits = await Promise.all(views.map((view) => limitStates(view, { request: route.sent, inspector })));
     const { decision, why } = route.nowhere
       ? { decision: "no-route", why: route.nowhere }
       : verdict(views.map((view, index) => serverVerdict(view, limits[index] ?? [])));
@@ -54,18 +57,24 @@ export function createExplain({ book, inspector }: ExplainOptions) {
 
 /** @throws ConnectError INVALID_ARGUMENT */
 function readRequest({ method, authority, path, headers, source }: ExplainRequest): DryRunRequest {
-  const asked = readAuthority(authority);
-  if (!asked) throw invalid("authority", authority, 'such as "users", "users:8080" or "users.production"');
-  const identity = readSource(source);
+  const identity = readIdentity(source);
   if (identity === undefined) throw invalid("source", source, '"web", "web.staging" or a SPIFFE ID');
+  const asked = readAuthority(authority, clientNamespace(identity));
+  if (!asked) throw invalid("authority", authority, 'such as "users", "users:8080" or "users.production"');
   if (!/^[A-Za-z][A-Za-z0-9_-]{0,31}$/.test(method)) throw invalid("method", method, "such as GET");
-  if (path.length > MAX_PATH || /[^\x21-\x7e]/.test(path))
-    throw invalid("path", path, "printable ASCII, such as /cart?id=1");
+  if (path.length > MAX_PATH || !PATH.test(path))
+    throw invalid("path", path, "printable ASCII without a fragment, such as /cart?id=1");
   const names = Object.keys(headers);
-  const wrong = names.find((name) => !isHeaderName(name));
+  const wrong = names.find((name) => !isHeaderName(name.toLowerCase()));
   if (wrong !== undefined) throw invalid("headers", wrong, "names as in x-tenant");
   if (names.length > MAX_HEADERS) throw invalid("headers", `${names.length} names`, `at most ${MAX_HEADERS}`);
-  return { method: method.toUpperCase(), path: path || "/", asked, headers, identity };
+  const described = describeRequest({
+    method: method.toUpperCase(),
+    path: path === "" ? "/" : path,
+    authority,
+    headers,
+  });
+  return { ...described, asked, identity };
 }
 
 function invalid(field: string, value: string, hint: string): ConnectError {
@@ -77,26 +86,20 @@ function invalid(field: string, value: string, hint: string): ConnectError {
 
 interface Asked {
   readonly request: DryRunRequest;
-  readonly asked: ExplainRequest;
   readonly inspector: ProxyLimitsClient;
 }
 
 /** With what the service's proxies say about their buckets. */
-async function limitStates(
-  { server, limits }: ServerView,
-  { request, asked, inspector }: Asked,
-): Promise<LimitState[]> {
+async function limitStates({ server, limits }: ServerView, { request, inspector }: Asked): Promise<LimitState[]> {
   const states = limits.map((each) => create(LimitStateSchema, each));
   if (!states.some(({ matched }) => matched)) return states;
-  const { method, path, identity } = request;
-  const question = create(ExplainRequestSchema, { ...asked, method, path, source: identity });
+  const { method, path, authority, headers, identity } = request;
+  const fields = Object.fromEntries(headerMap(headers));
+  const question = create(ExplainRequestSchema, { method, path, authority, headers: fields, source: identity });
   const found = await inspector.limits(`${server.namespace}/${server.name}`, question);
   for (const state of states) {
     const said = found.filter(({ ref, limit }) => policyName(ref) === policyName(state.ref) && limit === state.limit);
     state.proxies = said.flatMap(({ proxies }) => proxies);
-    // Only proxies know the name under which they count a route.
-    const [key] = said.map((each) => each.key).filter((each) => each.length > 0);
-    if (key) state.key = key;
   }
   return states;
 }
@@ -106,9 +109,9 @@ interface Verdict {
   readonly why: string;
 }
 
-function serverVerdict({ server, decision, policies, ambiguous }: ServerView, limits: readonly LimitState[]): Verdict {
+function serverVerdict({ server, decision, policies }: ServerView, limits: readonly LimitState[]): Verdict {
   const name = `${server.namespace}/${server.name}`;
-  if (ambiguous)
+  if (decision === "ambiguous")
     return { decision: "denied", why: `${name} has policies about paths, and servers read this path differently: 400` };
   if (decision.verdict === "deny") return { decision: "denied", why: whyDenied(decision.policy, { name, policies }) };
   const spent = limits.filter(

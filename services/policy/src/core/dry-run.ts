@@ -1,22 +1,25 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
-import { identityOf, type RequestFacts } from "@patchbay/model";
+import {
+  type DescribedRequest,
+  identityOf,
+  type RequestContext,
+  type RequestFacts,
+  requestFacts,
+  type TargetFacts,
+} from "@patchbay/model";
 import {
   type LimitStateSchema,
   type PolicyDecisionSchema,
   type RouteDecision,
   RouteDecisionSchema,
 } from "@patchbay/proto/mesh/policy/v1/policy_pb";
-import { compileAuthorization, compileLimits, compileRoutes, type Decision, normalizePath } from "@patchbay/rules";
+import { compileHeaderChange, compileInbound, compileRoutes, type Decision } from "@patchbay/rules";
 import { type AskedName, readAuthority } from "./names.ts";
 import type { PolicyIndex, Workload } from "./policy-index.ts";
 
-/** A request that may never be sent. */
-export interface DryRunRequest {
-  readonly method: string;
-  /** With its query, as written. */
-  readonly path: string;
+/** A request that may never be sent, as the caller's proxy would read its head. */
+export interface DryRunRequest extends DescribedRequest {
   readonly asked: AskedName;
-  readonly headers: Readonly<Record<string, string>>;
   /** SPIFFE ID; empty: no proof. */
   readonly identity: string;
 }
@@ -28,72 +31,61 @@ export interface RouteView {
   readonly nowhere: string;
   /** Services that may get it. Those outside the mesh are not among them. */
   readonly servers: readonly Workload[];
+  /** As the client's proxy would send it. */
+  readonly sent: DryRunRequest;
 }
 
 /** What the proxy of one service would do with it. */
 export interface ServerView {
   readonly server: Workload;
-  readonly decision: Decision;
+  /** "ambiguous": refused since servers may read its path differently. */
+  readonly decision: Decision | "ambiguous";
   readonly policies: readonly MessageInitShape<typeof PolicyDecisionSchema>[];
   readonly limits: readonly MessageInitShape<typeof LimitStateSchema>[];
-  /** Refused since servers may read its path differently. */
-  readonly ambiguous: boolean;
 }
 
-/** A caller without proof is taken for one of namespace "default", where programs without a service name run. */
+/** Where a caller without proof is taken to run: programs without a service name do. */
+const DEFAULT_NAMESPACE = "default";
+
+/** The namespace in which a caller runs and in which a single label is meant. */
+export function clientNamespace(identity: string): string {
+  const { namespace } = identityOf(identity);
+  return namespace === "" ? DEFAULT_NAMESPACE : namespace;
+}
+
 export function viewRoute(book: PolicyIndex, request: DryRunRequest): RouteView {
   const { asked, identity } = request;
-  const clients = identityOf(identity).namespace || "default";
-  const facts = factsOf(request, asked.service ?? { namespace: "", name: "" }, "outbound");
-  const table = compileRoutes(book.outbound(clients, asked.host));
+  const { namespace = "", name = "" } = asked.service ?? {};
+  const facts = factsOf(request, { namespace, service: name }, "outbound");
+  const table = compileRoutes(book.outbound(clientNamespace(identity), asked.host));
   const decision = create(RouteDecisionSchema, table.explain(facts));
   const matched = table.match(facts);
-  if (matched.kind === "unmatched") {
-    const nowhere = `${asked.host} has routes, and none matches: it is answered 404`;
-    return { decision, nowhere, servers: [] };
-  }
-  const backends = matched.kind === "rule" ? matched.rule.backends : [];
-  if (backends.length === 0) return { decision, nowhere: "", servers: asked.service ? [asked.service] : [] };
+  const view = { decision, nowhere: "", servers: [], sent: request };
+  if (matched.kind === "unmatched")
+    return { ...view, nowhere: `${asked.host} has routes, and none matches: it is answered 404` };
+  if (matched.kind === "none") return { ...view, servers: asked.service ? [asked.service] : [] };
+  const { backends, requestHeaders } = matched.rule;
+  const change = compileHeaderChange(requestHeaders);
+  const sent = change === undefined ? request : { ...request, headers: change([...request.headers]) };
+  if (backends.length === 0) return { ...view, sent, servers: asked.service ? [asked.service] : [] };
   const live = backends.filter(({ weight }) => weight > 0);
-  if (live.length === 0) {
-    return { decision, nowhere: "every backend has weight 0: it is answered 500", servers: [] };
-  }
+  if (live.length === 0) return { ...view, nowhere: "every backend has weight 0: it is answered 500" };
   const servers = live.flatMap(({ authority }) => readAuthority(authority)?.service ?? []);
-  return { decision, nowhere: "", servers };
+  return { ...view, sent, servers };
 }
 
 export function viewServer(book: PolicyIndex, request: DryRunRequest, server: Workload): ServerView {
-  const inbound = book.inbound(server);
-  const authorization = compileAuthorization(inbound);
-  const facts = factsOf(request, server, "inbound");
+  const rules = compileInbound(book.inbound(server));
+  const facts = factsOf(request, { namespace: server.namespace, service: server.name }, "inbound");
   return {
     server,
-    decision: authorization.decide(facts),
-    policies: authorization.explain(facts),
-    limits: compileLimits(inbound).explain(facts),
-    ambiguous: authorization.usesPaths && normalizePath(request.path).ambiguous,
+    decision: rules.decide(facts),
+    policies: rules.authorization.explain(facts),
+    limits: rules.limits.explain(facts),
   };
 }
 
-function factsOf(request: DryRunRequest, target: Workload, direction: RequestFacts["direction"]): RequestFacts {
-  const { method, path, asked, headers, identity } = request;
-  const { bare, query } = normalizePath(path);
-  return {
-    method,
-    path: bare,
-    query,
-    host: asked.host,
-    port: asked.port,
-    headers: Object.entries(headers).flat(),
-    protocol: isGrpc(headers) ? "grpc" : "http/1.1",
-    source: { ...identityOf(identity), address: "" },
-    target: { namespace: target.namespace, service: target.name },
-    tls: identity !== "",
-    direction,
-  };
-}
-
-function isGrpc(headers: Readonly<Record<string, string>>): boolean {
-  const type = Object.entries(headers).find(([name]) => name.toLowerCase() === "content-type")?.[1] ?? "";
-  return type.startsWith("application/grpc");
+function factsOf(request: DryRunRequest, target: TargetFacts, direction: RequestContext["direction"]): RequestFacts {
+  const source = { ...identityOf(request.identity), address: "" };
+  return requestFacts(request, { version: 1, source, target, direction });
 }

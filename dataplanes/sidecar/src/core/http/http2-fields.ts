@@ -1,4 +1,4 @@
-import { HeaderKind, type HeaderList, headerKind } from "./header-kinds.ts";
+import { HeaderKind, type HeaderList, headerKind } from "@patchbay/model";
 import { type RequestFault, type RequestHead, readRequestFields } from "./request-head.ts";
 
 /** A request's head and, when it cannot be passed on, why. */

@@ -1,4 +1,4 @@
-import { normalizePath } from "@patchbay/rules";
+import { normalizePath } from "@patchbay/model";
 import type { Direction } from "../types.ts";
 import type { RequestHead } from "./request-head.ts";
 

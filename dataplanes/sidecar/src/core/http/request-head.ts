@@ -1,5 +1,12 @@
-import { isForwardedIdentity } from "./forwarded-identity-headers.ts";
-import { connectionOptions, HeaderKind, type HeaderList, headerKind, without } from "./header-kinds.ts";
+import {
+  connectionOptions,
+  HeaderKind,
+  type HeaderList,
+  headerKind,
+  isForwardedIdentity,
+  isGrpc,
+  without,
+} from "@patchbay/model";
 
 /** One request as the proxy passes it on, whatever protocol it came by. */
 export interface RequestHead {
@@ -110,13 +117,10 @@ function takeOther(fields: Reading, kind: HeaderKind, { name, value }: { name: s
   else if (kind === HeaderKind.TRAILER) fields.announced = joined(fields.announced, value);
   else if (kind === HeaderKind.VISITED) fields.visited = joined(fields.visited, value);
   else if (kind === HeaderKind.CONTENT_TYPE) {
-    fields.grpc = GRPC.test(value);
+    fields.grpc = isGrpc(value);
     fields.headers.push(name, value);
   } else if (kind === HeaderKind.GRPC_STATUS) fields.headers.push(name, value);
 }
-
-/** "application/grpc", with a format ("+proto") or parameters; not gRPC-Web, whose answers have another form (gRPC over HTTP/2). */
-const GRPC = /^application\/grpc(?:[+;\s]|$)/i;
 
 function joined(before: string, value: string): string {
   return before === "" || value === "" ? before + value : `${before},${value}`;

@@ -1,4 +1,4 @@
-import { connectionOptions, HeaderKind, type HeaderList, headerKind, without } from "./header-kinds.ts";
+import { connectionOptions, HeaderKind, type HeaderList, headerKind, without } from "@patchbay/model";
 
 /** A response as the proxy passes it on, whatever protocol it came by. */
 export interface ResponseHead {

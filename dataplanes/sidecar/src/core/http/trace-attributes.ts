@@ -1,5 +1,5 @@
+import { methodOf, routeOf } from "@patchbay/model";
 import { EGRESS } from "../report/recorder.ts";
-import { methodOf, routeOf } from "../routing/route-name.ts";
 import type { ObservedRequest } from "../tap/request-observer.ts";
 import type { Direction, RequestRecord } from "../types.ts";
 import type { RequestHead } from "./request-head.ts";

@@ -1,4 +1,4 @@
-import type { HeaderList } from "./header-kinds.ts";
+import type { HeaderList } from "@patchbay/model";
 
 /** Fields of W3C Trace Context, as a request has them. */
 export interface TraceFields {

@@ -1,4 +1,4 @@
-import type { HeaderList } from "../http/header-kinds.ts";
+import type { HeaderList } from "@patchbay/model";
 import type { LocalReply } from "../http/local-reply.ts";
 import type { RequestHead } from "../http/request-head.ts";
 

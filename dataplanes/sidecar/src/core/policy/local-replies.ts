@@ -1,5 +1,4 @@
-import { printable } from "@patchbay/model";
-import { type HeaderList, POLICY_HEADER, UNPROCESSED_HEADER } from "../http/header-kinds.ts";
+import { type HeaderList, POLICY_HEADER, printable, UNPROCESSED_HEADER } from "@patchbay/model";
 import type { Peer, Refusal } from "./guard.ts";
 
 /** gRPC's RESOURCE_EXHAUSTED; by its table of HTTP statuses 429 would be UNAVAILABLE, which clients try again at once. */

@@ -1,11 +1,17 @@
-import type { RequestFacts, TargetFacts } from "@patchbay/model";
-import { type Decision, normalizePath, policyName } from "@patchbay/rules";
+import {
+  connectionFacts,
+  identityOf,
+  type RequestFacts,
+  requestFacts,
+  type SourceFacts,
+  type TargetFacts,
+} from "@patchbay/model";
+import { type Decision, type InboundRules, policyName } from "@patchbay/rules";
 import type { RequestHead } from "../http/request-head.ts";
 import type { Audit } from "./audit.ts";
 import { type DecisionCounts, Verdict } from "./decision-counts.ts";
 import type { AuthorizationDenied, ExternalAuthorization } from "./external-authorization.ts";
 import type { Guard, Verdict as GuardVerdict, Peer, Refusal } from "./guard.ts";
-import { connectionFacts, inboundFacts, sourceOf } from "./inbound-facts.ts";
 import type { Limiter, RateLimited } from "./limiter.ts";
 import {
   ambiguousPath,
@@ -17,7 +23,7 @@ import {
   undecided,
   unenforceable,
 } from "./local-replies.ts";
-import type { DefaultAuthorization, InboundRules, PolicyRules } from "./policy-rules.ts";
+import type { DefaultAuthorization, PolicyRules } from "./policy-rules.ts";
 
 /** Where the rules come from. */
 export interface GuardSource {
@@ -59,25 +65,26 @@ export function createPolicyGuard(options: PolicyGuardOptions): Guard {
   function request(head: RequestHead, peer: Peer, version: 1 | 2): GuardVerdict {
     const rules = source.rules();
     if (rules === undefined) return withoutRules(peer, () => request(head, peer, version));
-    const { inbound } = rules;
+    const { inbound, snapshot } = rules;
     if (inbound === undefined) return undefined;
-    if (inbound.usesPaths && normalizePath(head.path).ambiguous) {
+    const facts = requestFacts(head, { version, source: sourceOf(peer), target, direction: "inbound" });
+    const decision = inbound.decide(facts);
+    if (decision === "ambiguous") {
       counts.add(DEFAULT_POLICY, peer.name, Verdict.DENIED);
       return ambiguousPath(name);
     }
-    const facts = inboundFacts(head, { peer, version, target });
-    const question = { inbound, facts, peer, counts, context: { target: name, named: inbound.namesPolicies } };
-    return decide(inbound.authorization.decide(facts), question, () => limit(question));
+    const question = { inbound, facts, peer, counts, context: { target: name, named: snapshot.namePolicies } };
+    return decide(decision, question, () => limit(question));
   }
 
   function connection(peer: Peer): GuardVerdict {
     const rules = source.rules();
     if (rules === undefined) return withoutRules(peer, () => connection(peer));
-    const { inbound } = rules;
+    const { inbound, snapshot } = rules;
     if (inbound === undefined) return undefined;
-    const context = { target: name, named: inbound.namesPolicies };
-    const question = { inbound, facts: connectionFacts(peer, target), peer, counts, context };
+    const context = { target: name, named: snapshot.namePolicies };
     const caller = sourceOf(peer);
+    const question = { inbound, facts: connectionFacts(caller, target), peer, counts, context };
     return decide(inbound.authorization.decideConnection(caller), question, () => {
       // Nobody sees how many requests are inside, so that any number would pass as one.
       const limiting = inbound.limits.connection(caller);
@@ -120,7 +127,7 @@ export function createPolicyGuard(options: PolicyGuardOptions): Guard {
   }
 
   function limit(question: Question): GuardVerdict {
-    if (!question.inbound.hasLimits) return undefined;
+    if (question.inbound.limits.size === 0) return undefined;
     const { inbound, facts, peer } = question;
     const matched = inbound.limits.matching(facts);
     if (matched.length === 0) return undefined;
@@ -129,6 +136,10 @@ export function createPolicyGuard(options: PolicyGuardOptions): Guard {
   }
 
   return { request, connection };
+}
+
+function sourceOf({ identity, address }: Peer): SourceFacts {
+  return { ...identityOf(identity), address };
 }
 
 function objected(

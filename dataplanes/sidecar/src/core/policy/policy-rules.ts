@@ -1,15 +1,6 @@
 import { create, equals } from "@bufbuild/protobuf";
-import { DefaultAction, type Inbound, InboundSchema, type Snapshot } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
-import {
-  type Authorization,
-  compileAuthorization,
-  compileLimits,
-  compileRoutes,
-  type Limits,
-  type RouteTable,
-  RuleError,
-  unknownPart,
-} from "@patchbay/rules";
+import { DefaultAction, InboundSchema, type Snapshot } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
+import { compileInbound, compileRoutes, type InboundRules, RuleError, unknownPart } from "@patchbay/rules";
 
 /** What is decided where no policy decides. */
 export type DefaultAuthorization = "allow" | "deny";
@@ -19,18 +10,6 @@ export interface PolicyRules {
   readonly snapshot: Snapshot;
   /** Undefined: everybody may come in, and nobody counts. */
   readonly inbound: InboundRules | undefined;
-  /** By target, as far as the snapshot has them. */
-  readonly outbound: ReadonlyMap<string, RouteTable>;
-}
-
-export interface InboundRules {
-  readonly authorization: Authorization;
-  readonly limits: Limits;
-  readonly hasLimits: boolean;
-  /** Something is decided by the path, so that it must have one reading. */
-  readonly usesPaths: boolean;
-  /** Refusals name the policy that decided. */
-  readonly namesPolicies: boolean;
 }
 
 export interface CompileOptions {
@@ -50,46 +29,25 @@ export function compileSnapshot(snapshot: Snapshot, { otherwise, before }: Compi
   if (unknown !== undefined)
     throw new RuleError(`this sidecar does not know ${unknown}; it is older than the policy service. Restart it`);
   // Another host that is followed comes as a new snapshot, with a thousand policies that are as they were.
-  const inbound = sameInbound(snapshot, before) ? before?.inbound : compileInbound(snapshot, otherwise);
-  const outbound = new Map(snapshot.outbound.map((target) => [target.target, compileRoutes(target)]));
-  return { snapshot, inbound, outbound };
+  const inbound = sameInbound(snapshot, before) ? before?.inbound : inboundOf(snapshot, otherwise);
+  // Targets compile their own routes when they are asked for; a snapshot with one that cannot be followed is refused here.
+  for (const target of snapshot.outbound) compileRoutes(target);
+  return { snapshot, inbound };
 }
 
 function sameInbound(now: Snapshot, before: PolicyRules | undefined): boolean {
-  if (before === undefined || now.namePolicies !== before.snapshot.namePolicies) return false;
+  if (before === undefined) return false;
   const old = before.snapshot.inbound;
   if (now.inbound === undefined || old === undefined) return now.inbound === old;
   return equals(InboundSchema, now.inbound, old);
 }
 
-function compileInbound(
-  { inbound, namePolicies }: Snapshot,
-  otherwise: DefaultAuthorization,
-): InboundRules | undefined {
+function inboundOf({ inbound }: Snapshot, otherwise: DefaultAuthorization): InboundRules | undefined {
   const said = inbound?.defaultAction ?? DefaultAction.UNSPECIFIED;
   const defaultAction = said === DefaultAction.UNSPECIFIED ? ACTIONS[otherwise] : said;
   const { authorization = [], rateLimits = [] } = inbound ?? {};
   if (defaultAction === DefaultAction.ALLOW && authorization.length === 0 && rateLimits.length === 0) return undefined;
-  const whole = create(InboundSchema, { defaultAction, authorization, rateLimits });
-  const compiled = compileAuthorization(whole);
-  return {
-    authorization: compiled,
-    limits: compileLimits(whole),
-    hasLimits: rateLimits.length > 0,
-    usesPaths: compiled.usesPaths || limitsUsePaths(whole),
-    namesPolicies: namePolicies,
-  };
+  return compileInbound(create(InboundSchema, { defaultAction, authorization, rateLimits }));
 }
 
 const ACTIONS = { allow: DefaultAction.ALLOW, deny: DefaultAction.DENY } as const;
-
-function limitsUsePaths({ rateLimits }: Inbound): boolean {
-  return rateLimits.some(({ limits }) =>
-    limits.some(
-      ({ to, when, by }) =>
-        to.some(({ paths, notPaths }) => paths.length + notPaths.length > 0) ||
-        when.includes("path") ||
-        by.includes("route"),
-    ),
-  );
-}

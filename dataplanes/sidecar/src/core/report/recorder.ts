@@ -1,5 +1,4 @@
-import { clip } from "@patchbay/model";
-import { methodOf, routeOf } from "../routing/route-name.ts";
+import { clip, methodOf, routeOf } from "@patchbay/model";
 import type { Recorder, RequestRecord } from "../types.ts";
 import type { ConnectionLabels, ReportTable } from "./report-table.ts";
 

@@ -1,7 +1,7 @@
 import type { Mirror, PolicyRef, RouteRule } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
+import { compileHeaderChange, type HeaderEdit } from "@patchbay/rules";
 import { compileRetry, type RetryPlan } from "./retry-plan.ts";
 import { milliseconds } from "./route-duration.ts";
-import { compileHeaderChange, type HeaderEdit } from "./route-headers.ts";
 
 /** A rule of a route, made ready. */
 export interface RouteAction {

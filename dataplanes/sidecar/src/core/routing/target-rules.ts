@@ -1,6 +1,6 @@
-import type { Authority, RequestFacts, SourceFacts } from "@patchbay/model";
+import { type Authority, normalizePath, requestFacts, type SourceFacts, type TargetFacts } from "@patchbay/model";
 import { MatchType, type Outbound, type RouteMatch, type RouteRule } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
-import { compileRoutes, normalizePath } from "@patchbay/rules";
+import { compileRoutes } from "@patchbay/rules";
 import { RETRY_BUDGET, type RetryBudgetShape } from "../balancing/retry-budget.ts";
 import type { RequestHead } from "../http/request-head.ts";
 import { compileRouteAction, type RouteAction } from "./route-action.ts";
@@ -41,27 +41,18 @@ export function compileTargetRules(outbound: Outbound, source: SourceFacts): Tar
     retryBudget: retryBudgetOf(outbound),
     rule(authority, head) {
       if (head === undefined) return unconditional(outbound, authority.port, compiled);
-      const { path, bare, query } = normalizePath(head.path);
-      const match = table.match({ ...factsOf(head, authority), path: bare, query, source });
+      const { port } = authority;
+      const target = targetOf(authority);
+      const match = table.match(requestFacts(head, { version: 1, port, source, target, direction: "outbound" }));
       if (match.kind === "none") return undefined;
       const rule = match.kind === "rule" ? compiled.get(match.rule) : undefined;
-      return rule === undefined ? "unmatched" : { rule, path };
+      return rule === undefined ? "unmatched" : { rule, path: normalizePath(head.path).path };
     },
   };
 }
 
-function factsOf(head: RequestHead, authority: Authority): Omit<RequestFacts, "path" | "query" | "source"> {
-  const { host, port, service } = authority;
-  return {
-    method: head.method,
-    host,
-    port,
-    headers: head.headers,
-    protocol: head.grpc ? "grpc" : "http/1.1",
-    target: { namespace: service?.namespace ?? "", service: service?.name ?? authority.shortHost },
-    tls: false,
-    direction: "outbound",
-  };
+function targetOf({ service, shortHost }: Authority): TargetFacts {
+  return { namespace: service?.namespace ?? "", service: service?.name ?? shortHost };
 }
 
 /** The first rule that asks for nothing. */

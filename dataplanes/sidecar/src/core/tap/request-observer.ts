@@ -1,4 +1,4 @@
-import type { HeaderList } from "../http/header-kinds.ts";
+import type { HeaderList } from "@patchbay/model";
 import type { RequestHead } from "../http/request-head.ts";
 import type { ResponseHead } from "../http/response-head.ts";
 import type { Peer } from "../policy/guard.ts";

@@ -1,19 +1,20 @@
 import {
   DEFAULT_PORT,
+  hostAndPort,
   identityOf,
+  normalizePath,
   parseServiceKey,
   parseWorkloadName,
   type RequestFacts,
   type ResponseFacts,
+  routeOf,
   type SourceFacts,
   type TargetFacts,
   tryParseAuthority,
   workloadName,
 } from "@patchbay/model";
-import { normalizePath, redacted } from "@patchbay/rules";
+import { redacted } from "@patchbay/rules";
 import type { ResponseHead } from "../http/response-head.ts";
-import { hostAndPort } from "../policy/inbound-facts.ts";
-import { routeOf } from "../routing/route-name.ts";
 import type { RequestRecord } from "../types.ts";
 import type { ObservedRequest } from "./request-observer.ts";
 

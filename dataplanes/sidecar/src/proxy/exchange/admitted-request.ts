@@ -1,4 +1,4 @@
-import type { HeaderList } from "../../core/http/header-kinds.ts";
+import type { HeaderList } from "@patchbay/model";
 import { LOOPED, type LocalReply } from "../../core/http/local-reply.ts";
 import type { Refusal } from "../../core/policy/guard.ts";
 import type { Route } from "../../core/types.ts";

@@ -1,5 +1,5 @@
+import { type HeaderList, UNPROCESSED_HEADER } from "@patchbay/model";
 import { UNAVAILABLE } from "../../core/http/grpc-status.ts";
-import { type HeaderList, UNPROCESSED_HEADER } from "../../core/http/header-kinds.ts";
 import { failedAnswer, type LocalReply } from "../../core/http/local-reply.ts";
 import type { RequestHead } from "../../core/http/request-head.ts";
 import type { ResponseHead } from "../../core/http/response-head.ts";

@@ -1,5 +1,5 @@
 import type { Duplex, Readable } from "node:stream";
-import type { HeaderList } from "../../core/http/header-kinds.ts";
+import type { HeaderList } from "@patchbay/model";
 import type { LocalReply } from "../../core/http/local-reply.ts";
 import type { RequestHead } from "../../core/http/request-head.ts";
 import type { ResponseHead } from "../../core/http/response-head.ts";

@@ -1,7 +1,7 @@
 import type { Duplex } from "node:stream";
+import type { HeaderList } from "@patchbay/model";
 import { isFailure, isLimited } from "../../core/balancing/classification.ts";
 import { cancelledStatus, DEADLINE_EXCEEDED, missingStatus, UNAVAILABLE } from "../../core/http/grpc-status.ts";
-import type { HeaderList } from "../../core/http/header-kinds.ts";
 import {
   encodeGrpcMessage,
   grpcStatusOfAnswer,

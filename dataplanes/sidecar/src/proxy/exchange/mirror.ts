@@ -1,6 +1,6 @@
 import type { Duplex } from "node:stream";
+import type { HeaderList } from "@patchbay/model";
 import { isFailure } from "../../core/balancing/classification.ts";
-import type { HeaderList } from "../../core/http/header-kinds.ts";
 import { grpcStatusOf, type ResponseHead } from "../../core/http/response-head.ts";
 import type { Failure } from "../../core/routing/retry-rules.ts";
 import type { Route, Pick as Target } from "../../core/types.ts";

@@ -1,4 +1,4 @@
-import type { HeaderList } from "../../core/http/header-kinds.ts";
+import type { HeaderList } from "@patchbay/model";
 import type { RequestHead } from "../../core/http/request-head.ts";
 import type { ResponseHead } from "../../core/http/response-head.ts";
 import type { Failure } from "../../core/routing/retry-rules.ts";

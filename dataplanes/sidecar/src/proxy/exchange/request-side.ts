@@ -1,5 +1,5 @@
 import type { Readable } from "node:stream";
-import type { HeaderList } from "../../core/http/header-kinds.ts";
+import type { HeaderList } from "@patchbay/model";
 import type { RequestHead } from "../../core/http/request-head.ts";
 import type { Side } from "../listeners/side.ts";
 import { ExchangeTimeouts, type TimeoutKind } from "./exchange-timeouts.ts";

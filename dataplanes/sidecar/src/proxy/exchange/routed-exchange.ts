@@ -1,5 +1,5 @@
+import type { HeaderList } from "@patchbay/model";
 import { isFailure } from "../../core/balancing/classification.ts";
-import type { HeaderList } from "../../core/http/header-kinds.ts";
 import { type LocalReply, requestTimeout } from "../../core/http/local-reply.ts";
 import { grpcStatusOf, type ResponseHead } from "../../core/http/response-head.ts";
 import { pauseBefore } from "../../core/routing/retry-plan.ts";

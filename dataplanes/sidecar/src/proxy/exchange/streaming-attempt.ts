@@ -1,6 +1,6 @@
 import { type Agent, type ClientRequest, request as httpRequest, type IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
-import type { HeaderList } from "../../core/http/header-kinds.ts";
+import type { HeaderList } from "@patchbay/model";
 import { readResponseHead, readTrailers } from "../../core/http/response-head.ts";
 import { type FailureKind, failureOf } from "../../core/routing/retry-rules.ts";
 import { connectFailure, connectMessage } from "../upstream/connect-errors.ts";

@@ -1,5 +1,5 @@
 import { constants, type Http2Stream } from "node:http2";
-import type { HeaderList } from "../../core/http/header-kinds.ts";
+import type { HeaderList } from "@patchbay/model";
 import { fieldRecord } from "../../core/http/http2-fields.ts";
 
 /** Ends a stream that waits for its trailers. Without any, an empty DATA frame ends it. */

@@ -1,5 +1,5 @@
+import type { HeaderList } from "@patchbay/model";
 import type { Dispatcher } from "undici";
-import type { HeaderList } from "../../core/http/header-kinds.ts";
 import type { RequestHead } from "../../core/http/request-head.ts";
 import { readResponseHead, readTrailers } from "../../core/http/response-head.ts";
 import { type FailureKind, failureOf } from "../../core/routing/retry-rules.ts";

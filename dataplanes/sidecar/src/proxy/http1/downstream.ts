@@ -1,6 +1,6 @@
 import { type IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex, Readable } from "node:stream";
-import { ERROR_HEADER, type HeaderList } from "../../core/http/header-kinds.ts";
+import { ERROR_HEADER, type HeaderList } from "@patchbay/model";
 import type { LocalReply } from "../../core/http/local-reply.ts";
 import type { RequestHead } from "../../core/http/request-head.ts";
 import { type ResponseHead, readTrailers } from "../../core/http/response-head.ts";

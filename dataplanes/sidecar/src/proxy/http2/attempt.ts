@@ -1,5 +1,5 @@
 import { type ClientHttp2Session, type ClientHttp2Stream, constants } from "node:http2";
-import { VISITED_HEADER } from "../../core/http/header-kinds.ts";
+import { VISITED_HEADER } from "@patchbay/model";
 import { http2RequestFields } from "../../core/http/http2-fields.ts";
 import { readResponseHead, readTrailers } from "../../core/http/response-head.ts";
 import type { FailureKind } from "../../core/routing/retry-rules.ts";

@@ -1,6 +1,6 @@
 import { constants, type ServerHttp2Stream } from "node:http2";
 import type { Duplex, Readable } from "node:stream";
-import { ERROR_HEADER, type HeaderList } from "../../core/http/header-kinds.ts";
+import { ERROR_HEADER, type HeaderList } from "@patchbay/model";
 import { http2ResponseFields } from "../../core/http/http2-fields.ts";
 import { encodeGrpcMessage, grpcStatusOfAnswer, type LocalReply } from "../../core/http/local-reply.ts";
 import type { RequestHead } from "../../core/http/request-head.ts";

@@ -1,7 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
-import { tryParseAuthority } from "@patchbay/model";
-import { ERROR_HEADER } from "../../core/http/header-kinds.ts";
+import { ERROR_HEADER, tryParseAuthority } from "@patchbay/model";
 import { failedAnswer, type LocalReply } from "../../core/http/local-reply.ts";
 import type { ConnectionDispatcher } from "../listeners/connection-dispatcher.ts";
 import type { Origin } from "../listeners/side.ts";

@@ -1,5 +1,4 @@
-import { tryParseAuthority } from "@patchbay/model";
-import { VISITED_HEADER } from "../../core/http/header-kinds.ts";
+import { tryParseAuthority, VISITED_HEADER } from "@patchbay/model";
 import { endpointKey } from "../../core/report/endpoint-key.ts";
 import { failureOf } from "../../core/routing/retry-rules.ts";
 import type { Endpoint } from "../../core/types.ts";

@@ -28,7 +28,12 @@ export function normalizePath(pathWithQuery: string): NormalPath {
   const raw = mark < 0 ? pathWithQuery : pathWithQuery.slice(0, mark);
   const query = mark < 0 ? "" : encodeQuery(pathWithQuery.slice(mark + 1));
   const bare = raw !== "" && NORMAL.test(raw) ? raw : normalizeBare(raw);
-  return { path: mark < 0 ? bare : `${bare}?${query}`, bare, query, ambiguous: AMBIGUOUS.test(bare) };
+  return { path: mark < 0 ? bare : `${bare}?${query}`, bare, query, ambiguous: isAmbiguous(bare) };
+}
+
+/** Whether servers read a path that is normal differently. */
+export function isAmbiguous(bare: string): boolean {
+  return AMBIGUOUS.test(bare);
 }
 
 function normalizeBare(raw: string): string {

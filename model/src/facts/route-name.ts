@@ -1,4 +1,5 @@
-import { clip } from "@patchbay/model";
+import { clip } from "../text/printable.ts";
+
 /**
  * Turns a request into the route under which it is counted, such as "GET /users/{id}", so that a path with ids in it does not
  * make a series of its own. A heuristic: a segment is an id when it

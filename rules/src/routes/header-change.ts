@@ -1,6 +1,5 @@
+import { HeaderKind, type HeaderList, headerKind, isForwardedIdentity } from "@patchbay/model";
 import type { HeaderChange } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
-import { isForwardedIdentity } from "../http/forwarded-identity-headers.ts";
-import { HeaderKind, type HeaderList, headerKind } from "../http/header-kinds.ts";
 
 /** Returns a list of its own with the changes of a rule made. */
 export type HeaderEdit = (headers: HeaderList) => HeaderList;
