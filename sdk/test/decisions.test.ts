@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { toAuthorizeResponse } from "../src/hooks/authorize.ts";
+import { describeDecision } from "../src/hooks/decision-hooks.ts";
+import { toLeaseResponse } from "../src/hooks/ratelimit.ts";
 import { allow, type Decision, definePlugin, deny, grant, type Lease, PluginMistake, refuse } from "../src/index.ts";
-import { toAuthorizeResponse, toLeaseResponse } from "../src/model/decision-message.ts";
-import { describeDecision } from "../src/model/decision-text.ts";
 import { startTest } from "../src/test/index.ts";
 import { fillAuthorize, fillRatelimit } from "../src/test/test-decisions.ts";
 

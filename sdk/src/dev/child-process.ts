@@ -2,9 +2,9 @@ import { type ChildProcess, fork } from "node:child_process";
 import { join } from "node:path";
 import type { DecisionHook } from "@patchbay/model";
 import { pause } from "@patchbay/model";
+import type { QuestionOf } from "../hooks/decision-hooks.ts";
 import type { HandlerResult, Question, RawEvent } from "../host/host.ts";
 import type { HostAnswer } from "../model/answer-message.ts";
-import type { QuestionOf } from "../model/decision-hooks.ts";
 import type { PluginManifest } from "../model/manifest.ts";
 import type { AskDecision, DecisionResult, FromChild, ToChild } from "./messages.ts";
 

@@ -1,6 +1,6 @@
 import type { DecisionHook } from "@patchbay/model";
-import type { Decided } from "../model/decision-hooks.ts";
-import { describeDecision } from "../model/decision-text.ts";
+import type { Decided } from "../hooks/decision-hooks.ts";
+import { describeDecision } from "../hooks/decision-hooks.ts";
 
 /** Decisions as lines: a few in full, the rest of them summed up when flush() is called. */
 export interface DecisionLines {

@@ -1,7 +1,7 @@
 import type { DecisionHook } from "@patchbay/model";
+import type { AnswerOf, QuestionOf } from "../hooks/decision-hooks.ts";
 import type { HandlerResult, Question, RawEvent } from "../host/host.ts";
 import type { HostAnswer } from "../model/answer-message.ts";
-import type { AnswerOf, QuestionOf } from "../model/decision-hooks.ts";
 import type { PluginManifest } from "../model/manifest.ts";
 
 /** From `mesh-sdk dev` to the child that runs the author's file. Numbers name one question or delivery. */

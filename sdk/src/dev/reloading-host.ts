@@ -2,10 +2,10 @@ import { isDeepStrictEqual } from "node:util";
 import { createMailbox, createWakeup, type DecisionHook, type Mailbox, pause } from "@patchbay/model";
 import { ConfigError } from "../config/read-config.ts";
 import { PluginMistake } from "../errors/mistake.ts";
+import type { AnswerOf, QuestionOf } from "../hooks/decision-hooks.ts";
 import type { HandlerResult, PluginHost, Question, RawEvent } from "../host/host.ts";
 import { LateAnswer } from "../host/run-decision.ts";
 import type { HostAnswer } from "../model/answer-message.ts";
-import type { AnswerOf, QuestionOf } from "../model/decision-hooks.ts";
 import type { PluginManifest } from "../model/manifest.ts";
 import { lost, type PluginChild } from "./child-process.ts";
 

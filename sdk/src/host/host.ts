@@ -1,6 +1,6 @@
 import type { DecisionHook } from "@patchbay/model";
+import type { AnswerOf, QuestionOf } from "../hooks/decision-hooks.ts";
 import type { HostAnswer } from "../model/answer-message.ts";
-import type { AnswerOf, QuestionOf } from "../model/decision-hooks.ts";
 import type { EventName } from "../model/events.ts";
 import type { PluginManifest } from "../model/manifest.ts";
 import type { Authority, ClientContext } from "../public/authority.ts";

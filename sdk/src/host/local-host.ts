@@ -1,9 +1,8 @@
 import type { DecisionHook } from "@patchbay/model";
 import { type ConfigReader, createConfigReader } from "../config/read-config.ts";
 import { PluginMistake, show } from "../errors/mistake.ts";
+import { type AnswerOf, decisionHooks, type QuestionOf } from "../hooks/decision-hooks.ts";
 import type { HostAnswer } from "../model/answer-message.ts";
-import { checkDecision, checkLease } from "../model/decision-check.ts";
-import type { AnswerOf, QuestionOf } from "../model/decision-hooks.ts";
 import { internalsOf, type PluginInternals } from "../model/definition.ts";
 import { decodeEvent, type EventName, type EventOf } from "../model/events.ts";
 import { type PluginManifest, readManifest } from "../model/manifest.ts";
@@ -12,7 +11,7 @@ import type { ResolveInput } from "../public/plugin.ts";
 import { type EventDelivery, HandlerContext } from "./event-context.ts";
 import { createHandlerRuns, type HandlerRuns } from "./handler-runs.ts";
 import type { HandlerResult, PluginHost, Question, RawEvent } from "./host.ts";
-import { type DecisionRun, runDecision } from "./run-decision.ts";
+import { runDecision } from "./run-decision.ts";
 import { runResolve } from "./run-resolve.ts";
 
 /** A plugin that runs in this process, with the configuration that it was given last. */
@@ -43,20 +42,12 @@ export function createLocalHost(plugin: unknown, log: Log): LocalHost {
   return new Host(internals, reader, log);
 }
 
-type Deciders = {
-  readonly [Hook in DecisionHook]: (question: QuestionOf<Hook>, signal: AbortSignal) => Promise<AnswerOf<Hook>>;
-};
-
 class Host implements LocalHost {
   readonly manifest: PluginManifest;
   readonly #internals: PluginInternals;
   readonly #reader: ConfigReader;
   readonly #log: Log;
   readonly #runs: ReadonlyMap<EventName, HandlerRuns>;
-  readonly #deciders: Deciders = {
-    authorize: (question, signal) => this.#authorize(question, signal),
-    ratelimit: (question, signal) => this.#ratelimit(question, signal),
-  };
   #config: unknown;
 
   constructor(internals: PluginInternals, reader: ConfigReader, log: Log) {
@@ -94,35 +85,18 @@ class Host implements LocalHost {
     question: QuestionOf<Hook>,
     signal: AbortSignal,
   ): Promise<AnswerOf<Hook>> {
-    return await this.#deciders[hook](question, signal);
-  }
-
-  async #authorize(request: QuestionOf<"authorize">, signal: AbortSignal): Promise<AnswerOf<"authorize">> {
-    const handler = this.#internals.definition.hooks?.authorize;
-    if (!handler) throw noHook("authorize");
-    return await runDecision({
-      ...this.#decision("authorize", handler, signal),
-      call: (over) => handler(forAuthor({ ...request, ...this.#atHand(), signal: over })),
-      check: checkDecision,
+    const handler: ((input: never) => unknown) | undefined = this.#internals.definition.hooks?.[hook];
+    if (!handler) throw noHook(hook);
+    const atHand = { config: this.#config, log: this.#log };
+    return await runDecision<AnswerOf<Hook>>({
+      handler,
+      doing: hook,
+      deadlineMs: this.manifest[hook]?.deadlineMs ?? 0,
+      signal,
+      // What a hook is asked is the input of the author's function of the same name.
+      call: (over) => handler({ ...question, ...atHand, signal: over } as never),
+      check: (value, source) => decisionHooks[hook].check(value, source, question),
     });
-  }
-
-  async #ratelimit(request: QuestionOf<"ratelimit">, signal: AbortSignal): Promise<AnswerOf<"ratelimit">> {
-    const handler = this.#internals.definition.hooks?.ratelimit;
-    if (!handler) throw noHook("ratelimit");
-    return await runDecision({
-      ...this.#decision("ratelimit", handler, signal),
-      call: (over) => handler(forAuthor({ ...request, ...this.#atHand(), signal: over })),
-      check: (value, source) => checkLease(value, source, request.wanted),
-    });
-  }
-
-  #decision(hook: DecisionHook, handler: object, signal: AbortSignal): Omit<DecisionRun<never>, "call" | "check"> {
-    return { handler, doing: hook, deadlineMs: this.manifest[hook]?.deadlineMs ?? 0, signal };
-  }
-
-  #atHand(): { readonly config: unknown; readonly log: Log } {
-    return { config: this.#config, log: this.#log };
   }
 
   deliver(event: RawEvent, signal: AbortSignal): HandlerResult | Promise<HandlerResult> {

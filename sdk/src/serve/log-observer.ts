@@ -1,4 +1,4 @@
-import { describeDecision } from "../model/decision-text.ts";
+import { describeDecision } from "../hooks/decision-hooks.ts";
 import type { Log } from "../public/log.ts";
 import type { ServeObserver } from "./observer.ts";
 

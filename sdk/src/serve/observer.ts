@@ -1,6 +1,6 @@
 import type { DecisionHook } from "@patchbay/model";
+import type { Decided } from "../hooks/decision-hooks.ts";
 import type { HostAnswer } from "../model/answer-message.ts";
-import type { Decided } from "../model/decision-hooks.ts";
 import type { EventName } from "../model/events.ts";
 
 /** Told what happens to a served plugin: the lines that its author reads. */

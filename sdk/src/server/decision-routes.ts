@@ -1,11 +1,8 @@
 import { Code, ConnectError, type ConnectRouter, type HandlerContext } from "@connectrpc/connect";
-import type { DecisionHook } from "@patchbay/model";
-import { Authorizer } from "@patchbay/proto/mesh/plugin/v1/authorizer_pb";
-import { RateLimiter } from "@patchbay/proto/mesh/plugin/v1/rate_limiter_pb";
+import { DECISION_HOOKS, type DecisionHook } from "@patchbay/model";
+import { type AnswerOf, type Decided, decisionHooks, type QuestionOf } from "../hooks/decision-hooks.ts";
 import type { PluginHost } from "../host/host.ts";
 import { LateAnswer } from "../host/run-decision.ts";
-import type { AnswerOf, Decided, QuestionOf } from "../model/decision-hooks.ts";
-import { readAuthorize, readRatelimit, toAuthorizeResponse, toLeaseResponse } from "../model/decision-message.ts";
 import { checkCall } from "./check-call.ts";
 import type { HookGuard } from "./hook-guard.ts";
 
@@ -39,19 +36,14 @@ export interface NoDecision {
 /** Calls that the core's replicas may have open at a time, together. */
 const maxOpen = 10_000;
 
-/** Serves mesh.plugin.v1.Authorizer and RateLimiter from a plugin's host. A hook that the plugin has not is UNIMPLEMENTED. */
+/** Serves the hooks that decide about requests from a plugin's host. A hook that the plugin has not is UNIMPLEMENTED. */
 export function decisionRoutes(router: ConnectRouter, options: DecisionRoutesOptions): void {
   const decide = createDecide(options);
-  router.service(Authorizer, {
-    async authorize(request, context) {
-      return toAuthorizeResponse(await decide("authorize", () => readAuthorize(request), context));
-    },
-  });
-  router.service(RateLimiter, {
-    async lease(request, context) {
-      return toLeaseResponse(await decide("ratelimit", () => readRatelimit(request), context));
-    },
-  });
+  for (const hook of DECISION_HOOKS) serveHook(hook, router, decide);
+}
+
+function serveHook<Hook extends DecisionHook>(hook: Hook, router: ConnectRouter, decide: Decide): void {
+  decisionHooks[hook].serve(router, (read, context) => decide(hook, read, context));
 }
 
 type Decide = <Hook extends DecisionHook>(

@@ -1,0 +1,41 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import { durationFromMs } from "@bufbuild/protobuf/wkt";
+import { HOOK_KINDS } from "@patchbay/model";
+import type { AuthorizeResponseSchema } from "@patchbay/proto/mesh/plugin/v1/authorizer_pb";
+import { readCaller, readService } from "../model/caller.ts";
+import { checkDecision } from "../model/decision-check.ts";
+import { meshName, secondsText } from "../model/decision-text.ts";
+import type { Decision } from "../public/decision.ts";
+import type { AuthorizeRequest } from "../public/plugin.ts";
+import { decisionSpec } from "./decision-spec.ts";
+
+/** The hook `authorize`. */
+export const authorize = decisionSpec({
+  kind: HOOK_KINDS.authorize,
+  read({ sourceIdentity, target, method, path, headers, policy }): AuthorizeRequest {
+    return { source: readCaller(sourceIdentity), target: readService(target), method, path, headers, policy };
+  },
+  write: toAuthorizeResponse,
+  check: (value, source) => checkDecision(value, source),
+  describe: (request, decision) => `${describeRequest(request)}: ${describeDecision(decision)}`,
+});
+
+/** The decision as the contract's message. */
+export function toAuthorizeResponse(decision: Decision): MessageInitShape<typeof AuthorizeResponseSchema> {
+  const { ttlMs, vary = [] } = decision;
+  const reuse = { vary: [...vary], ...(ttlMs !== undefined && { ttl: durationFromMs(Math.floor(ttlMs)) }) };
+  if (decision.kind === "allow") return { decision: { case: "allow", value: {} }, ...reuse };
+  return { decision: { case: "deny", value: { reason: decision.reason, status: decision.status } }, ...reuse };
+}
+
+function describeRequest({ source, target, method, path }: AuthorizeRequest): string {
+  const caller = source.service ? meshName(source) : source.identity || "nobody proven";
+  return `${caller} -> ${meshName(target)} ${method} ${path}`;
+}
+
+function describeDecision(decision: Decision): string {
+  const { ttlMs, vary = [] } = decision;
+  const reason = decision.kind === "deny" && decision.reason ? ` ${JSON.stringify(decision.reason)}` : "";
+  const effect = decision.kind === "deny" ? `deny ${decision.status}${reason}` : "allow";
+  return ttlMs === undefined ? effect : `${effect}, for ${secondsText(ttlMs)} by ${vary.join(", ")}`;
+}
