@@ -1,4 +1,5 @@
 import { create } from "@bufbuild/protobuf";
+import { parseServiceHost, serviceKey } from "@patchbay/model";
 import {
   type Outbound,
   OutboundSchema,
@@ -18,8 +19,8 @@ export interface Target {
 
 /** "users.default.svc.cluster.local" */
 export function targetOf(host: string): Target {
-  const [, name, namespace] = /^([^.]+)\.([^.]+)\.svc\.cluster\.local$/.exec(host) ?? [];
-  return { host, service: name && namespace ? `${namespace}/${name}` : undefined };
+  const service = parseServiceHost(host);
+  return { host, service: service && serviceKey(service) };
 }
 
 /**

@@ -12,11 +12,6 @@ export interface PolicyResource<Spec = unknown> {
   readonly origin: Origin;
 }
 
-/** "namespace/name" */
-export function serviceKey(namespace: string, name: string): string {
-  return `${namespace}/${name}`;
-}
-
 /** The key that stands for every service of a namespace; no service has this name. */
 export function wholeNamespace(namespace: string): string {
   return `${namespace}/*`;

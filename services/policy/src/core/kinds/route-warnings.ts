@@ -1,3 +1,4 @@
+import { type ServiceRef, serviceKey, tryParseAuthority } from "@patchbay/model";
 import type { CompiledPolicy, Known, Surroundings } from "../policy-kind.ts";
 import { isNobody, missingTargets, nameText } from "../warnings.ts";
 import type { CompiledRoute } from "./route.ts";
@@ -18,8 +19,7 @@ export function warnOfRoute(compiled: CompiledPolicy, { known }: Surroundings): 
 /** A canary that has not been started yet gets its share all the same. */
 function missingBackends({ rules }: CompiledRoute, outbound: readonly string[], known: Known): readonly string[] {
   const backends = rules.flatMap(({ rule }) => rule.backends).filter(({ weight }) => weight > 0);
-  const keys = backends.map(({ authority }) => authority.split(".").slice(0, 2).reverse().join("/"));
-  return [...new Set(keys)]
+  return [...new Set(backends.flatMap(serviceOf).map(serviceKey))]
     .filter((key) => !outbound.includes(key) && isNobody(key, known))
     .map((key) => `nobody serves its backend ${nameText(key)} at the moment, so requests for it fail`);
 }
@@ -34,8 +34,13 @@ function foreignParents({ parents }: CompiledRoute, own: string): readonly strin
 
 function foreignBackends({ rules }: CompiledRoute, own: string): readonly string[] {
   const backends = rules.flatMap(({ rule }) => [...rule.backends, ...rule.mirrors]);
-  const namespaces = backends.map(({ authority }) => authority.split(".")[1] ?? "").filter((name) => name !== own);
+  const namespaces = backends.flatMap(serviceOf).flatMap(({ namespace }) => (namespace === own ? [] : namespace));
   return [...new Set(namespaces)].map(
     (name) => `its backends in namespace ${name} would need a ReferenceGrant there on a cluster`,
   );
+}
+
+function serviceOf({ authority }: { readonly authority: string }): readonly ServiceRef[] {
+  const service = tryParseAuthority(authority)?.service;
+  return service ? [service] : [];
 }

@@ -1,4 +1,5 @@
 import { create } from "@bufbuild/protobuf";
+import { serviceKey } from "@patchbay/model";
 import {
   type PolicyRef,
   type Retry,
@@ -8,7 +9,6 @@ import {
 } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
 import { checkDuration, durationMs, durationOf, durationSchema } from "../duration.ts";
 import { checkEach, type Path, problem, type SpecProblem } from "../problem.ts";
-import { serviceKey } from "../resource.ts";
 import { anything, list, object, text } from "../schema.ts";
 import { type BackendSpec, backendRefsSchema, checkBackend, encodeBackend } from "./backends.ts";
 import { checkFilters, encodeMirrors, type FilterSpec, filtersSchema, headerChange } from "./filters.ts";
@@ -138,7 +138,7 @@ function checkCommon(rule: RuleSpec, path: Path): readonly SpecProblem[] {
 /** Keys and ports of the services that a route is bound to, each once. */
 export function parentsOf(parentRefs: readonly ParentRef[], namespace: string): readonly RouteParent[] {
   const parents = parentRefs.map((ref) => ({
-    service: serviceKey(ref.namespace ?? namespace, ref.name),
+    service: serviceKey({ namespace: ref.namespace ?? namespace, name: ref.name }),
     port: ref.port ?? 0,
   }));
   return [...new Map(parents.map((parent) => [`${parent.service}:${parent.port}`, parent])).values()];

@@ -1,6 +1,7 @@
+import { serviceHost, serviceKey } from "@patchbay/model";
 import type { Path, SpecProblem } from "../problem.ts";
 import { problem } from "../problem.ts";
-import { serviceKey, wholeNamespace } from "../resource.ts";
+import { wholeNamespace } from "../resource.ts";
 import { label, list, object, port, text } from "../schema.ts";
 
 /** A reference to a service in Gateway API's shape. */
@@ -44,15 +45,10 @@ export function checkServiceRef({ group = "", kind = "Service" }: ServiceRef, pa
 /** Keys of the services whose requests a policy is about: those that it names, else all of its namespace. */
 export function targetKeys(targetRefs: readonly ServiceRef[] | undefined, namespace: string): readonly string[] {
   if (!targetRefs) return [wholeNamespace(namespace)];
-  return [...new Set(targetRefs.map(({ name }) => serviceKey(namespace, name)))];
-}
-
-/** "users.default.svc.cluster.local" */
-export function serviceHost(namespace: string, name: string): string {
-  return `${name}.${namespace}.svc.cluster.local`;
+  return [...new Set(targetRefs.map(({ name }) => serviceKey({ namespace, name })))];
 }
 
 /** "users.default.svc.cluster.local:80" */
 export function authorityOf({ name, namespace, port: number = 80 }: ServiceRef, own: string): string {
-  return `${serviceHost(namespace ?? own, name)}:${number}`;
+  return `${serviceHost({ namespace: namespace ?? own, name })}:${number}`;
 }
