@@ -46,7 +46,8 @@ Examples:
 Each line is a link of the chain in the order in which its answer counts: what
 it said, how long that took, since when it says so, and what the chain did with
 it. The result below is what proxies hold at this moment. With --request: the
-route, each policy and limit with the reason, and who could serve it. Exit code
+route, each policy and limit with the reason, and who could serve it; a service
+without namespace is meant in the caller's, as its proxy takes it. Exit code
 1 when nobody serves the authority, or the request would be refused.`,
     )
     .action(explain);
