@@ -1,8 +1,8 @@
+import { announceProxy } from "@patchbay/dataplane-client";
 import { pause } from "@patchbay/model";
 import { CORE_VERSION, developmentSettings } from "@patchbay/runtime";
 import type { Lease } from "@patchbay/wire";
 import type { ProgramReadiness, Sidecar, SidecarOptions } from "./sidecar.ts";
-import { announceSidecar } from "./sources/announcement.ts";
 import { LOOPBACK, type Parts } from "./wiring.ts";
 
 /**
@@ -64,7 +64,7 @@ function announce(options: SidecarOptions, parts: Parts, program: () => ProgramR
   const { name, namespace = "default", app, log } = options;
   const { identity, proxy, admin } = parts;
   const address = options.inbound?.host ?? LOOPBACK;
-  return announceSidecar({
+  return announceProxy({
     registry: parts.controlPlane.registry,
     name,
     namespace,

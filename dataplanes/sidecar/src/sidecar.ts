@@ -1,3 +1,4 @@
+import type { ReporterStats } from "@patchbay/dataplane-client";
 import type { ExporterStats, Settings } from "@patchbay/runtime";
 import type { Log } from "@patchbay/wire";
 import type { Environment } from "./core/capture-environment.ts";
@@ -6,7 +7,6 @@ import type { Counters } from "./proxy/counters.ts";
 import type { Limits } from "./proxy/listeners/limits.ts";
 import type { HostPort, LocalPort } from "./proxy/proxy-options.ts";
 import type { PolicyStats } from "./sources/policy-enforcement.ts";
-import type { ReporterStats } from "./sources/reporter.ts";
 
 export interface SidecarOptions {
   /** "http://host:port" of the registry. */

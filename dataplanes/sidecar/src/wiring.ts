@@ -1,3 +1,11 @@
+import {
+  type CertificateClient,
+  type ControlPlane,
+  connectControlPlane,
+  createCertificateClient,
+  createReporter,
+  type Reporter,
+} from "@patchbay/dataplane-client";
 import { LATENCY_BUCKETS, latencyBucket } from "@patchbay/model";
 import { developmentSettings } from "@patchbay/runtime";
 import { newInstanceId } from "@patchbay/wire";
@@ -9,10 +17,7 @@ import { createReportTable, REPORT_LIMITS } from "./core/report/report-table.ts"
 import { createProxy } from "./proxy/proxy.ts";
 import type { SidecarProxy } from "./proxy/proxy-options.ts";
 import type { SidecarOptions } from "./sidecar.ts";
-import { type ControlPlane, connectControlPlane } from "./sources/control-plane.ts";
-import { createIdentityClient, type IdentityClient } from "./sources/identity-client.ts";
 import { createPolicyEnforcement, type PolicyEnforcement } from "./sources/policy-enforcement.ts";
-import { createReporter, type Reporter } from "./sources/reporter.ts";
 import { createRouter, type RunningRouter } from "./sources/router.ts";
 import { createTaps, type Taps } from "./sources/taps.ts";
 import { createTraces, type Traces } from "./sources/trace-source.ts";
@@ -27,7 +32,7 @@ export interface Parts {
   readonly controlPlane: ControlPlane;
   readonly policing: PolicyEnforcement;
   readonly router: RunningRouter;
-  readonly identity: IdentityClient;
+  readonly identity: CertificateClient;
   readonly reporter: Reporter;
   readonly proxy: SidecarProxy;
   readonly admin: Admin;
@@ -50,7 +55,7 @@ export function createParts(options: SidecarOptions): Parts {
     log,
   });
   const traces = createTraces({ ...options, self: { name, namespace, instance } });
-  const identity = createIdentityClient({ identity: controlPlane.locate("identity"), name, log });
+  const identity = createCertificateClient({ identity: controlPlane.locate("identity"), name, log });
   const table = createReportTable({
     ...REPORT_LIMITS,
     buckets: LATENCY_BUCKETS,
@@ -58,9 +63,8 @@ export function createParts(options: SidecarOptions): Parts {
     parts: [policing.counts, createHealthPart(router), traces.exemplars],
   });
   const reporter = createReporter({
-    table,
+    take: (window) => table.take({ ...window, bootId: instance, reporter: `${namespace}/${name}` }),
     bootId: instance,
-    reporter: `${namespace}/${name}`,
     intervalMs: settings.reportIntervalMs,
     addresses: () => controlPlane.addresses("telemetry"),
     at: controlPlane.at,
@@ -76,7 +80,7 @@ export function createParts(options: SidecarOptions): Parts {
   });
   const target = { namespace, service: name };
   const { client, limiter, guard } = policing;
-  const inspect = createInspect({ rules: client.rules, limiter, states: router.states, target, instance });
+  const inspect = createInspect({ rules: policing.rules, limiter, states: router.states, target, instance });
   const admin = createAdmin({ key: options.key, taps, routes: { inspect }, log });
   const proxy = createProxy({
     self: { service: name, namespace },

@@ -3,12 +3,12 @@ import { after, before, describe, it } from "node:test";
 import { DEFAULT_NAMESPACE, parseServiceKey, serviceHost } from "@patchbay/model";
 import { AUTHORITY_CASES, ODD_AUTHORITY_CASES } from "@patchbay/testkit";
 import { noLog } from "@patchbay/wire";
+import { proxyTransport } from "../../client/test/support/core-server.ts";
+import { endpointsAnswer, type FakeDestination, startDestination } from "../../client/test/support/destination.ts";
 import { readRequestFields } from "../src/core/http/request-head.ts";
 import type { ObservedRequest } from "../src/core/tap/request-observer.ts";
 import { TapFacts } from "../src/core/tap/tap-facts.ts";
 import { createRouter } from "../src/sources/router.ts";
-import { proxyTransport } from "./support/core-server.ts";
-import { endpointsAnswer, type FakeDestination, startDestination } from "./support/destination.ts";
 
 const cases = [...AUTHORITY_CASES, ...ODD_AUTHORITY_CASES];
 

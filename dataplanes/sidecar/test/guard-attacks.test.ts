@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { DefaultAction } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
+import { allow, deny } from "../../client/test/support/policy.ts";
 import { createAuthority, identityOf, spiffe } from "./support/certificates.ts";
 import { createTestGuard, type TestGuard } from "./support/guarded.ts";
 import { http2Client, startHttp2, whole } from "./support/http2.ts";
-import { allow, deny } from "./support/policy.ts";
 import { endpoint, type StartedProxy, startProxy } from "./support/proxies.ts";
 import { type App, exchangeRaw, startApp } from "./support/wire.ts";
 

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { AuthorizationAction, DefaultAction, PluginFailurePolicy } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
+import { ALLOW_ALL, allow, deny } from "../../client/test/support/policy.ts";
 import { type RequestHead, readRequestFields } from "../src/core/http/request-head.ts";
 import type { Peer, Refusal, Verdict } from "../src/core/policy/guard.ts";
 import { spiffe } from "./support/certificates.ts";
 import { createTestGuard, type TestGuard } from "./support/guarded.ts";
-import { ALLOW_ALL, allow, deny } from "./support/policy.ts";
 
 function peer(name: string, namespace = "default"): Peer {
   return { name, identity: name === "unknown" ? "" : spiffe(name, namespace), address: "127.0.0.1:5000" };

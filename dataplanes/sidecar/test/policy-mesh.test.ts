@@ -9,8 +9,8 @@ import { readDevelopmentKey } from "@patchbay/process";
 import { Policy } from "@patchbay/proto/mesh/policy/v1/policy_pb";
 import { Proxy as ProxyApi } from "@patchbay/proto/mesh/proxy/v1/proxy_pb";
 import { createTokenSource, createTransport, noLog } from "@patchbay/wire";
+import { eventually } from "../../client/test/support/core-server.ts";
 import { type Sidecar, type SidecarOptions, startSidecar } from "../src/index.ts";
-import { eventually } from "./support/core-server.ts";
 import { createStateDir, startTestMesh, type TestMesh } from "./support/mesh.ts";
 import { type App, bodyOf, startApp } from "./support/wire.ts";
 

@@ -10,9 +10,9 @@ import {
   RateLimitSchema,
 } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
 import type { ClosableTransport } from "@patchbay/wire";
+import { eventually, proxyTransport } from "../../client/test/support/core-server.ts";
+import { type FakePolicy, startPolicy } from "../../client/test/support/policy.ts";
 import { createPolicyPlugins, type PolicyPlugins } from "../src/sources/policy-plugins.ts";
-import { eventually, proxyTransport } from "./support/core-server.ts";
-import { type FakePolicy, startPolicy } from "./support/policy.ts";
 
 describe("questions to plugins, by way of the policy service", () => {
   let policy: FakePolicy;

@@ -2,10 +2,15 @@ import assert from "node:assert/strict";
 import { after, afterEach, beforeEach, describe, test } from "node:test";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { noLog } from "@patchbay/wire";
+import { eventually, proxyTransport, until } from "../../client/test/support/core-server.ts";
+import {
+  absentAnswer,
+  endpointsAnswer,
+  type FakeDestination,
+  startDestination,
+} from "../../client/test/support/destination.ts";
 import type { Route } from "../src/core/types.ts";
 import { createRouter, type RouterLimits, type RunningRouter } from "../src/sources/router.ts";
-import { eventually, proxyTransport, until } from "./support/core-server.ts";
-import { absentAnswer, endpointsAnswer, type FakeDestination, startDestination } from "./support/destination.ts";
 
 const USERS = "users.default.svc.cluster.local:80";
 const NONE: ReadonlySet<string> = new Set();

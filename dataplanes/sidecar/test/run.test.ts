@@ -5,11 +5,11 @@ import { createServer } from "node:net";
 import { after, before, describe, test } from "node:test";
 import { pause } from "@patchbay/model";
 import { noLog } from "@patchbay/wire";
+import { eventually, until } from "../../client/test/support/core-server.ts";
 import { startSidecar } from "../src/app.ts";
 import type { RunError } from "../src/run/run-error.ts";
 import type { RunProgramOptions } from "../src/run/run-program.ts";
 import type { Sidecar } from "../src/sidecar.ts";
-import { eventually, until } from "./support/core-server.ts";
 import { createStateDir, freePort, GREETER, type Running, startTestMesh, type TestMesh } from "./support/mesh.ts";
 import { commandOf, descendants } from "./support/processes.ts";
 

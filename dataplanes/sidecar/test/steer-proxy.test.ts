@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { create } from "@bufbuild/protobuf";
 import { RetryBudgetSchema } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
-import { absentAnswer } from "./support/destination.ts";
+import { absentAnswer } from "../../client/test/support/destination.ts";
 import { authorityOf, callUsers, ms, prefix, rulesFor, share, startSteered } from "./support/steering.ts";
 import { type App, bodyOf, closedPort, exchangeRaw, openRaw, startApp, startBytes, until } from "./support/wire.ts";
 

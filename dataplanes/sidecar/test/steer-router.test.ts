@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, test } from "node:test";
+import { eventually } from "../../client/test/support/core-server.ts";
+import { absentAnswer } from "../../client/test/support/destination.ts";
 import type { RequestHead } from "../src/core/http/request-head.ts";
 import type { Route } from "../src/core/types.ts";
-import { eventually } from "./support/core-server.ts";
-import { absentAnswer } from "./support/destination.ts";
 import { authorityOf, hostOf, prefix, rulesFor, type SteeredWorld, share, startSteered } from "./support/steering.ts";
 
 const NONE: ReadonlySet<string> = new Set();

@@ -19,7 +19,7 @@ import type { RequestHead } from "../../../dataplanes/sidecar/src/core/http/requ
 import { Verdict } from "../../../dataplanes/sidecar/src/core/policy/decision-counts.ts";
 import { createLimiter } from "../../../dataplanes/sidecar/src/core/policy/limiter.ts";
 import { createPolicyGuard } from "../../../dataplanes/sidecar/src/core/policy/policy-guard.ts";
-import { createPolicyInForce } from "../../../dataplanes/sidecar/src/core/policy/policy-in-force.ts";
+import { compileSnapshot } from "../../../dataplanes/sidecar/src/core/policy/policy-rules.ts";
 import { backendFor, routedHead } from "../../../dataplanes/sidecar/src/core/routing/applied-route.ts";
 import { compileTargetRules } from "../../../dataplanes/sidecar/src/core/routing/target-rules.ts";
 import { authInterceptor } from "../../../runtime/src/auth.ts";
@@ -131,8 +131,8 @@ function sent({ index, serverOf }: Mesh, request: AskedRequest): Outcome {
   if (head === undefined || authority === undefined) return INVALID;
   const host = authority.service && serviceHost(authority.service);
   const snapshot = composeSnapshot(index, { workload: client, hosts: new Set(host ? [host] : []), namePolicies: true });
-  const inForce = put(snapshot);
-  const outbound = host === undefined ? undefined : inForce.outbound(host);
+  const rules = put(snapshot);
+  const outbound = host === undefined ? undefined : rules.snapshot.outbound.find(({ target }) => target === host);
   const source = { identity: "", namespace: client.namespace, service: client.name, address: "" };
   const ruling = outbound && compileTargetRules(outbound, source)?.rule(authority, head);
   if (ruling === "unmatched") return { ...INVALID, decision: "no-route" };
@@ -179,10 +179,7 @@ function worst(seen: Outcome, answers: readonly Answer[]): Outcome {
 
 function put(snapshot: Snapshot) {
   const bytes = toBinary(SnapshotSchema, createUpdate(snapshot).message().snapshot ?? create(SnapshotSchema));
-  const inForce = createPolicyInForce("allow");
-  const refused = inForce.put(fromBinary(SnapshotSchema, bytes));
-  if (refused !== "") throw new Error(refused);
-  return inForce;
+  return compileSnapshot(fromBinary(SnapshotSchema, bytes), { otherwise: "allow" });
 }
 
 /** The context of a call by the policy service. */
@@ -207,14 +204,14 @@ type Server = ReturnType<typeof createServer>;
 
 /** The proxy of one workload, as far as it decides. Plugins consent. */
 function createServer(index: PolicyIndex, workload: Workload) {
-  const inForce = put(composeSnapshot(index, { workload, hosts: new Set(), namePolicies: true }));
+  const rules = put(composeSnapshot(index, { workload, hosts: new Set(), namePolicies: true }));
   const target = { namespace: workload.namespace, service: workload.name };
   const limiter = createLimiter({ now: () => 0, ask: () => Promise.reject(new Error("no plugin")) });
   let charged: readonly MatchedLimit[] = [];
   let allowedBy = "default";
   let asked = false;
   const guard = createPolicyGuard({
-    source: { rules: inForce.rules, unenforceable: () => "", settled: () => true, ready: () => Promise.resolve() },
+    source: { rules: () => rules, unenforceable: () => "", settled: () => true, ready: () => Promise.resolve() },
     target,
     defaultAuthorization: "allow",
     consents: {
@@ -241,7 +238,7 @@ function createServer(index: PolicyIndex, workload: Workload) {
     },
     audit: { note: () => undefined },
   });
-  const inspect = createInspect({ rules: inForce.rules, limiter, states: () => [], target, instance: "one" });
+  const inspect = createInspect({ rules: () => rules, limiter, states: () => [], target, instance: "one" });
   return {
     inspect(request: ExplainRequest): readonly LimitState[] {
       const { limits = [] } = inspect(create(InspectRequestSchema, { request }), CORE);

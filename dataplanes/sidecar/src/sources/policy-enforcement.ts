@@ -1,3 +1,4 @@
+import { type ControlPlane, createPolicyClient, createPolicyFile, type PolicyClient } from "@patchbay/dataplane-client";
 import type { Log } from "@patchbay/wire";
 import { createAudit } from "../core/policy/audit.ts";
 import { createDecisionCounts, type DecisionCounts } from "../core/policy/decision-counts.ts";
@@ -5,10 +6,7 @@ import { createExternalAuthorization } from "../core/policy/external-authorizati
 import type { Guard } from "../core/policy/guard.ts";
 import { createLimiter, type Limiter } from "../core/policy/limiter.ts";
 import { createPolicyGuard } from "../core/policy/policy-guard.ts";
-import type { DefaultAuthorization } from "../core/policy/policy-rules.ts";
-import type { ControlPlane } from "./control-plane.ts";
-import { createPolicyClient, type PolicyClient } from "./policy-client.ts";
-import { createPolicyFile } from "./policy-file.ts";
+import { compileSnapshot, type DefaultAuthorization, type PolicyRules } from "../core/policy/policy-rules.ts";
 import { createPolicyPlugins } from "./policy-plugins.ts";
 
 export interface PolicyEnforcementOptions {
@@ -25,6 +23,8 @@ export interface PolicyEnforcementOptions {
 /** Everything that policies need in one sidecar. */
 export interface PolicyEnforcement {
   readonly client: PolicyClient;
+  /** In force at this moment, ready to decide by; undefined: none has been yet. */
+  rules(): PolicyRules | undefined;
   readonly guard: Guard;
   readonly limiter: Limiter;
   /** For the report. */
@@ -46,21 +46,29 @@ export function createPolicyEnforcement(options: PolicyEnforcementOptions): Poli
   const now = (): number => performance.now();
   const policy = controlPlane.locate("policy");
   const file = stateDir === undefined ? undefined : createPolicyFile({ stateDir, namespace, name, log });
-  const client = createPolicyClient({ policy, file, defaultAuthorization, log });
+  let rules: PolicyRules | undefined;
+  const client = createPolicyClient({
+    policy,
+    file,
+    enforce(snapshot) {
+      rules = compileSnapshot(snapshot, { otherwise: defaultAuthorization, before: rules });
+    },
+    log,
+  });
   controlPlane.onMove("policy", client.retryNow);
   const plugins = createPolicyPlugins(policy);
   const counts = createDecisionCounts();
   const consents = createExternalAuthorization({ call: plugins.authorize, now });
-  let inbound = client.rules()?.inbound;
+  let inbound = rules?.inbound;
   client.onChange(() => {
     // Another host that is followed changes nothing for answers about what comes in.
-    if (client.rules()?.inbound !== inbound) consents.forget();
-    inbound = client.rules()?.inbound;
+    if (rules?.inbound !== inbound) consents.forget();
+    inbound = rules?.inbound;
   });
   const limiter = createLimiter({ ask: plugins.lease, now });
   const audit = createAudit({ now, write: (line) => log.info(line, "a request matched an audit policy") });
   const guard = createPolicyGuard({
-    source: client,
+    source: { ...client, rules: () => rules },
     target: { namespace, service: name },
     defaultAuthorization,
     consents,
@@ -70,6 +78,7 @@ export function createPolicyEnforcement(options: PolicyEnforcementOptions): Poli
   });
   return {
     client,
+    rules: () => rules,
     guard,
     limiter,
     counts,

@@ -1,4 +1,5 @@
 import type { Transport } from "@connectrpc/connect";
+import type { PolicyClient } from "@patchbay/dataplane-client";
 import { type Authority, serviceHost, whyNoAuthority } from "@patchbay/model";
 import type { Outbound } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
 import type { Log } from "@patchbay/wire";
@@ -7,7 +8,6 @@ import { BALANCER_DEFAULTS } from "../core/balancing/balancer-defaults.ts";
 import type { HealthSource } from "../core/report/health-part.ts";
 import type { Route, Router } from "../core/types.ts";
 import { askedHosts, createNameTable } from "./name-table.ts";
-import type { PolicyClient } from "./policy-client.ts";
 import { type SteeredName, steerName } from "./steered-name.ts";
 import { type WatchedName, watchName } from "./watched-name.ts";
 

@@ -1,11 +1,11 @@
 import { Code, type ConnectError, type Transport } from "@connectrpc/connect";
+import { openResolveStream } from "@patchbay/dataplane-client";
 import type { Authority } from "@patchbay/model";
 import type { Log } from "@patchbay/wire";
 import type { BalancerSettings } from "../core/balancing/balancer.ts";
 import { createTarget, type Target } from "../core/balancing/target.ts";
-import { hasEndpoints, mergeResolution, type Resolution } from "../core/routing/resolution.ts";
+import { hasEndpoints, mergeResolution, type Resolution, resolutionOf } from "../core/routing/resolution.ts";
 import type { Route } from "../core/types.ts";
-import { type AuthorityWatch, watchAuthority } from "./watch-authority.ts";
 
 export interface WatchedNameOptions {
   readonly authority: Authority;
@@ -55,12 +55,12 @@ export function watchName(options: WatchedNameOptions): WatchedName {
     if (!held.incomplete || hasEndpoints(held)) settle();
   }
 
-  const watch: AuthorityWatch = watchAuthority({
+  const stream = openResolveStream({
     destination: options.destination,
     authority: authority.key,
     namespace: options.namespace,
     log: options.log,
-    onResolution: update,
+    onResolution: (response) => update(resolutionOf(response)),
     onRefused(error) {
       refusal = refused(authority, error);
       settle();
@@ -74,10 +74,10 @@ export function watchName(options: WatchedNameOptions): WatchedName {
     lastUsed: 0,
     answered: () => first.promise,
     route: () => (waiting ? first.promise.then(current) : current()),
-    expendable: () => !waiting && (held === undefined || watch.connected()),
-    retryNow: watch.retryNow,
+    expendable: () => !waiting && (held === undefined || stream.connected()),
+    retryNow: stream.retryNow,
     stop() {
-      watch.stop();
+      stream.stop();
       settle();
     },
   };

@@ -12,12 +12,12 @@ import {
   SnapshotSchema,
 } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
 import { noLog } from "@patchbay/wire";
+import { proxyTransport } from "../../../client/test/support/core-server.ts";
+import { type FakeDestination, startDestination } from "../../../client/test/support/destination.ts";
 import { createProxy } from "../../src/proxy/proxy.ts";
 import type { ProxyOptions, SidecarProxy } from "../../src/proxy/proxy-options.ts";
 import { createRouter, type PolicySource, type RouterLimits, type RunningRouter } from "../../src/sources/router.ts";
 import { identityOf } from "./certificates.ts";
-import { proxyTransport } from "./core-server.ts";
-import { type FakeDestination, startDestination } from "./destination.ts";
 import { createTestRecorder, type TestRecorder } from "./proxies.ts";
 import { bodyOf } from "./wire.ts";
 

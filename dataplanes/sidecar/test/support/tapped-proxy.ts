@@ -3,9 +3,9 @@ import { ConnectError, createClient } from "@connectrpc/connect";
 import { Proxy as ProxyService } from "@patchbay/proto/mesh/proxy/v1/proxy_pb";
 import type { Notice, Request, SelectorSchema } from "@patchbay/proto/mesh/tap/v1/tap_pb";
 import { type CallerKind, type ClosableTransport, createTokenSource, createTransport, noLog } from "@patchbay/wire";
+import { KEY, until } from "../../../client/test/support/core-server.ts";
 import { createAdmin } from "../../src/admin/server.ts";
 import { createTaps, type Taps } from "../../src/sources/taps.ts";
-import { KEY, until } from "./core-server.ts";
 import { type StartedProxy, type StartOptions, startProxy } from "./proxies.ts";
 
 /** What one tap has brought so far. */

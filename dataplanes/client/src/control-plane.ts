@@ -12,7 +12,7 @@ export interface ControlPlaneOptions {
   readonly log: Log;
 }
 
-/** The core services as this sidecar sees them. What was known stays while the registry is away. */
+/** The core services as this proxy sees them. What was known stays while the registry is away. */
 export interface ControlPlane {
   readonly registry: Transport;
   /** A transport that picks a living replica for each call. */

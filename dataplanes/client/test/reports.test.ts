@@ -1,16 +1,12 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, test } from "node:test";
-import { fromBinary } from "@bufbuild/protobuf";
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { Code, ConnectError, type Transport } from "@connectrpc/connect";
-import { LATENCY_BUCKETS, latencyBucket } from "@patchbay/model";
 import { type Report, ReportSchema } from "@patchbay/proto/mesh/telemetry/v1/report_pb";
 import { Telemetry } from "@patchbay/proto/mesh/telemetry/v1/telemetry_pb";
 import type { RunningServer } from "@patchbay/runtime";
 import { noLog } from "@patchbay/wire";
-import { createRecorder } from "../src/core/report/recorder.ts";
-import { createReportTable, REPORT_LIMITS } from "../src/core/report/report-table.ts";
-import type { Recorder } from "../src/core/types.ts";
-import { createReporter, REPORTER_LIMITS, type Reporter } from "../src/sources/reporter.ts";
+import { createReporter, REPORTER_LIMITS, type Reporter, type ReportWindow } from "../src/reports.ts";
 import { proxyTransport, serveCore, until } from "./support/core-server.ts";
 
 interface FakeTelemetry {
@@ -63,17 +59,13 @@ function applied(...sources: readonly (readonly Report[])[]): number {
 describe("reporter", () => {
   let telemetry: FakeTelemetry;
   let replicas: FakeTelemetry[];
-  let recorder: Recorder;
   let reporter: Reporter;
   const transports = new Map<string, ReturnType<typeof proxyTransport>>();
 
   function start(limits = REPORTER_LIMITS): void {
-    const table = createReportTable({ ...REPORT_LIMITS, buckets: LATENCY_BUCKETS, bucketOf: latencyBucket });
-    recorder = createRecorder(table);
     reporter = createReporter({
-      table,
+      take,
       bootId: "boot-1",
-      reporter: "default/web",
       intervalMs: 10,
       addresses: () => replicas.map(({ address }) => address),
       at(address): Transport {
@@ -86,24 +78,20 @@ describe("reporter", () => {
     });
   }
 
+  /** Requests in all, and those that no report has counted yet. */
   let sent = 0;
+  let counted = 0;
   function request(): void {
     sent += 1;
-    recorder.request({
-      direction: "outbound",
-      source: "web",
-      target: "users",
-      method: "GET",
-      path: "/",
-      status: 200,
-      grpcStatus: undefined,
-      tls: true,
-      latencyMs: 1,
-      requestBytes: 0,
-      responseBytes: 0,
-      attempts: 1,
-      opaque: false,
-    });
+    counted += 1;
+  }
+
+  function take({ sequence, startMs, endMs }: ReportWindow): Uint8Array | undefined {
+    if (counted === 0) return undefined;
+    const window = { sequence: BigInt(sequence), startMs: BigInt(startMs), endMs: BigInt(endMs) };
+    const report = create(ReportSchema, { bootId: "boot-1", ...window, rows: [{ count: counted }] });
+    counted = 0;
+    return toBinary(ReportSchema, report);
   }
 
   async function load(count: number): Promise<void> {
@@ -117,6 +105,7 @@ describe("reporter", () => {
     telemetry = await startTelemetry();
     replicas = [telemetry];
     sent = 0;
+    counted = 0;
   });
   afterEach(async () => {
     reporter.stop();

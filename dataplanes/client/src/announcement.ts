@@ -10,7 +10,7 @@ export interface AnnouncementOptions {
   readonly version: string;
   /** "host:port" where the proxy answers core services. */
   readonly address: string;
-  /** Set when a program with a service name stands behind the sidecar. */
+  /** Set when a program with a service name stands behind the proxy. */
   readonly workload: { readonly service: string; readonly address: string; readonly port: number } | undefined;
   /** Whether requests may come, and if not, why. Asked whenever it is said. */
   readiness(): { readonly ready: boolean; readonly reason: string };
@@ -19,8 +19,8 @@ export interface AnnouncementOptions {
   readonly log: Log;
 }
 
-/** Holds the sidecar's registration, and with it the endpoint of the program behind it. */
-export function announceSidecar(options: AnnouncementOptions): Lease {
+/** Holds the proxy's registration, and with it the endpoint of the program behind it. */
+export function announceProxy(options: AnnouncementOptions): Lease {
   const { name, namespace, instance, version, address, workload, readiness } = options;
   return holdLease({
     transport: options.registry,

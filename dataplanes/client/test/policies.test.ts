@@ -4,17 +4,25 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { OutboundSchema, type Snapshot, SnapshotSchema } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
+import { unknownPart } from "@patchbay/rules";
+import { temporaryDir } from "@patchbay/testkit";
 import { type ClosableTransport, noLog } from "@patchbay/wire";
-import { createPolicyClient, type PolicyClient, type PolicyClientOptions } from "../src/sources/policy-client.ts";
-import { createPolicyFile, type PolicyFile } from "../src/sources/policy-file.ts";
+import { createPolicyClient, type PolicyClient, type PolicyClientOptions } from "../src/policies.ts";
+import { createPolicyFile, type PolicyFile } from "../src/policy-file.ts";
 import { eventually, proxyTransport, until } from "./support/core-server.ts";
-import { createStateDir } from "./support/mesh.ts";
 import { ALLOW_ALL, deny, type FakePolicy, snapshotOf, startPolicy } from "./support/policy.ts";
 
 /** As a newer service would write it: with a field that this program does not know. */
 function fromTheFuture(version: string): Snapshot {
   const bytes = toBinary(SnapshotSchema, snapshotOf(version, ALLOW_ALL));
   return fromBinary(SnapshotSchema, new Uint8Array([...bytes, 0xf8, 0x07, 0x01]));
+}
+
+/** Refuses what it does not know, as every proxy has to. */
+function enforce(snapshot: Snapshot): void {
+  const unknown = unknownPart(snapshot);
+  if (unknown !== undefined)
+    throw new Error(`this proxy does not know ${unknown}; it is older than the policy service`);
 }
 
 function versionIn(file: PolicyFile): string | undefined {
@@ -38,7 +46,7 @@ describe("the policy client", () => {
   });
 
   function start(options: Partial<PolicyClientOptions> = {}): PolicyClient {
-    const client = createPolicyClient({ policy: transport, file: undefined, log: noLog, ...options });
+    const client = createPolicyClient({ policy: transport, file: undefined, enforce, log: noLog, ...options });
     clients.push(client);
     return client;
   }
@@ -109,7 +117,7 @@ describe("the policy client", () => {
   });
 
   it("keeps the last snapshot on disk, and starts with it while the service is away", async () => {
-    await using dir = await createStateDir();
+    await using dir = await temporaryDir();
     policy.send(snapshotOf("kept", { ...ALLOW_ALL, authorization: [deny("no-staging")] }));
     const client = start({ file: fileIn(dir.path) });
     await client.ready();
@@ -153,7 +161,7 @@ describe("the policy client", () => {
   ];
   for (const [what, text] of broken)
     it(`lets nothing in by a file that is ${what}, until the service says what does`, async () => {
-      await using dir = await createStateDir();
+      await using dir = await temporaryDir();
       await mkdir(join(dir.path, "proxies"));
       await writeFile(join(dir.path, "proxies", "default.users.policy"), text);
       await policy.die();
@@ -172,7 +180,7 @@ describe("the policy client", () => {
     });
 
   it("writes a file that only this user can read", async () => {
-    await using dir = await createStateDir();
+    await using dir = await temporaryDir();
     const file = fileIn(dir.path);
     file.write(snapshotOf("old", ALLOW_ALL));
     file.write(snapshotOf("older", ALLOW_ALL));

@@ -4,13 +4,9 @@ import { afterEach, describe, test } from "node:test";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { Identity } from "@patchbay/proto/mesh/identity/v1/identity_pb";
-import { noLog } from "@patchbay/wire";
+import { noLog, systemClock } from "@patchbay/wire";
+import { type CertificateClient, type CertificateClientOptions, createCertificateClient } from "../src/certificates.ts";
 import { certificateRequest, certificateRequestInfo } from "../src/core/certificate-request.ts";
-import {
-  createIdentityClient,
-  type IdentityClient,
-  type IdentityClientOptions,
-} from "../src/sources/identity-client.ts";
 import { proxyTransport, serveCore, until } from "./support/core-server.ts";
 
 /** The parts of a certificate request: what is signed, the key in it, the signature. */
@@ -59,7 +55,7 @@ describe("certificate request", () => {
   });
 });
 
-describe("identity client", () => {
+describe("the certificate client", () => {
   const cleanups: (() => unknown)[] = [];
   afterEach(async () => {
     for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
@@ -67,8 +63,8 @@ describe("identity client", () => {
 
   async function start(
     sign: (request: Uint8Array, count: number) => { lifeMs: number },
-    clock: Pick<IdentityClientOptions, "now" | "lookMs"> = {},
-  ): Promise<{ client: IdentityClient; requests: Uint8Array[] }> {
+    clock: Pick<CertificateClientOptions, "clock" | "lookMs"> = {},
+  ): Promise<{ client: CertificateClient; requests: Uint8Array[] }> {
     const requests: Uint8Array[] = [];
     const server = await serveCore((router) =>
       router.service(Identity, {
@@ -90,7 +86,7 @@ describe("identity client", () => {
       }),
     );
     const transport = proxyTransport(server.address);
-    const client = createIdentityClient({ identity: transport, name: "web", log: noLog, ...clock });
+    const client = createCertificateClient({ identity: transport, name: "web", log: noLog, ...clock });
     cleanups.push(
       () => server.stop(),
       () => transport.close(),
@@ -129,7 +125,7 @@ describe("identity client", () => {
   test("renews soon after a sleep in which it became time, although no timer has counted it", async () => {
     let slept = 0;
     const { client, requests } = await start(() => ({ lifeMs: 600_000 }), {
-      now: () => Date.now() + slept,
+      clock: { ...systemClock, now: () => Date.now() + slept },
       lookMs: 20,
     });
     await client.ready();

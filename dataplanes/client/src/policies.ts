@@ -1,18 +1,15 @@
 import type { Transport } from "@connectrpc/connect";
-import { pause } from "@patchbay/model";
+import type { Clock } from "@patchbay/model";
 import type { Outbound, Snapshot } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
-import type { Log } from "@patchbay/wire";
-import { createPolicyInForce, type PolicyInForce } from "../core/policy/policy-in-force.ts";
-import type { DefaultAuthorization, PolicyRules } from "../core/policy/policy-rules.ts";
+import { type Log, systemClock } from "@patchbay/wire";
 import type { PolicyFile } from "./policy-file.ts";
 import { openPolicyStream } from "./policy-stream.ts";
+import { createSnapshotInForce } from "./snapshot-in-force.ts";
 
 /** What this workload has to enforce, as the policy service says it. The last that could be enforced stays while it is away. */
 export interface PolicyClient {
   /** In force at this moment; undefined: none has been yet. */
   current(): Snapshot | undefined;
-  /** The same, ready to decide by. */
-  rules(): PolicyRules | undefined;
   /** Why a snapshot was refused while none is in force; empty: nothing was refused, or an older one is in force. */
   unenforceable(): string;
   /** Settles with the first snapshot, from disk or from the service, refused or not, or when the wait for it is over. */
@@ -39,13 +36,15 @@ export interface PolicyClientOptions {
   readonly policy: Transport;
   /** Undefined: nothing is kept on disk. */
   readonly file: PolicyFile | undefined;
-  /** Where a snapshot says nothing about it. Default "allow". */
-  readonly defaultAuthorization?: DefaultAuthorization;
+  /** Puts a snapshot into force. To refuse it, throws an Error whose sentence goes to the policy service; what was in force stays. */
+  enforce(snapshot: Snapshot): void | Promise<void>;
   /** Milliseconds for the first snapshot after the start. */
   readonly firstMs?: number;
   /** Milliseconds for the rules of a host that was not followed before. */
   readonly hostMs?: number;
   readonly log: Log;
+  /** Default: the machine's. */
+  readonly clock?: Clock;
 }
 
 /** A policy service that runs answers in milliseconds; one that does not must not hold requests for long. */
@@ -53,15 +52,13 @@ const FIRST_MS = 1_500;
 const HOST_MS = 500;
 
 export function createPolicyClient(options: PolicyClientOptions): PolicyClient {
-  const { log, file, firstMs = FIRST_MS, hostMs = HOST_MS } = options;
-  const inForce = createPolicyInForce(options.defaultAuthorization ?? "allow");
+  const { log, file, firstMs = FIRST_MS, hostMs = HOST_MS, clock = systemClock } = options;
+  const inForce = createSnapshotInForce(options.enforce);
   const first = Promise.withResolvers<void>();
   const stopped = new AbortController();
-  const version = (): string => inForce.rules()?.snapshot.version ?? "";
   let settled = false;
   /** The service has answered, or the time for its first answer is over. */
   let started = false;
-  let away = false;
 
   function settle(): void {
     settled = true;
@@ -73,9 +70,18 @@ export function createPolicyClient(options: PolicyClientOptions): PolicyClient {
     settle();
   }
 
-  function onSnapshot(snapshot: Snapshot): string {
-    const known = snapshot.version === inForce.rules()?.snapshot.version;
-    const refused = known ? "" : inForce.put(snapshot);
+  /** What was in force when this workload's proxy last ran. What cannot be enforced lets nothing in until the service says better. */
+  async function putKept(): Promise<void> {
+    const kept = file?.read() ?? { kind: "none" };
+    if (kept.kind === "none") return;
+    const refused = kept.kind === "unreadable" ? inForce.refuse(kept.reason) : await inForce.put(kept.snapshot);
+    if (refused !== "")
+      log.error({ reason: refused }, "kept rules cannot be enforced; nothing comes in until policy says what does");
+  }
+
+  async function onSnapshot(snapshot: Snapshot): Promise<string> {
+    const known = snapshot.version === inForce.current()?.version;
+    const refused = known ? "" : await inForce.put(snapshot);
     if (refused !== "")
       log.error(
         { version: snapshot.version, reason: refused },
@@ -86,29 +92,27 @@ export function createPolicyClient(options: PolicyClientOptions): PolicyClient {
     return refused;
   }
 
-  if (putKept(options, inForce)) settle();
-  void pause(firstMs, stopped.signal).then(begun);
+  inForce.onChange(settle);
+  void putKept();
+  void clock.pause(firstMs, stopped.signal).then(begun);
   const stream = openPolicyStream({
     policy: options.policy,
-    version,
+    version: () => inForce.current()?.version ?? "",
     onSnapshot,
-    onConnected: (connected) => (away = !connected),
     log,
+    clock,
   });
 
   async function learn(host: string): Promise<Outbound | undefined> {
-    const found = Promise.withResolvers<void>();
-    const stopListening = inForce.onChange(() => inForce.outbound(host) !== undefined && found.resolve());
-    const over = new AbortController();
-    await Promise.race([found.promise, pause(started ? hostMs : firstMs, over.signal)]);
-    over.abort();
+    const found = new AbortController();
+    const stopListening = inForce.onChange(() => inForce.outbound(host) !== undefined && found.abort());
+    await clock.pause(started ? hostMs : firstMs, found.signal);
     stopListening();
     return inForce.outbound(host);
   }
 
   return {
-    current: () => inForce.rules()?.snapshot,
-    rules: inForce.rules,
+    current: inForce.current,
     unenforceable: inForce.unenforceable,
     ready: () => first.promise,
     settled: () => settled,
@@ -117,7 +121,7 @@ export function createPolicyClient(options: PolicyClientOptions): PolicyClient {
     outbound(host) {
       const known = inForce.outbound(host);
       // With the service away there is nothing to wait for.
-      return known !== undefined || (started && away) ? known : learn(host);
+      return known !== undefined || (started && stream.away()) ? known : learn(host);
     },
     retryNow: stream.retryNow,
     flush: () => file?.flush() ?? Promise.resolve(),
@@ -126,15 +130,4 @@ export function createPolicyClient(options: PolicyClientOptions): PolicyClient {
       stream.stop();
     },
   };
-}
-
-/** What was in force when this workload's sidecar last ran. What cannot be enforced lets nothing in until the service says better. */
-function putKept({ file, log }: PolicyClientOptions, inForce: PolicyInForce): boolean {
-  const kept = file?.read() ?? { kind: "none" };
-  if (kept.kind === "none") return false;
-  if (kept.kind === "unreadable") inForce.refuse(kept.reason);
-  const refused = kept.kind === "unreadable" ? kept.reason : inForce.put(kept.snapshot);
-  if (refused !== "")
-    log.error({ reason: refused }, "kept rules cannot be enforced; nothing comes in until policy says what does");
-  return refused === "";
 }
