@@ -1,4 +1,4 @@
-import { parseDuration } from "@patchbay/model";
+import { parseDuration, splitHostPort, whyNoAuthority } from "@patchbay/model";
 import type { DefaultAuthorization } from "@patchbay/process";
 import { InvalidArgumentError, Option } from "commander";
 
@@ -25,9 +25,13 @@ export function authorizationOption(): Option {
 
 /** An authority; of an address that somebody copied, what names the server. */
 export function parseAuthorityText(text: string): string {
-  const [, scheme, authority] = /^(https?):\/\/([^/?#]+)/i.exec(text) ?? [];
-  if (authority === undefined) return text;
-  return scheme?.toLowerCase() === "https" && !/:\d+$/.test(authority) ? `${authority}:443` : authority;
+  const [, scheme, host] = /^(https?):\/\/([^/?#]+)/i.exec(text) ?? [];
+  const authority = host ?? text;
+  const why = whyNoAuthority(authority);
+  if (why !== undefined) throw new InvalidArgumentError(`${why}.`);
+  return scheme?.toLowerCase() === "https" && splitHostPort(authority)?.port === undefined
+    ? `${authority.replace(/:$/, "")}:443`
+    : authority;
 }
 
 /** An option's port; `least` is 0 where any free one may be meant. */

@@ -66,7 +66,7 @@ export function whyNoAuthority(text: string, namespace: string = DEFAULT_NAMESPA
 
 /** The authority, or what is wrong with it. */
 function readAuthority(text: string, namespace: string): Authority | string {
-  if (text === "") return 'the authority is empty; give one such as "users" or "users:8080"';
+  if (text === "") return 'authority is empty; give one such as "users" or "users:8080"';
   if (text.length > MAX_TEXT) return wrong(text, `is longer than ${MAX_TEXT} characters`);
   const split = splitHostPort(text);
   if (split === undefined) return wrong(text, unsplittable(text));

@@ -1,4 +1,4 @@
-import { DNS_LABEL_PATTERN, suggestion } from "@patchbay/model";
+import { DEFAULT_NAMESPACE, DNS_LABEL_PATTERN, suggestion } from "@patchbay/model";
 import { Ajv, type ErrorObject, type ValidateFunction } from "ajv";
 import { KIND_NAMES } from "./kinds.ts";
 import { isRecord, type ParsedDocument, type ParsedText, parseText } from "./parse-text.ts";
@@ -114,7 +114,7 @@ interface WrittenResource extends Omit<Resource, "origin" | "metadata"> {
 function toResource({ value, originOf }: ParsedDocument): Resource {
   const written: unknown = value;
   const { apiVersion, kind, spec, metadata } = written as WrittenResource; // validated by the schema
-  const { name, namespace = "default", labels = {}, creationTimestamp } = metadata;
+  const { name, namespace = DEFAULT_NAMESPACE, labels = {}, creationTimestamp } = metadata;
   return {
     apiVersion,
     kind,

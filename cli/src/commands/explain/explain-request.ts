@@ -1,5 +1,5 @@
 import { text as textOf } from "node:stream/consumers";
-import { identityOf } from "@patchbay/model";
+import { identityOf, joinHostPort, tryParseAuthority } from "@patchbay/model";
 import { Destination, type ExplainResponse as Resolved } from "@patchbay/proto/mesh/destination/v1/destination_pb";
 import { type ExplainResponse, Policy } from "@patchbay/proto/mesh/policy/v1/policy_pb";
 import { connectMesh, type MeshConnection } from "../../connect.ts";
@@ -19,7 +19,7 @@ export async function explainRequest(text: string, options: ExplainRequestOption
   const request = readRequest(text === "-" ? await textOf(process.stdin) : text, options.header);
   using mesh = await connectMesh();
   const policy = await mesh.service("policy", Policy);
-  const decided = await policy.explain(asked(request, options.namespace));
+  const decided = await policy.explain(inNamespace(request, options.namespace));
   const resolved = await resolve(mesh, decided, { request, options });
   if (options.output === "json") printJson(requestJson(request, decided, resolved));
   else print(...requestLines({ request, decided, resolved, width: lineWidth() }));
@@ -29,12 +29,13 @@ export async function explainRequest(text: string, options: ExplainRequestOption
 }
 
 /** A caller without namespace is one of `-n`, and a single label is meant in the caller's namespace. */
-function asked(request: WrittenRequest, namespace: string): WrittenRequest {
+export function inNamespace(request: WrittenRequest, namespace: string): WrittenRequest {
   const { source, authority } = request;
   if (source !== "") return /^[^./]+$/.test(source) ? { ...request, source: `${source}.${namespace}` } : request;
-  const [, host = "", port = ""] = /^([^:]+)(:\d+)?$/.exec(authority) ?? [];
-  const single = host !== "" && !host.includes(".") && namespace !== "default";
-  return single ? { ...request, authority: `${host}.${namespace}${port}` } : request;
+  const meant = tryParseAuthority(authority, namespace);
+  // What is no authority is refused by the mesh, with the reason; else the host stays as written, since rules may look at it.
+  if (meant === undefined || meant.key === tryParseAuthority(authority)?.key) return request;
+  return { ...request, authority: joinHostPort(meant.shortHost, meant.port) };
 }
 
 interface Asked {

@@ -1,6 +1,7 @@
 import { hostname, userInfo } from "node:os";
 import { create } from "@bufbuild/protobuf";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
+import { DEFAULT_NAMESPACE, serviceKey, tryParseAuthority, whyNoAuthority } from "@patchbay/model";
 import {
   type Selector,
   SelectorSchema,
@@ -73,12 +74,13 @@ function selectorOf(service: string | undefined, options: TapOptions): Selector 
   });
 }
 
-/** "users" is default/users, "users.staging" is staging/users. */
+/** "users" is default/users, "users.staging" is staging/users. Throws CliError. */
 export function fullName(name: string): string {
   if (name === "" || name.includes("/")) return name;
-  const short = name.toLowerCase().replace(/\.svc(\.cluster\.local)?\.?$/, "");
-  const [service = "", namespace, ...more] = short.split(".");
-  return namespace === undefined || more.length > 0 ? `default/${short}` : `${namespace}/${service}`;
+  const authority = tryParseAuthority(name);
+  if (authority === undefined) throw new CliError(`${whyNoAuthority(name)}.`, exitCodes.usage);
+  const { service, shortHost } = authority;
+  return serviceKey(service ?? { namespace: DEFAULT_NAMESPACE, name: shortHost });
 }
 
 function headerOf(text: string): [string, string] {

@@ -1,6 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
-import { describeRequest, normalizePath, readIdentity } from "@patchbay/model";
+import { describeRequest, normalizePath, readIdentity, whyNoAuthority } from "@patchbay/model";
 import {
   type ExplainRequest,
   ExplainRequestSchema,
@@ -60,7 +60,7 @@ function readRequest({ method, authority, path, headers, source }: ExplainReques
   const identity = readIdentity(source);
   if (identity === undefined) throw invalid("source", source, '"web", "web.staging" or a SPIFFE ID');
   const asked = readAuthority(authority, clientNamespace(identity));
-  if (!asked) throw invalid("authority", authority, 'such as "users", "users:8080" or "users.production"');
+  if (asked === undefined) throw new ConnectError(whyNoAuthority(authority) ?? "", Code.InvalidArgument);
   if (!/^[A-Za-z][A-Za-z0-9_-]{0,31}$/.test(method)) throw invalid("method", method, "such as GET");
   if (path.length > MAX_PATH || !PATH.test(path))
     throw invalid("path", path, "printable ASCII without a fragment, such as /cart?id=1");

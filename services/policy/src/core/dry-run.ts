@@ -1,5 +1,6 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import {
+  DEFAULT_NAMESPACE,
   type DescribedRequest,
   identityOf,
   type RequestContext,
@@ -44,10 +45,7 @@ export interface ServerView {
   readonly limits: readonly MessageInitShape<typeof LimitStateSchema>[];
 }
 
-/** Where a caller without proof is taken to run: programs without a service name do. */
-const DEFAULT_NAMESPACE = "default";
-
-/** The namespace in which a caller runs and in which a single label is meant. */
+/** The namespace in which a caller runs and in which a single label is meant. Programs without a service name run in the default one. */
 export function clientNamespace(identity: string): string {
   const { namespace } = identityOf(identity);
   return namespace === "" ? DEFAULT_NAMESPACE : namespace;

@@ -17,7 +17,7 @@ export interface Target {
   readonly service: string | undefined;
 }
 
-/** "users.default.svc.cluster.local" */
+/** Of a host in full. */
 export function targetOf(host: string): Target {
   const service = parseServiceHost(host);
   return { host, service: service && serviceKey(service) };

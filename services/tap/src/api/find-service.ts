@@ -1,5 +1,5 @@
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
-import { suggestion, workloadName } from "@patchbay/model";
+import { parseServiceKey, serviceHost, suggestion, workloadName } from "@patchbay/model";
 import { Destination, Outcome } from "@patchbay/proto/mesh/destination/v1/destination_pb";
 import type { AppContext } from "@patchbay/runtime";
 import { serviceNames } from "../core/participants.ts";
@@ -16,8 +16,7 @@ const OUTSIDE = "default/egress";
 export async function findService(context: Pick<AppContext, "view" | "locate">, service: string): Promise<void> {
   const names = serviceNames(context.view.list());
   if (service === OUTSIDE || names.includes(service)) return;
-  const [namespace, name] = split(service);
-  const candidates = [`${name}.${namespace}.svc.cluster.local`, shortName(service)];
+  const candidates = [serviceHost(parseServiceKey(service)), shortName(service)];
   const answers = await Promise.all(candidates.map((authority) => isAbsent(context, authority)));
   // Who cannot be asked does not say that it is not there.
   if (answers.some((absent) => !absent)) return;
@@ -39,13 +38,7 @@ async function isAbsent(context: Pick<AppContext, "locate">, authority: string):
   }
 }
 
-function split(service: string): readonly [string, string] {
-  const slash = service.indexOf("/");
-  return [service.slice(0, slash), service.slice(slash + 1)];
-}
-
 /** As telemetry names it. */
 function shortName(service: string): string {
-  const [namespace, name] = split(service);
-  return workloadName({ namespace, name });
+  return workloadName(parseServiceKey(service));
 }

@@ -1,4 +1,5 @@
 import { create } from "@bufbuild/protobuf";
+import { DEFAULT_NAMESPACE } from "@patchbay/model";
 import { PluginFailurePolicy, type PluginRef, PluginRefSchema } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
 import { checkHeaderName } from "../header-names.ts";
 import { checkEach, type Path, type SpecProblem } from "../problem.ts";
@@ -24,7 +25,12 @@ export function checkPlugin(plugin: PluginSpec | undefined, path: Path): readonl
   return checkEach(plugin?.headers, [...path, "headers"], checkHeaderName);
 }
 
-export function encodePlugin({ name, namespace = "default", failurePolicy, headers = [] }: PluginSpec): PluginRef {
+export function encodePlugin({
+  name,
+  namespace = DEFAULT_NAMESPACE,
+  failurePolicy,
+  headers = [],
+}: PluginSpec): PluginRef {
   return create(PluginRefSchema, {
     namespace,
     name,

@@ -1,4 +1,4 @@
-import { serviceHost, serviceKey } from "@patchbay/model";
+import { DEFAULT_PORT, joinHostPort, serviceHost, serviceKey } from "@patchbay/model";
 import type { Path, SpecProblem } from "../problem.ts";
 import { problem } from "../problem.ts";
 import { wholeNamespace } from "../resource.ts";
@@ -49,6 +49,6 @@ export function targetKeys(targetRefs: readonly ServiceRef[] | undefined, namesp
 }
 
 /** "users.default.svc.cluster.local:80" */
-export function authorityOf({ name, namespace, port: number = 80 }: ServiceRef, own: string): string {
-  return `${serviceHost({ namespace: namespace ?? own, name })}:${number}`;
+export function authorityOf({ name, namespace, port: number = DEFAULT_PORT }: ServiceRef, own: string): string {
+  return joinHostPort(serviceHost({ namespace: namespace ?? own, name }), number);
 }

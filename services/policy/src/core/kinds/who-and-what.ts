@@ -1,4 +1,5 @@
 import { create } from "@bufbuild/protobuf";
+import { DEFAULT_NAMESPACE, isDnsLabel, spiffeId, splitSpiffeId } from "@patchbay/model";
 import { type Operation, OperationSchema, type Source, SourceSchema } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
 import { compileExpression } from "@patchbay/rules";
 import { checkEach, type Path, problem, type SpecProblem } from "../problem.ts";
@@ -61,7 +62,8 @@ function checkIdentity(pattern: string, path: Path): readonly SpecProblem[] {
   const written = JSON.stringify(pattern);
   if (/[^\x21-\x7e]/.test(pattern)) return [problem(path, `${written} holds what no identity does`)];
   if (pattern.startsWith("spiffe://") || pattern.startsWith("*")) return [];
-  const hint = `spiffe://cluster.local/ns/default/sa/${/^[a-z0-9-]+$/.test(pattern) ? pattern : "web"}, with * for any characters`;
+  const example = spiffeId({ namespace: DEFAULT_NAMESPACE, name: isDnsLabel(pattern) ? pattern : "web" });
+  const hint = `${example}, with * for any characters`;
   return [problem(path, `${written} is not a SPIFFE ID`, hint)];
 }
 
@@ -134,7 +136,7 @@ export function encodeCondition({ from = [], to = [], when = "" }: Condition): {
 /** "from web.shop, not staging"; empty: anybody. */
 export function whomText(from: readonly SourceSpec[] | undefined): string {
   const names = (from ?? []).flatMap(({ identities = [], notIdentities = [], namespaces = [], notNamespaces = [] }) => [
-    ...identities.map((identity) => identity.replace(/^spiffe:\/\/[^/]+\/ns\/([^/]+)\/sa\/(.+)$/, "$2.$1")),
+    ...identities.map(shortIdentity),
     ...namespaces,
     ...[...notIdentities, ...notNamespaces].map((name) => `not ${name}`),
   ]);
@@ -152,4 +154,10 @@ export function whatText(to: readonly OperationSpec[] | undefined): string {
     ].join(" "),
   );
   return parts.length === 0 ? "" : `to ${parts.join(", ")}`;
+}
+
+/** "web.production", "*.production" of the pattern of a workload's ID. */
+function shortIdentity(pattern: string): string {
+  const parts = splitSpiffeId(pattern);
+  return parts === undefined ? pattern : `${parts.name}.${parts.namespace}`;
 }

@@ -1,3 +1,4 @@
+import { parseServiceKey, workloadName } from "@patchbay/model";
 import * as column from "../decode/report-table.ts";
 import { INTS, type ReportTable } from "../decode/report-table.ts";
 import type { CardinalityBudget } from "./cardinality-budget.ts";
@@ -13,7 +14,7 @@ import {
   TLS_FLAG,
 } from "./group-table.ts";
 import type { LabelTable } from "./label-table.ts";
-import { OVERFLOW, shortName, UNKNOWN } from "./names.ts";
+import { OVERFLOW, UNKNOWN } from "./names.ts";
 import { packResult, SERIES_GROUP, SERIES_METHOD, SERIES_RESULT, type SeriesTable } from "./series-table.ts";
 
 const ABSENT = -1;
@@ -69,7 +70,7 @@ export class SeriesLocator {
     }
     const reporter = this.#ids[table.reporterIndex] ?? ABSENT;
     this.#owner = reporter === ABSENT ? this.#labels.addText(table.reporter) : reporter;
-    this.#self = this.#selves.get(this.#owner) ?? this.#labels.addText(shortName(table.reporter));
+    this.#self = this.#selves.get(this.#owner) ?? this.#labels.addText(workloadName(parseServiceKey(table.reporter)));
     this.#selves.set(this.#owner, this.#self);
   }
 

@@ -1,3 +1,4 @@
+import { parseWorkloadName, type ServiceRef } from "@patchbay/model";
 import { GROUP_ROUTE, GROUP_SOURCE, GROUP_TARGET, type GroupTable } from "../aggregate/group-table.ts";
 import type { LabelTable } from "../aggregate/label-table.ts";
 import { SERIES_METHOD, SERIES_RESULT, type SeriesTable, unpackResult } from "../aggregate/series-table.ts";
@@ -64,11 +65,9 @@ export function seriesLabels({ groups, series, labels }: LabelSources, id: numbe
   return `${common},method="${method}"${code}${grpc},classification="${failure ? "failure" : "success"}"`;
 }
 
-/** "users.demo" is service users in namespace demo; "users" is in the default one. Other names have no namespace. */
-function splitName(name: string): { name: string; namespace: string } {
-  const parts = name.split(".");
-  if (parts.length > 2 || name === "") return { name, namespace: "" };
-  return { name: parts[0] ?? name, namespace: parts[1] ?? "default" };
+/** Names outside of the mesh have no namespace. */
+function splitName(name: string): ServiceRef {
+  return parseWorkloadName(name) ?? { name, namespace: "" };
 }
 
 /** Label values: backslash, double quote and line feed are escaped (Prometheus text format 0.0.4). */
