@@ -7,9 +7,9 @@ import type { BalancerSettings, EndpointState } from "../core/balancing/balancer
 import { BALANCER_DEFAULTS } from "../core/balancing/balancer-defaults.ts";
 import type { HealthSource } from "../core/report/health-part.ts";
 import type { Route, Router } from "../core/types.ts";
-import { askedHosts, createNameTable } from "./name-table.ts";
-import { type SteeredName, steerName } from "./steered-name.ts";
-import { type WatchedName, watchName } from "./watched-name.ts";
+import { type Cluster, createCluster } from "./cluster.ts";
+import { askedHosts, createClusterTable } from "./cluster-table.ts";
+import { createRoutedCluster, type RoutedCluster } from "./routed-cluster.ts";
 
 export interface RouterOptions {
   /** To a living replica of destination, picked at each call. */
@@ -62,14 +62,14 @@ export function createRouter(options: RouterOptions): RunningRouter {
   const { firstAnswerMs, rulesMs, idleMs, maxNames } = limits;
   const source = { identity: "", namespace, service: options.service ?? "", address: "" };
   const follow = (): void => policy?.follow(askedHosts(names.all()));
-  const names = createNameTable({ namespace, idleMs, maxNames, watch, onForgotten: follow });
+  const names = createClusterTable({ namespace, idleMs, maxNames, watch, onForgotten: follow });
   const stopListening = policy?.onChange(({ outbound }) => enforce(outbound));
 
-  function watch(authority: Authority): SteeredName {
-    const plain = watchName({ authority, destination, namespace, balancer, firstAnswerMs, log });
-    const lookup = (text: string): WatchedName | undefined => names.find(text)?.plain;
+  function watch(authority: Authority): RoutedCluster {
+    const plain = createCluster({ authority, destination, namespace, balancer, firstAnswerMs, log });
+    const lookup = (text: string): Cluster | undefined => names.find(text)?.plain;
     const { random } = balancer;
-    return steerName({ plain, source, random, rulesMs, learn: () => learn(authority), lookup, log });
+    return createRoutedCluster({ plain, source, random, rulesMs, learn: () => learn(authority), lookup, log });
   }
 
   function learn(authority: Authority): ReturnType<PolicySource["outbound"]> {

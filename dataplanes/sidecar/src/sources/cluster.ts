@@ -7,7 +7,7 @@ import { createTarget, type Target } from "../core/balancing/target.ts";
 import { hasEndpoints, mergeResolution, type Resolution, resolutionOf } from "../core/routing/resolution.ts";
 import type { Route } from "../core/types.ts";
 
-export interface WatchedNameOptions {
+export interface ClusterOptions {
   readonly authority: Authority;
   readonly destination: Transport;
   readonly namespace: string;
@@ -17,8 +17,8 @@ export interface WatchedNameOptions {
   readonly log: Log;
 }
 
-/** One authority that somebody asked for: its stream, what it said last, and the route that follows. */
-export interface WatchedName {
+/** One upstream cluster: an authority that was asked for, what destination said of it last, and the route that follows. */
+export interface Cluster {
   readonly authority: Authority;
   readonly target: Target;
   lastUsed: number;
@@ -32,7 +32,7 @@ export interface WatchedName {
   stop(): void;
 }
 
-export function watchName(options: WatchedNameOptions): WatchedName {
+export function createCluster(options: ClusterOptions): Cluster {
   const { authority } = options;
   const target = createTarget(authority, options.balancer);
   const first = Promise.withResolvers<void>();

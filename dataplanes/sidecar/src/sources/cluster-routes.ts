@@ -3,10 +3,10 @@ import { errorMessage, pause, type SourceFacts } from "@patchbay/model";
 import { type Outbound, OutboundSchema } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
 import type { Log } from "@patchbay/wire";
 import { compileTargetRules, retryBudgetOf, type TargetRules } from "../core/routing/target-rules.ts";
-import type { WatchedName } from "./watched-name.ts";
+import type { Cluster } from "./cluster.ts";
 
-export interface NameRulesOptions {
-  readonly plain: WatchedName;
+export interface ClusterRoutesOptions {
+  readonly plain: Cluster;
   /** Who asks: this workload. */
   readonly source: SourceFacts;
   /** Milliseconds after destination's first answer in which the rules may still come. */
@@ -18,8 +18,8 @@ export interface NameRulesOptions {
   readonly log: Log;
 }
 
-/** The rules of one name, from the first time that a program asks for it. */
-export interface NameRules {
+/** The routes of one cluster, from the first time that a program asks for it. */
+export interface ClusterRoutes {
   /** A program has asked. */
   readonly asked: boolean;
   /** Undefined: there are none, or none are known. */
@@ -30,7 +30,7 @@ export interface NameRules {
   enforce(outbound: Outbound): void;
 }
 
-export function createNameRules(options: NameRulesOptions): NameRules {
+export function createClusterRoutes(options: ClusterRoutesOptions): ClusterRoutes {
   const { plain, log } = options;
   let outbound: Outbound | undefined;
   let rules: TargetRules | undefined;

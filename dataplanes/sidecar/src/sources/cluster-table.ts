@@ -1,36 +1,36 @@
 import { type Authority, serviceHost, tryParseAuthority } from "@patchbay/model";
-import type { SteeredName } from "./steered-name.ts";
+import type { RoutedCluster } from "./routed-cluster.ts";
 
-export interface NameTableOptions {
+export interface ClusterTableOptions {
   readonly namespace: string;
   /** A name that nobody asked for in this time is dropped, unless its stream is down. */
   readonly idleMs: number;
   /** Beyond, the one that was used least recently goes. */
   readonly maxNames: number;
-  watch(authority: Authority): SteeredName;
+  watch(authority: Authority): RoutedCluster;
   /** Names have been forgotten because they were idle. */
   onForgotten(): void;
 }
 
-/** The names that are held, found by any of their spellings. */
-export interface NameTable {
+/** The clusters that are held, found by any spelling of their authority. */
+export interface ClusterTable {
   /** A name in whatever spelling, watched from now on; undefined: it is no authority. */
-  find(text: string): SteeredName | undefined;
+  find(text: string): RoutedCluster | undefined;
   /** Undefined also when it is not held. */
-  peek(text: string): SteeredName | undefined;
-  all(): readonly SteeredName[];
+  peek(text: string): RoutedCluster | undefined;
+  all(): readonly RoutedCluster[];
   stop(): void;
 }
 
-export function createNameTable(options: NameTableOptions): NameTable {
+export function createClusterTable(options: ClusterTableOptions): ClusterTable {
   const { namespace, idleMs, maxNames } = options;
-  const names = new Map<string, SteeredName>();
+  const names = new Map<string, RoutedCluster>();
   // So that a request costs one look-up.
-  const spellings = new Map<string, SteeredName>();
+  const spellings = new Map<string, RoutedCluster>();
   const sweeper = setInterval(sweep, Math.max(10, idleMs / 6));
   sweeper.unref();
 
-  function parse(text: string): SteeredName | undefined {
+  function parse(text: string): RoutedCluster | undefined {
     const authority = tryParseAuthority(text, namespace);
     if (authority === undefined) return undefined;
     const name = names.get(authority.key) ?? add(authority);
@@ -39,7 +39,7 @@ export function createNameTable(options: NameTableOptions): NameTable {
     return name;
   }
 
-  function add(authority: Authority): SteeredName {
+  function add(authority: Authority): RoutedCluster {
     if (names.size >= maxNames) dropLeastRecent();
     const name = options.watch(authority);
     name.plain.lastUsed = performance.now();
@@ -80,12 +80,12 @@ export function createNameTable(options: NameTableOptions): NameTable {
   };
 }
 
-function usedAt({ plain }: SteeredName): number {
+function usedAt({ plain }: RoutedCluster): number {
   return plain.lastUsed;
 }
 
 /** Hosts in full of the services that programs have asked for: those whose rules are wanted. */
-export function askedHosts(names: readonly SteeredName[]): ReadonlySet<string> {
+export function askedHosts(names: readonly RoutedCluster[]): ReadonlySet<string> {
   const services = names.filter((name) => name.asked).map(({ plain }) => plain.authority.service);
   return new Set(services.filter((service) => service !== undefined).map(serviceHost));
 }

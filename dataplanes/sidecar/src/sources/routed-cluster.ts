@@ -1,24 +1,24 @@
 import type { Outbound } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
 import type { EndpointState } from "../core/balancing/balancer.ts";
+import { createTargetHealth, type HealthPath } from "../core/balancing/target-health.ts";
 import type { RequestHead } from "../core/http/request-head.ts";
 import type { HealthSource } from "../core/report/health-part.ts";
 import { appliedRoute, backendFor, noBackendRoute, routedHead, unmatchedRoute } from "../core/routing/applied-route.ts";
 import type { RouteAction } from "../core/routing/route-action.ts";
 import type { TargetRules } from "../core/routing/target-rules.ts";
 import type { AppliedRoute, Route } from "../core/types.ts";
-import { createNameHealth } from "./name-health.ts";
-import { createNameRules, type NameRulesOptions } from "./name-rules.ts";
-import type { WatchedName } from "./watched-name.ts";
+import type { Cluster } from "./cluster.ts";
+import { type ClusterRoutesOptions, createClusterRoutes } from "./cluster-routes.ts";
 
-export interface SteeredNameOptions extends Omit<NameRulesOptions, "watch"> {
+export interface RoutedClusterOptions extends Omit<ClusterRoutesOptions, "watch"> {
   readonly random: () => number;
-  /** Another name, from now on watched too; undefined: it is no authority. */
-  lookup(authority: string): WatchedName | undefined;
+  /** Another cluster, from now on watched too; undefined: it is no authority. */
+  lookup(authority: string): Cluster | undefined;
 }
 
-/** A name that programs ask for: where it leads, and the rules that have a say in it. */
-export interface SteeredName extends HealthSource {
-  readonly plain: WatchedName;
+/** A cluster with the routes that apply to requests for it. */
+export interface RoutedCluster extends HealthSource {
+  readonly plain: Cluster;
   /** A program has asked for it. Others are watched as somebody's backend. */
   readonly asked: boolean;
   /** There are rules for it. */
@@ -32,12 +32,12 @@ export interface SteeredName extends HealthSource {
   states(): readonly EndpointState[];
 }
 
-export function steerName(options: SteeredNameOptions): SteeredName {
+export function createRoutedCluster(options: RoutedClusterOptions): RoutedCluster {
   const { plain, random, lookup } = options;
   const { authority, target } = plain;
   const self = { name: authority.shortHost, retries: target.retries, count: target.ledger.count };
-  const health = createNameHealth(plain);
-  const rules = createNameRules({ ...options, watch: lookup });
+  const health = createClusterHealth(plain);
+  const rules = createClusterRoutes({ ...options, watch: lookup });
 
   function route(head: RequestHead | undefined): Route | Promise<Route> {
     const { current } = rules;
@@ -62,7 +62,7 @@ export function steerName(options: SteeredNameOptions): SteeredName {
     return send(to, steering);
   }
 
-  function send(to: WatchedName, steering: AppliedRoute | undefined): Route | Promise<Route> {
+  function send(to: Cluster, steering: AppliedRoute | undefined): Route | Promise<Route> {
     const backend = to === plain ? "" : to.authority.shortHost;
     if (to === plain) health.used = true;
     else health.usedBackend(to);
@@ -97,4 +97,53 @@ export function steerName(options: SteeredNameOptions): SteeredName {
     take: () => (rules.asked ? health.take() : []),
     states: health.states,
   };
+}
+
+/** Health of a cluster and of the backends that its routes lead to. */
+interface ClusterHealth extends HealthSource {
+  /** A request goes to the name itself. Set at each, so it costs nothing. */
+  used: boolean;
+  /** A request goes there by a rule. */
+  usedBackend(to: Cluster): void;
+  states(): readonly EndpointState[];
+}
+
+/** Backends that are remembered; beyond, they are learned anew from use. */
+const MAX_BACKENDS = 50;
+
+function createClusterHealth({ authority, target }: Cluster): ClusterHealth {
+  const health = createTargetHealth({ target: authority.shortHost, retries: target.retries, ledger: target.ledger });
+  const backends = new Map<string, Cluster>();
+
+  function paths(): readonly HealthPath[] {
+    const own = target.paths();
+    if (name.used) for (const { backend } of own) health.used(backend);
+    return [...own, ...[...backends].map(pathBy)];
+  }
+
+  const name: ClusterHealth = {
+    used: false,
+    usedBackend(to) {
+      const backend = to.authority.shortHost;
+      if (backends.size >= MAX_BACKENDS && !backends.has(backend)) backends.clear();
+      backends.set(backend, to);
+      health.used(backend);
+    },
+    pending: () => health.pending(paths()),
+    take() {
+      const rows = health.take(paths());
+      name.used = false;
+      return rows;
+    },
+    states: () => [...target.paths(), ...[...backends].map(pathBy)].flatMap(statesOf),
+  };
+  return name;
+}
+
+function pathBy([backend, { target }]: readonly [string, Cluster]): HealthPath {
+  return { backend, balancers: target.paths().flatMap(({ balancers }) => balancers) };
+}
+
+function statesOf({ backend, balancers }: HealthPath): readonly EndpointState[] {
+  return balancers.flatMap((balancer) => balancer.states().map((state) => ({ ...state, backend })));
 }
