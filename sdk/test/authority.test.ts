@@ -1,45 +1,58 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
-import { parseAuthority } from "../src/model/authority.ts";
+import { describe, it } from "node:test";
+import { AUTHORITY_CASES, FORBIDDEN_ADDRESSES, ODD_AUTHORITY_CASES } from "@patchbay/testkit";
+import { type Authority, absent, definePlugin, endpoints, PluginMistake } from "../src/index.ts";
+import { startTest } from "../src/test/index.ts";
 
-test("a service of the mesh has one canonical form, however it was written", () => {
-  const users = {
-    host: "users",
-    port: 80,
-    name: "users",
-    namespace: "default",
-    full: "users.default.svc.cluster.local:80",
-  };
-  for (const text of ["users", "USERS:80", "users.", "users.default.svc", "users.default.svc.cluster.local.:80"]) {
-    assert.deepEqual(parseAuthority(text), users, text);
-  }
-});
+const NONE = { host: "", full: "", namespace: "", name: "" };
 
-test("another namespace stays in the short form", () => {
-  assert.deepEqual(parseAuthority("users.demo.svc:8080"), {
-    host: "users.demo",
-    port: 8080,
-    name: "users",
-    namespace: "demo",
-    full: "users.demo.svc.cluster.local:8080",
+describe("a resolver of the SDK", () => {
+  const seen: Authority[] = [];
+  const plugin = definePlugin({
+    name: "reader",
+    version: "1.0.0",
+    hooks: {
+      async *resolve({ authority }) {
+        seen.push(authority);
+        yield absent();
+      },
+    },
   });
-});
 
-test("names outside the mesh and addresses stay as they are", () => {
-  assert.deepEqual(parseAuthority("db.example.com:5432"), {
-    host: "db.example.com",
-    port: 5432,
-    name: "db.example.com",
-    namespace: "",
-    full: "db.example.com:5432",
+  // Single labels of another namespace reach a plugin in full.
+  const cases = [...AUTHORITY_CASES, ...ODD_AUTHORITY_CASES].filter(({ namespace }) => namespace === undefined);
+  it("sees of every spelling what the mesh makes of it", async () => {
+    await using test = await startTest(plugin);
+    for (const { text, rule, means } of cases) {
+      const asked = test.resolve(text);
+      if (means === undefined) {
+        await assert.rejects(asked, PluginMistake, `${text} (${rule})`);
+        continue;
+      }
+      await asked;
+      const [{ host, full, namespace, name } = NONE] = seen.splice(0);
+      const service = namespace === "" ? "" : `${namespace}/${name}`;
+      assert.deepEqual({ key: full, short: host, service }, means, `${text} (${rule})`);
+      if (means.service === "") assert.equal(name, host);
+    }
   });
-  assert.equal(parseAuthority("10.0.0.1")?.full, "10.0.0.1:80");
-  assert.equal(parseAuthority("[fd00::1]:81")?.full, "[fd00::1]:81");
-  assert.equal(parseAuthority("fd00::1")?.full, "[fd00::1]:80");
-});
 
-test("what cannot be an authority is none", () => {
-  for (const text of ["", " ", "http://users/", "users:0", "users:70000", "a b", ".", "users:port", "x".repeat(254)]) {
-    assert.equal(parseAuthority(text), undefined, JSON.stringify(text));
-  }
+  it("tells names of the mesh, other names and addresses apart", async () => {
+    await using test = await startTest(plugin);
+    for (const [text, kind] of [
+      ["users", "mesh"],
+      ["users.demo.svc", "mesh"],
+      ["users.demo", "name"],
+      ["example.com", "name"],
+      ["10.0.0.1", "ip"],
+    ]) {
+      await test.resolve(text ?? "");
+      assert.equal(seen.splice(0)[0]?.kind, kind, text);
+    }
+  });
+
+  it("answers no address that the mesh never connects to", () => {
+    for (const address of FORBIDDEN_ADDRESSES)
+      assert.throws(() => endpoints([{ address, port: 80 }]), PluginMistake, address);
+  });
 });

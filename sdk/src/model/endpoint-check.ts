@@ -1,9 +1,8 @@
-import { isIP } from "node:net";
+import { isPort, isSpiffeId, parseIp, splitHostPort, whyNeverEndpoint } from "@patchbay/model";
 import { PluginMistake, show } from "../errors/mistake.ts";
 import { placeOfCaller } from "../errors/place.ts";
 import { suggestion } from "../errors/suggest.ts";
 import type { Endpoint } from "../public/answer.ts";
-import { isPort, splitHostPort } from "./host-port.ts";
 import { isRecord } from "./record.ts";
 
 const maxEndpoints = 10_000;
@@ -52,7 +51,8 @@ function readEndpoint(item: unknown, index: number): Endpoint {
 }
 
 function fromText(text: string, index: number): Endpoint {
-  const split = splitHostPort(text.trim());
+  const written = text.trim();
+  const split = parseIp(written) === undefined ? splitHostPort(written) : { host: written, port: undefined };
   if (!split)
     throw wrong(
       `endpoint ${index} is ${show(text)}`,
@@ -79,7 +79,7 @@ function fromObject(item: Readonly<Record<string, unknown>>, index: number): End
       `endpoint ${index} has the protocol ${show(protocol)}`,
       suggestion(typeof protocol === "string" ? protocol : "", protocols),
     );
-  if (identity !== undefined && !isSpiffeId(identity))
+  if (identity !== undefined && !isIdentity(identity))
     throw wrong(
       `endpoint ${index} has the identity ${show(identity)}`,
       'An identity is a SPIFFE ID such as "spiffe://cluster.local/ns/default/sa/users"',
@@ -101,7 +101,11 @@ function checkFields(item: Readonly<Record<string, unknown>>, index: number): vo
 }
 
 function checkAddress(address: unknown, index: number): asserts address is string {
-  if (typeof address === "string" && isIP(address)) return;
+  const ip = typeof address === "string" ? parseIp(address) : undefined;
+  const why = ip && whyNeverEndpoint(ip);
+  if (why !== undefined)
+    throw wrong(`endpoint ${index} has the address ${show(address)}, which is ${why}`, "The mesh never connects to it");
+  if (ip !== undefined) return;
   const hint =
     'An address is an IP literal, since a mesh does not look names up here: yield rewrite("name:port") for a name';
   throw wrong(`endpoint ${index} has the address ${show(address)}`, hint);
@@ -119,8 +123,8 @@ function isProtocol(protocol: unknown): protocol is "http1" | "http2" | "opaque"
   return typeof protocol === "string" && protocols.includes(protocol);
 }
 
-function isSpiffeId(identity: unknown): identity is string {
-  return typeof identity === "string" && /^spiffe:\/\/[a-z0-9._-]+\/.+/.test(identity) && identity.length <= 2_048;
+function isIdentity(identity: unknown): identity is string {
+  return typeof identity === "string" && isSpiffeId(identity);
 }
 
 function isIterable(value: unknown): value is Iterable<unknown> {

@@ -1,4 +1,5 @@
 import { Code, ConnectError, type ConnectRouter } from "@connectrpc/connect";
+import { DEFAULT_NAMESPACE } from "@patchbay/model";
 import { type ResolveRequest, Resolver } from "@patchbay/proto/mesh/plugin/v1/resolver_pb";
 import { PluginMistake } from "../errors/mistake.ts";
 import type { PluginHost, Question } from "../host/host.ts";
@@ -81,6 +82,10 @@ function readQuestion({ authority, host, port, context }: ResolveRequest): Quest
   if (!parsed) throw new ConnectError(`"${authority}" is no authority`, Code.InvalidArgument);
   // The core says itself which form is the shortest, so that both sides mean the same.
   const said = { ...parsed, host: host || parsed.host, port: port || parsed.port };
-  const client = context && { namespace: context.namespace || "default", zone: context.zone, labels: context.labels };
+  const client = context && {
+    namespace: context.namespace || DEFAULT_NAMESPACE,
+    zone: context.zone,
+    labels: context.labels,
+  };
   return { authority: said, client };
 }

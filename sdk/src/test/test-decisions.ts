@@ -1,3 +1,4 @@
+import { spiffeId } from "@patchbay/model";
 import { readCaller, readService } from "../model/caller.ts";
 import type { AuthorizeRequest, Caller, RatelimitRequest } from "../public/plugin.ts";
 import type { TestRequest } from "../public/test-kit.ts";
@@ -18,7 +19,7 @@ export function fillAuthorize({ source = "web", target = "users", ...given }: Te
 function caller(text: string): Caller {
   if (text === "" || text.startsWith("spiffe://")) return readCaller(text);
   const { namespace, service } = readService(text);
-  return readCaller(`spiffe://cluster.local/ns/${namespace}/sa/${service}`);
+  return readCaller(spiffeId({ namespace, name: service }));
 }
 
 /** A proxy's whole question from what a test cares about. */

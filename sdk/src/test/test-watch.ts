@@ -1,3 +1,4 @@
+import { DEFAULT_NAMESPACE } from "@patchbay/model";
 import { PluginMistake, show } from "../errors/mistake.ts";
 import { placeOfCaller } from "../errors/place.ts";
 import type { LocalHost } from "../host/local-host.ts";
@@ -75,7 +76,7 @@ function isAnswer(value: { readonly kind: string }): value is Answer {
 }
 
 function fillClient(given: Partial<ClientContext> = {}): ClientContext {
-  return { namespace: "default", zone: "", labels: {}, ...given };
+  return { namespace: DEFAULT_NAMESPACE, zone: "", labels: {}, ...given };
 }
 
 /** The mesh gives up waiting too, and asks the next link. */
