@@ -1,4 +1,5 @@
-import type { Endpoint, WorkloadIdentity } from "../../dataplanes/sidecar/src/core/types.ts";
+import type { WorkloadCertificate } from "@patchbay/dataplane-client";
+import type { Endpoint } from "../../dataplanes/sidecar/src/core/types.ts";
 import { createAuthority, spiffe } from "../../dataplanes/sidecar/test/support/certificates.ts";
 import { type Child, median, printTable, startChild } from "./harness.ts";
 import type { LoadResult, LoadTask } from "./sidecar/load.ts";
@@ -71,7 +72,7 @@ async function mutualWay(start: Start, backend: Ports): Promise<Way> {
   const outer: Child<{ outbound: number }>[] = [];
   const sidecar = async <T>(
     service: string,
-    identity: WorkloadIdentity,
+    identity: WorkloadCertificate,
     rest: Pick<MeshProxyOptions, "endpoints" | "app">,
   ): Promise<Child<T>> => {
     const child = await start<T>("mesh-proxy", { service, identity, ...rest } satisfies MeshProxyOptions);

@@ -1,3 +1,4 @@
+import type { WorkloadCertificate } from "@patchbay/dataplane-client";
 import { tryParseAuthority } from "@patchbay/model";
 import { noLog } from "@patchbay/wire";
 import { createAdmin } from "../../../dataplanes/sidecar/src/admin/server.ts";
@@ -6,7 +7,7 @@ import { createTarget } from "../../../dataplanes/sidecar/src/core/balancing/tar
 import { createRecorder } from "../../../dataplanes/sidecar/src/core/report/recorder.ts";
 import { createReportTable, REPORT_LIMITS } from "../../../dataplanes/sidecar/src/core/report/report-table.ts";
 import { Outcome } from "../../../dataplanes/sidecar/src/core/routing/resolution.ts";
-import type { Endpoint, Router, WorkloadIdentity } from "../../../dataplanes/sidecar/src/core/types.ts";
+import type { Endpoint, Router } from "../../../dataplanes/sidecar/src/core/types.ts";
 import { createProxy } from "../../../dataplanes/sidecar/src/proxy/proxy.ts";
 import { createTaps } from "../../../dataplanes/sidecar/src/sources/taps.ts";
 import { childOptions, ready } from "../harness.ts";
@@ -14,7 +15,7 @@ import { createShareProbe } from "../tap/share.ts";
 
 export interface MeshProxyOptions {
   readonly service: string;
-  readonly identity: WorkloadIdentity | undefined;
+  readonly identity: WorkloadCertificate | undefined;
   /** Where "users" is. */
   readonly endpoints: readonly Endpoint[];
   /** Port of the program behind it; 0: only calls. */

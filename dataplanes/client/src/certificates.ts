@@ -27,10 +27,14 @@ export interface CertificateClientOptions {
   readonly lookMs?: number;
 }
 
-export interface CertificateClient {
+/** Certificates of this workload, replaced while running. */
+export interface CertificateSource {
   current(): WorkloadCertificate | undefined;
   /** Calls back with each certificate. Returns how to end that. */
   onChange(listener: (certificate: WorkloadCertificate) => void): () => void;
+}
+
+export interface CertificateClient extends CertificateSource {
   /** Settles with the first certificate. */
   ready(): Promise<void>;
   /** The authority may have moved or come back: ends the wait after a failed attempt. */

@@ -4,7 +4,7 @@ import { request as httpRequest, type IncomingMessage } from "node:http";
 import { connect as connectHttp2, createServer as createHttp2Server } from "node:http2";
 import { describe, it } from "node:test";
 import { connect as connectTls, type TLSSocket } from "node:tls";
-import type { WorkloadIdentity } from "../src/core/types.ts";
+import type { WorkloadCertificate } from "@patchbay/dataplane-client";
 import { createAuthority, identityOf, spiffe } from "./support/certificates.ts";
 import { endpoint, type StartedProxy, type StartOptions, startProxy } from "./support/proxies.ts";
 import { bodyOf, closedPort, exchangeRaw, listen, openRaw, startApp, startBytes, until } from "./support/wire.ts";
@@ -160,7 +160,7 @@ describe("without proof", () => {
   it("a peer of another authority is not trusted, in either direction", async () => {
     await using app = await startApp((_request, response) => response.end());
     await using users = await serve("users", app.port);
-    const stranger: WorkloadIdentity = createAuthority().issue("caller");
+    const stranger: WorkloadCertificate = createAuthority().issue("caller");
     await using caller = await call({ users }, { identity: identityOf(stranger) });
     assert.equal((await get(caller.proxy.outboundPort, "http://users/")).message.statusCode, 503);
     // Trusts us, but we do not trust what it shows.

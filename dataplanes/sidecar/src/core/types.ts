@@ -96,19 +96,6 @@ export interface Router {
   ruled?(authority: string): boolean;
 }
 
-/** Certificates of this workload, replaced while running. */
-export interface IdentitySource {
-  current(): WorkloadIdentity | undefined;
-  onChange(listener: (identity: WorkloadIdentity) => void): () => void;
-}
-
-export interface WorkloadIdentity {
-  readonly spiffeId: string;
-  readonly certificateChain: string;
-  readonly privateKey: string;
-  readonly trustBundle: string;
-}
-
 export type Direction = "inbound" | "outbound";
 
 /** One finished request (or opaque connection), as the recorder wants it. */

@@ -1,8 +1,9 @@
+import type { CertificateSource } from "@patchbay/dataplane-client";
 import type { Log } from "@patchbay/wire";
 import type { Environment } from "../core/capture-environment.ts";
 import type { Guard } from "../core/policy/guard.ts";
 import type { RequestObserver } from "../core/tap/request-observer.ts";
-import type { IdentitySource, Recorder, Router } from "../core/types.ts";
+import type { Recorder, Router } from "../core/types.ts";
 import type { Counters } from "./counters.ts";
 import type { Limits } from "./listeners/limits.ts";
 
@@ -29,7 +30,7 @@ export interface ProxyOptions {
   readonly inbound?: HostPort & { readonly app: HostPort };
   readonly listens?: readonly LocalPort[];
   readonly router: Router;
-  readonly identity: IdentitySource;
+  readonly identity: CertificateSource;
   readonly recorder: Recorder;
   /** Decides what may come in. Default: everything may. */
   readonly guard?: Guard;

@@ -1,10 +1,10 @@
 import { generateKeyPairSync, type KeyObject, sign } from "node:crypto";
-import type { IdentitySource, WorkloadIdentity } from "../../src/core/types.ts";
+import type { CertificateSource, WorkloadCertificate } from "@patchbay/dataplane-client";
 
 /** A certificate authority of its own, and identities that it vouches for. */
 export interface TestAuthority {
   /** `uris` default: the SPIFFE ID of `name`. */
-  issue(name: string, options?: { readonly uris?: readonly string[] }): WorkloadIdentity;
+  issue(name: string, options?: { readonly uris?: readonly string[] }): WorkloadCertificate;
 }
 
 export function spiffe(name: string, namespace = "default"): string {
@@ -93,12 +93,12 @@ function alternativeNames(uris: readonly string[]): Buffer {
 }
 
 /** An identity that a test can replace. */
-export interface TestIdentity extends IdentitySource {
-  use(identity: WorkloadIdentity): void;
+export interface TestIdentity extends CertificateSource {
+  use(identity: WorkloadCertificate): void;
 }
 
-export function identityOf(identity?: WorkloadIdentity): TestIdentity {
-  const listeners = new Set<(identity: WorkloadIdentity) => void>();
+export function identityOf(identity?: WorkloadCertificate): TestIdentity {
+  const listeners = new Set<(identity: WorkloadCertificate) => void>();
   let current = identity;
   return {
     current: () => current,

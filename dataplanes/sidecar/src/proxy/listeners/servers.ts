@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
+import type { CertificateSource } from "@patchbay/dataplane-client";
 import type { Log } from "@patchbay/wire";
-import type { IdentitySource } from "../../core/types.ts";
 import { createHttp1Server, type Http1Server } from "../http1/server.ts";
 import { createHttp2Server, type Http2Server } from "../http2/server.ts";
 import type { Origins, ProxyContext } from "../proxy-context.ts";
@@ -13,7 +13,7 @@ import { createTlsServer, type TlsServer } from "./tls-server.ts";
 export interface ServersOptions {
   readonly plumbing: ProxyContext;
   readonly origins: Origins;
-  readonly identity: IdentitySource;
+  readonly identity: CertificateSource;
   readonly namespace: string;
   readonly log: Log;
 }

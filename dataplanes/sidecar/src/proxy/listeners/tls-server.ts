@@ -1,16 +1,16 @@
 import type { Socket } from "node:net";
 import { createServer, type Server, type TLSSocket, type TlsOptions } from "node:tls";
+import type { CertificateSource, WorkloadCertificate } from "@patchbay/dataplane-client";
 import { parseSpiffeId, workloadName } from "@patchbay/model";
 import type { Log } from "@patchbay/wire";
 import { spiffeIdOf } from "../../core/certificate-identity.ts";
 import type { Peer } from "../../core/policy/guard.ts";
-import type { IdentitySource, WorkloadIdentity } from "../../core/types.ts";
 import type { Counters } from "../counters.ts";
 import { messageOf } from "../upstream/connect-errors.ts";
 import type { UpstreamProtocol } from "../upstream/upstream-connector.ts";
 
 export interface TlsServerOptions {
-  readonly identity: IdentitySource;
+  readonly identity: CertificateSource;
   /** Milliseconds for a handshake. */
   readonly handshakeMs: number;
   readonly counters: Counters;
@@ -33,7 +33,7 @@ const SESSION_S = 300;
 export function createTlsServer(options: TlsServerOptions): TlsServer {
   const { identity, counters, log } = options;
   let server: Server | undefined;
-  const use = (current: WorkloadIdentity): void => {
+  const use = (current: WorkloadCertificate): void => {
     // A new context has new ticket keys too, so no session outlives the trust that it was made under.
     if (server !== undefined) server.setSecureContext(contextOf(current));
     else server = listenFor(options);
@@ -55,7 +55,7 @@ export function createTlsServer(options: TlsServerOptions): TlsServer {
   };
 }
 
-function contextOf({ certificateChain: cert, privateKey: key, trustBundle: ca }: WorkloadIdentity): TlsOptions {
+function contextOf({ certificateChain: cert, privateKey: key, trustBundle: ca }: WorkloadCertificate): TlsOptions {
   return { cert, key, ca, minVersion: "TLSv1.3", sessionTimeout: SESSION_S };
 }
 
@@ -89,7 +89,7 @@ function listenFor({ identity, handshakeMs, counters, log, onPeer }: TlsServerOp
 }
 
 /** The peer by its certificate, which the trust bundle has vouched for. */
-function provenPeer(socket: TLSSocket, own: WorkloadIdentity | undefined): Peer | undefined {
+function provenPeer(socket: TLSSocket, own: WorkloadCertificate | undefined): Peer | undefined {
   if (!socket.authorized || own === undefined) return undefined;
   const identity = spiffeIdOf(socket.getPeerCertificate().subjectaltname) ?? "";
   const peer = parseSpiffeId(identity);

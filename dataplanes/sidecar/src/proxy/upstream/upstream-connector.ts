@@ -1,8 +1,8 @@
 import { connect as netConnect, type Socket } from "node:net";
 import { createSecureContext, type PeerCertificate, type SecureContext, connect as tlsConnect } from "node:tls";
+import type { CertificateSource, WorkloadCertificate } from "@patchbay/dataplane-client";
 import { spiffeIdOf } from "../../core/certificate-identity.ts";
 import { endpointKey } from "../../core/report/endpoint-key.ts";
-import type { IdentitySource, WorkloadIdentity } from "../../core/types.ts";
 import type { AddressCheck } from "./address-rules.ts";
 import { awaitConnection, type Connected } from "./await-connection.ts";
 import { surviveWrites } from "./survive-writes.ts";
@@ -25,7 +25,7 @@ export interface UpstreamConnector {
 }
 
 export interface UpstreamConnectorOptions {
-  readonly identity: IdentitySource;
+  readonly identity: CertificateSource;
   /** Milliseconds, TLS included. */
   readonly connectMs: number;
   readonly checkAddress: AddressCheck;
@@ -62,8 +62,8 @@ interface Credentials {
 }
 
 /** Made once per certificate: parsing keys costs more than a handshake's share. */
-function createCredentials(identity: IdentitySource): { current(): Credentials | undefined } {
-  let made: { of: WorkloadIdentity; credentials: Credentials } | undefined;
+function createCredentials(identity: CertificateSource): { current(): Credentials | undefined } {
+  let made: { of: WorkloadCertificate; credentials: Credentials } | undefined;
   return {
     current() {
       const now = identity.current();
@@ -74,7 +74,7 @@ function createCredentials(identity: IdentitySource): { current(): Credentials |
   };
 }
 
-function contextOf(identity: WorkloadIdentity): SecureContext {
+function contextOf(identity: WorkloadCertificate): SecureContext {
   const { certificateChain: cert, privateKey: key, trustBundle: ca } = identity;
   return createSecureContext({ cert, key, ca, minVersion: "TLSv1.3" });
 }
