@@ -1,11 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { toAuthorizeResponse } from "../src/hooks/authorize.ts";
+import { authorize, toAuthorizeResponse } from "../src/hooks/authorize.ts";
 import { describeDecision } from "../src/hooks/decision-hooks.ts";
-import { toLeaseResponse } from "../src/hooks/ratelimit.ts";
+import { ratelimit, toLeaseResponse } from "../src/hooks/ratelimit.ts";
 import { allow, type Decision, definePlugin, deny, grant, type Lease, PluginMistake, refuse } from "../src/index.ts";
 import { startTest } from "../src/test/index.ts";
-import { fillAuthorize, fillRatelimit } from "../src/test/test-decisions.ts";
 
 /** A plugin that answers every request with this, which may break its types. */
 const authorizer = (authorize: unknown, options = {}) =>
@@ -122,7 +121,7 @@ test("an authorizer decides by who calls what, from its configuration", async ()
 test("a rate limiter sees the limit and who asks", async () => {
   await using started = await startTest(
     limiter(
-      ({ requests, perMs, burst, key, wanted, unspent, holder, policy, limit }: ReturnType<typeof fillRatelimit>) => {
+      ({ requests, perMs, burst, key, wanted, unspent, holder, policy, limit }: ReturnType<typeof ratelimit.fill>) => {
         const seen = [requests, perMs, burst, key.length, unspent, holder, policy, limit].join(" ");
         return seen === "10 1000 10 0 0 default/web/web-1 default/test limit"
           ? grant(wanted, { validFor: "1s" })
@@ -234,14 +233,14 @@ test("times are whole milliseconds on the wire, never longer than was said", () 
 });
 
 test("a decision reads well in one line", () => {
-  const question = fillAuthorize({ source: "staging/web", path: "/cart" });
+  const question = authorize.fill({ source: "staging/web", path: "/cart" });
   const line = (answer: Decision) => describeDecision({ hook: "authorize", question, answer, tookMs: 1 });
   assert.equal(line(allow()), "authorize staging/web -> users GET /cart: allow");
   assert.equal(
     line(deny("closed", { ttl: "30s", vary: ["path"] })),
     'authorize staging/web -> users GET /cart: deny 403 "closed", for 30 s by path',
   );
-  const asked = fillRatelimit({ key: ["acme"], wanted: 10, unspent: 3 });
+  const asked = ratelimit.fill({ key: ["acme"], wanted: 10, unspent: 3 });
   const lease = (answer: Lease) => describeDecision({ hook: "ratelimit", question: asked, answer, tookMs: 1 });
   assert.equal(
     lease(grant(4, { validFor: 200 })),

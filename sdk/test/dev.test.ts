@@ -15,10 +15,11 @@ import { startDev } from "../src/dev/dev.ts";
 import { createPrinter } from "../src/dev/printer.ts";
 import { createReloadingHost } from "../src/dev/reloading-host.ts";
 import { watchFiles } from "../src/dev/watch-files.ts";
+import { authorize } from "../src/hooks/authorize.ts";
+import { ratelimit } from "../src/hooks/ratelimit.ts";
 import type { RawEvent } from "../src/host/host.ts";
 import { LateAnswer } from "../src/host/run-decision.ts";
 import { parseAuthority } from "../src/model/authority.ts";
-import { fillAuthorize, fillRatelimit } from "../src/test/test-decisions.ts";
 import { startRegistry } from "./support/registry.ts";
 
 const sdk = join(import.meta.dirname, "..", "src", "index.ts");
@@ -122,7 +123,7 @@ test("a decision that the code before did not make is made by the code after, an
   const start = () => startChild({ entry: files.entry, nodeArguments });
   files.write(gate("await new Promise(() => setTimeout(() => {}, 60_000));", 'authorize: { deadline: "5s" }'));
   const host = createReloadingHost(await start());
-  const ask = (path: string) => host.decide("authorize", fillAuthorize({ path }), new AbortController().signal);
+  const ask = (path: string) => host.decide("authorize", authorize.fill({ path }), new AbortController().signal);
   const waiting = ask("/");
   files.write(
     gate(`if (path === "/x") throw new Error("no table"); return { kind: "deny", reason: path, status: 403 };`),
@@ -284,7 +285,7 @@ test("events are summed up by the second, and a repeated mistake is printed once
 test("decisions are printed one by one, and a rush of them is summed up", async () => {
   const lines: string[] = [];
   const printer = createPrinter((text) => lines.push(text.slice(9).trim()));
-  const question = fillRatelimit({ wanted: 5 });
+  const question = ratelimit.fill({ wanted: 5 });
   for (let i = 0; i < 10; i += 1) {
     const answer = { kind: "grant", requests: 5, validForMs: 1_000 } as const;
     printer.observer.onDecision({ hook: "ratelimit", question, answer, tookMs: 1 });

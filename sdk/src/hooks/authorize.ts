@@ -1,12 +1,13 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
-import { HOOK_KINDS } from "@patchbay/model";
+import { HOOK_KINDS, spiffeId } from "@patchbay/model";
 import type { AuthorizeResponseSchema } from "@patchbay/proto/mesh/plugin/v1/authorizer_pb";
 import { readCaller, readService } from "../model/caller.ts";
 import { checkDecision } from "../model/decision-check.ts";
 import { meshName, secondsText } from "../model/decision-text.ts";
 import type { Decision } from "../public/decision.ts";
-import type { AuthorizeRequest } from "../public/plugin.ts";
+import type { AuthorizeRequest, Caller } from "../public/plugin.ts";
+import type { TestRequest } from "../public/test-kit.ts";
 import { decisionSpec } from "./decision-spec.ts";
 
 /** The hook `authorize`. */
@@ -17,6 +18,7 @@ export const authorize = decisionSpec({
   },
   write: toAuthorizeResponse,
   check: (value, source) => checkDecision(value, source),
+  fill: fillAuthorize,
   describe: (request, decision) => `${describeRequest(request)}: ${describeDecision(decision)}`,
 });
 
@@ -38,4 +40,23 @@ function describeDecision(decision: Decision): string {
   const reason = decision.kind === "deny" && decision.reason ? ` ${JSON.stringify(decision.reason)}` : "";
   const effect = decision.kind === "deny" ? `deny ${decision.status}${reason}` : "allow";
   return ttlMs === undefined ? effect : `${effect}, for ${secondsText(ttlMs)} by ${vary.join(", ")}`;
+}
+
+/** A whole request from what a test cares about. */
+function fillAuthorize({ source = "web", target = "users", ...given }: TestRequest = {}): AuthorizeRequest {
+  return {
+    method: "GET",
+    path: "/",
+    headers: {},
+    policy: "default/test",
+    ...given,
+    source: caller(source),
+    target: readService(target),
+  };
+}
+
+function caller(text: string): Caller {
+  if (text === "" || text.startsWith("spiffe://")) return readCaller(text);
+  const { namespace, service } = readService(text);
+  return readCaller(spiffeId({ namespace, name: service }));
 }

@@ -12,8 +12,13 @@ export type QuestionOf<Hook extends DecisionHook> = Parameters<(typeof hooks)[Ho
 /** What a hook answers. */
 export type AnswerOf<Hook extends DecisionHook> = Parameters<(typeof hooks)[Hook]["describe"]>[1];
 
+/** The part of a question that a test cares about. */
+export type GivenOf<Hook extends DecisionHook> = Parameters<(typeof hooks)[Hook]["fill"]>[0];
+
 /** The same hooks, for code that is about any of them. */
-export const decisionHooks: { readonly [Hook in DecisionHook]: DecisionSpec<QuestionOf<Hook>, AnswerOf<Hook>> } = hooks;
+export const decisionHooks: {
+  readonly [Hook in DecisionHook]: DecisionSpec<QuestionOf<Hook>, AnswerOf<Hook>, GivenOf<Hook>>;
+} = hooks;
 
 /** A decision that was made. */
 export interface Decided<Hook extends DecisionHook> {

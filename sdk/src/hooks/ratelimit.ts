@@ -17,6 +17,7 @@ export const ratelimit = decisionSpec({
   },
   write: toLeaseResponse,
   check: (value, source, { wanted }) => checkLease(value, source, wanted),
+  fill: fillRatelimit,
   describe: (request, lease) => `${describeLimit(request)}: ${describeLease(request, lease)}`,
 });
 
@@ -45,4 +46,21 @@ function describeLease({ wanted, unspent }: RatelimitRequest, lease: Lease): str
   if (lease.kind === "refuse") return `refused for ${secondsText(lease.retryAfterMs ?? 1_000)}${back}`;
   const time = lease.validForMs === undefined ? "now" : `for ${secondsText(lease.validForMs)}`;
   return `${lease.requests} of ${wanted} ${time}${back}`;
+}
+
+/** A proxy's whole question from what a test cares about. */
+function fillRatelimit(given: Partial<RatelimitRequest> = {}): RatelimitRequest {
+  const { requests = 10 } = given;
+  return {
+    policy: "default/test",
+    limit: "limit",
+    key: [],
+    perMs: 1_000,
+    burst: requests,
+    holder: "default/web/web-1",
+    wanted: 1,
+    unspent: 0,
+    ...given,
+    requests,
+  };
 }

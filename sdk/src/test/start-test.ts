@@ -1,21 +1,20 @@
+import { DECISION_HOOKS, type DecisionHook } from "@patchbay/model";
 import { ConfigError } from "../config/read-config.ts";
 import { placeOfCaller } from "../errors/place.ts";
 import { outcomeOf } from "../events/outcome.ts";
+import { type AnswerOf, decisionHooks, type GivenOf } from "../hooks/decision-hooks.ts";
 import { createLocalHost, type LocalHost } from "../host/local-host.ts";
 import type { EventName, EventOf } from "../model/events.ts";
 import type { Answer } from "../public/answer.ts";
-import type { Decision, Lease } from "../public/decision.ts";
-import type { Plugin, RatelimitRequest } from "../public/plugin.ts";
+import type { Plugin } from "../public/plugin.ts";
 import type {
   DeliverOptions,
   Outcome,
   ResolveTestOptions,
   TestOptions,
   TestPlugin,
-  TestRequest,
   TestWatch,
 } from "../public/test-kit.ts";
-import { fillAuthorize, fillRatelimit } from "./test-decisions.ts";
 import { fillEndpointChange, fillPluginChange, fillReport, fillSloChange } from "./test-events.ts";
 import { createTestLog } from "./test-log.ts";
 import { openWatch } from "./test-watch.ts";
@@ -32,7 +31,19 @@ export async function startTest(plugin: Plugin, options: TestOptions = {}): Prom
   const log = createTestLog();
   const host = createLocalHost(plugin, log);
   await configure(host, options.config, place);
-  return new InProcess(host, log.lines);
+  const stopped = new AbortController();
+  return Object.assign(new InProcess(host, { logs: log.lines, stopped }), deciders(host, stopped.signal));
+}
+
+/** A method for each hook that decides, which asks it once. */
+function deciders(host: LocalHost, stopped: AbortSignal): Pick<TestPlugin, DecisionHook> {
+  const methods = DECISION_HOOKS.map((hook) => [hook, decider(hook, host, stopped)] as const);
+  return Object.fromEntries(methods) as Pick<TestPlugin, DecisionHook>;
+}
+
+function decider<Hook extends DecisionHook>(hook: Hook, host: LocalHost, stopped: AbortSignal) {
+  return (given?: GivenOf<Hook>): Promise<AnswerOf<Hook>> =>
+    host.decide(hook, decisionHooks[hook].fill(given), stopped);
 }
 
 async function configure(host: LocalHost, config: unknown, place: string | undefined): Promise<void> {
@@ -43,15 +54,21 @@ async function configure(host: LocalHost, config: unknown, place: string | undef
   }
 }
 
-class InProcess implements TestPlugin {
+interface InProcessOptions {
+  readonly logs: TestPlugin["logs"];
+  readonly stopped: AbortController;
+}
+
+class InProcess implements Omit<TestPlugin, DecisionHook> {
   readonly logs: TestPlugin["logs"];
   readonly deliver: TestPlugin["deliver"];
   readonly #host: LocalHost;
-  readonly #stopped = new AbortController();
+  readonly #stopped: AbortController;
   #delivered = 0;
 
-  constructor(host: LocalHost, logs: TestPlugin["logs"]) {
+  constructor(host: LocalHost, { logs, stopped }: InProcessOptions) {
     this.#host = host;
+    this.#stopped = stopped;
     this.logs = logs;
     this.deliver = {
       report: (report, options) => this.#deliver("report", fillReport(report), options),
@@ -76,14 +93,6 @@ class InProcess implements TestPlugin {
 
   watch(authority: string, options: ResolveTestOptions = {}): TestWatch {
     return openWatch({ host: this.#host, authority, options, stopped: this.#stopped.signal });
-  }
-
-  authorize(request?: TestRequest): Promise<Decision> {
-    return this.#host.decide("authorize", fillAuthorize(request), this.#stopped.signal);
-  }
-
-  ratelimit(request?: Partial<RatelimitRequest>): Promise<Lease> {
-    return this.#host.decide("ratelimit", fillRatelimit(request), this.#stopped.signal);
   }
 
   async stop(): Promise<void> {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
-import { spiffeId } from "@patchbay/model";
+import { HOOK_NAMES, PLANNED_HOOKS, spiffeId } from "@patchbay/model";
 import { FailurePolicy } from "@patchbay/proto/mesh/registry/v1/plugin_pb";
 import { Kind } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 import { AUTHORITY_CASES, FORBIDDEN_ADDRESSES } from "@patchbay/testkit";
@@ -37,7 +37,7 @@ describe("an announcement", () => {
   });
 
   it("may offer every hook and take every class of events at once", () => {
-    const hooks = ["resolve", "authorize", "ratelimit"].map((kind) => ({ kind }));
+    const hooks = HOOK_NAMES.map((kind) => ({ kind }));
     const events = ["report", "endpoint", "plugin", "slo"].map((name) => ({ class: name }));
     assert.equal(refusal(resolver({ manifest: { hooks, events } })), "accepted");
     assert.equal(refusal(resolver(manifest({ kind: "ratelimit", concurrency: 1_024 }))), "accepted");
@@ -74,7 +74,11 @@ describe("an announcement", () => {
     ["at an address that is none", { address: "[::1::2]:80" }, /^address: /],
     ["at every address", { address: "0.0.0.0:80" }, /^address: /],
     ["with an unknown hook", manifest({ kind: "dance" }), /^manifest\.hooks\[0\]\.kind: unknown hook "dance"/],
-    ["with a hook of a later contract", manifest({ kind: "transform" }), /later contract version/],
+    ...PLANNED_HOOKS.map((kind): [string, Fields, RegExp] => [
+      `with the hook ${kind} of a later contract`,
+      manifest({ kind }),
+      /later contract version/,
+    ]),
     [
       "with 6 s for a hook that requests wait for",
       manifest({ kind: "authorize", deadline: durationFromMs(6_000) }),
