@@ -1,5 +1,6 @@
 import type { DescService } from "@bufbuild/protobuf";
 import { type Client, createClient } from "@connectrpc/connect";
+import { DEFAULT_NAMESPACE } from "@patchbay/model";
 import { type RunFile, readDevelopmentKey, readRunFile, stateDir } from "@patchbay/process";
 import {
   Kind,
@@ -45,7 +46,7 @@ export async function connectTo(run: RunFile, dir: string): Promise<MeshConnecti
   const key = await readDevelopmentKey(dir);
   const token = createTokenSource(key, {
     kind: "operator",
-    namespace: "default",
+    namespace: DEFAULT_NAMESPACE,
     name: "mesh-cli",
     instance: `cli-${process.pid}`,
   });

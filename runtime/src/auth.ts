@@ -6,6 +6,7 @@ import {
   type HandlerContext,
   type Interceptor,
 } from "@connectrpc/connect";
+import { DEFAULT_NAMESPACE } from "@patchbay/model";
 import { type CallerKind, type Claims, sameSecret, TokenError, verifyToken } from "@patchbay/wire";
 
 /** Turns a bearer token into proven claims, or throws UNAUTHENTICATED with a hint. */
@@ -23,7 +24,13 @@ const callerKey = createContextKey<Claims | undefined>(undefined, { description:
 export function createTokenCheck({ key, operatorToken, now = Date.now }: TokenCheckOptions): TokenCheck {
   return (token) => {
     if (operatorToken && sameSecret(token, operatorToken)) {
-      return { kind: "operator", namespace: "default", name: "operator", instance: "address", expiresAt: Infinity };
+      return {
+        kind: "operator",
+        namespace: DEFAULT_NAMESPACE,
+        name: "operator",
+        instance: "address",
+        expiresAt: Infinity,
+      };
     }
     try {
       return verifyToken(key, token, now());

@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import { DEFAULT_NAMESPACE } from "@patchbay/model";
 import { Kind } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 import {
   connectEvents,
@@ -110,7 +111,7 @@ function createShared(options: ComposeOptions): Shared {
     registryAddress: environment.registry,
     tracerOf: traces?.tracerOf,
   });
-  const token = tokenOf(key, { kind: "core", namespace: "default", name, instance: newInstanceId() });
+  const token = tokenOf(key, { kind: "core", namespace: DEFAULT_NAMESPACE, name, instance: newInstanceId() });
   return {
     log,
     check,
@@ -154,7 +155,7 @@ function createUnit({ name, createApp, shared, options }: UnitOptions): Unit {
   const { environment, key, settings } = options;
   const { transports, view, resources, events } = shared;
   const instance = newInstanceId();
-  const token = tokenOf(key, { kind: "core", namespace: "default", name, instance });
+  const token = tokenOf(key, { kind: "core", namespace: DEFAULT_NAMESPACE, name, instance });
   const context = createContext({
     name,
     instance,

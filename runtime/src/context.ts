@@ -1,5 +1,5 @@
 import type { Transport } from "@connectrpc/connect";
-import type { Clock } from "@patchbay/model";
+import { type Clock, DEFAULT_NAMESPACE } from "@patchbay/model";
 import { Kind } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 import { type CallerKind, createTokenSource, type EventBus, type Log, systemClock } from "@patchbay/wire";
 import type { AppContext, Self } from "./app.ts";
@@ -40,7 +40,7 @@ export interface RunningContext extends AppContext {
 /** Builds what a core service needs from the process it runs in. */
 export function createContext(options: ContextOptions): RunningContext {
   const { name, instance, environment, key } = options;
-  const self: Self = { kind: "core", namespace: "default", name, instance };
+  const self: Self = { kind: "core", namespace: DEFAULT_NAMESPACE, name, instance };
   const log = options.log ?? createLog({ name, level: environment.logLevel });
   const clock = options.clock ?? systemClock;
   const token = tokenOf(key, self);

@@ -1,5 +1,5 @@
 import { createClient } from "@connectrpc/connect";
-import { pause } from "@patchbay/model";
+import { DEFAULT_NAMESPACE, pause } from "@patchbay/model";
 import { Kind, Registry, State } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 import { createTokenSource, createTransport } from "@patchbay/wire";
 import { coreServices } from "./core-services.ts";
@@ -17,7 +17,7 @@ export interface UntilReadyOptions {
  * `mesh check` says what is missing.
  */
 export async function untilReady({ address, key, withinMs, signal }: UntilReadyOptions): Promise<void> {
-  const token = createTokenSource(key, { kind: "operator", namespace: "default", name: "up", instance: "up" });
+  const token = createTokenSource(key, { kind: "operator", namespace: DEFAULT_NAMESPACE, name: "up", instance: "up" });
   const transport = createTransport({ address, token, deadlineMs: 1_000 });
   const registry = createClient(Registry, transport);
   const deadline = performance.now() + withinMs;

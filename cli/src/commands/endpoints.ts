@@ -1,3 +1,4 @@
+import { DEFAULT_NAMESPACE } from "@patchbay/model";
 import { Destination, type ResolveResponse } from "@patchbay/proto/mesh/destination/v1/destination_pb";
 import { Command } from "commander";
 import { connectMesh } from "../connect.ts";
@@ -27,7 +28,7 @@ export function endpointsCommand(): Command {
     .description("who serves an authority at this moment")
     .argument("<authority>", "such as users, users:8080 or users.demo.svc.cluster.local", parseAuthorityText)
     .option("--watch", "print each change until Ctrl-C")
-    .option("-n, --namespace <name>", "namespace of the asking client", "default")
+    .option("-n, --namespace <name>", "namespace of the asking client", DEFAULT_NAMESPACE)
     .addOption(outputOption())
     .addHelpText(
       "after",

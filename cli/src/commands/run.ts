@@ -1,3 +1,4 @@
+import { DEFAULT_NAMESPACE } from "@patchbay/model";
 import { type LocalPortText, parseLocalPort, RunError, runProgram } from "@patchbay/sidecar/run";
 import { Command, InvalidArgumentError } from "commander";
 import { CliError, exitCodes } from "../errors.ts";
@@ -19,7 +20,7 @@ export function runCommand(): Command {
     .option("-s, --service <name>", "the name under which others reach it")
     .option("-p, --port <port>", "where it listens; needed with --service", (text) => parsePort(text))
     .option("--health <path>", "path that answers 2xx when it is ready (default: its port accepts)")
-    .option("-n, --namespace <name>", "namespace of the service", "default")
+    .option("-n, --namespace <name>", "namespace of the service", DEFAULT_NAMESPACE)
     .option("-l, --listen <port=authority>", "local port for programs that know no proxy; repeatable", addListen)
     .option("-v, --verbose", "say each step on standard error")
     .passThroughOptions()

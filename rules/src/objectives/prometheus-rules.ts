@@ -1,4 +1,4 @@
-import { LATENCY_BOUNDS_MS, latencyBucket } from "@patchbay/model";
+import { LATENCY_BOUNDS_MS, latencyBucket, parseWorkloadName } from "@patchbay/model";
 import type { Objective } from "@patchbay/proto/mesh/policy/v1/policy_pb";
 
 /** A file of rules as Prometheus reads it. */
@@ -103,7 +103,10 @@ function total(objective: Objective, metric: string, { window, more }: Selection
   // What was asked for, whichever backend a split chose.
   const asked = `authority=${quote(objective.target)}`;
   if (objective.source) {
-    const [caller = "", of = "default"] = objective.source.split(".");
+    const { name: caller, namespace: of } = parseWorkloadName(objective.source) ?? {
+      name: objective.source,
+      namespace: "",
+    };
     return sum(['direction="outbound"', `namespace=${quote(of)}`, `deployment=${quote(caller)}`, asked]);
   }
   return `(${sum(['direction="outbound"', asked])} + ${sum(['direction="inbound"', asked, 'client_id="unknown"'])})`;

@@ -1,8 +1,9 @@
+import { DEFAULT_NAMESPACE } from "@patchbay/model";
 import type { ServiceName } from "../public/plugin.ts";
 
 /** A service in a line for people: the mesh's default namespace goes without saying. */
 export function meshName({ namespace, service }: ServiceName): string {
-  return namespace === "default" ? service : `${namespace}/${service}`;
+  return namespace === DEFAULT_NAMESPACE ? service : `${namespace}/${service}`;
 }
 
 /** Such as "30 ms" or "1.5 s". */

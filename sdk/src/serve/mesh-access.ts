@@ -1,4 +1,5 @@
 import { Code, ConnectError } from "@connectrpc/connect";
+import { DEFAULT_NAMESPACE } from "@patchbay/model";
 import { readDevelopmentKey, readRunFile, stateDir } from "@patchbay/process";
 import { createTokenSource, newInstanceId } from "@patchbay/wire";
 import { isRecord } from "../model/record.ts";
@@ -20,8 +21,6 @@ export interface AccessOptions {
   readonly env: NodeJS.ProcessEnv;
 }
 
-const defaultNamespace = "default";
-
 /**
  * From options and environment: a token that was given proves the plugin; otherwise one is made from this machine's
  * development key. Without an address the mesh that this user runs is looked up at each connection.
@@ -34,8 +33,8 @@ export async function openAccess({ name, registry, token, env }: AccessOptions):
   if (given) return { ...claimsOf(given), locate, token: () => given };
   const instance = newInstanceId();
   const key = await readDevelopmentKey(dir);
-  const source = createTokenSource(key, { kind: "plugin", namespace: defaultNamespace, name, instance });
-  return { namespace: defaultNamespace, instance, locate, token: source };
+  const source = createTokenSource(key, { kind: "plugin", namespace: DEFAULT_NAMESPACE, name, instance });
+  return { namespace: DEFAULT_NAMESPACE, instance, locate, token: source };
 }
 
 async function locateRunning(dir: string): Promise<string> {
@@ -48,7 +47,7 @@ async function locateRunning(dir: string): Promise<string> {
 /** A token names the instance that it proves; the registry checks it, so it need not be checked here. */
 function claimsOf(token: string): { namespace: string; instance: string } {
   const claims = readPayload(token);
-  const namespace = typeof claims.ns === "string" ? claims.ns : defaultNamespace;
+  const namespace = typeof claims.ns === "string" ? claims.ns : DEFAULT_NAMESPACE;
   return { namespace, instance: typeof claims.i === "string" ? claims.i : newInstanceId() };
 }
 

@@ -1,3 +1,4 @@
+import { DEFAULT_NAMESPACE } from "@patchbay/model";
 import type { EndpointChange, PluginChange, Report, ReportRow } from "../public/report.ts";
 import type { SloChange } from "../public/slo.ts";
 import type { PartialReport } from "../public/test-kit.ts";
@@ -67,7 +68,7 @@ export function fillPluginChange(given: Partial<PluginChange> = {}): PluginChang
 /** A whole change from what a test cares about. */
 export function fillSloChange(given: Partial<SloChange> = {}): SloChange {
   return {
-    namespace: "default",
+    namespace: DEFAULT_NAMESPACE,
     name: "users-available",
     source: "",
     target: "users",

@@ -1,4 +1,5 @@
 import { type Duration, durationMs } from "@bufbuild/protobuf/wkt";
+import { DEFAULT_NAMESPACE } from "@patchbay/model";
 import {
   Answer,
   AnswerSchema,
@@ -29,7 +30,7 @@ export function explainCommand(): Command {
   return new Command("explain")
     .description("how the chain of resolvers came to its answer for an authority")
     .argument("[authority]", "such as users, users:8080 or users.demo.svc.cluster.local", parseAuthorityText)
-    .option("-n, --namespace <name>", "namespace of the asking client", "default")
+    .option("-n, --namespace <name>", "namespace of the asking client", DEFAULT_NAMESPACE)
     .option("--request <text>", "what would happen to a request, such as 'GET users/cart from web'; -: a tapped one")
     .option("--header <name: value>", "a header of that request; may be repeated", parseHeader)
     .addOption(outputOption())

@@ -1,4 +1,5 @@
 import { durationMs, timestampDate } from "@bufbuild/protobuf/wkt";
+import { DEFAULT_NAMESPACE } from "@patchbay/model";
 import type { Objective, ObjectiveWindow } from "@patchbay/proto/mesh/policy/v1/policy_pb";
 import { originJson } from "../../output/origin-json.ts";
 import { paint } from "../../output/output.ts";
@@ -95,7 +96,7 @@ function cells(objective: Objective): string[] {
   const kept = compliance(windows.at(-1));
   const within = latencyBoundMs > 0 ? ` <${latencyBoundMs}ms` : "";
   return [
-    namespace === "default" ? name : `${namespace}/${name}`,
+    namespace === DEFAULT_NAMESPACE ? name : `${namespace}/${name}`,
     source || "all",
     target,
     `${Number((targetRatio * 100).toFixed(4))}%${within}`,
