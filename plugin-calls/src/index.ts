@@ -3,7 +3,7 @@ export { createGate, type Gate } from "./call/gate.ts";
 export type { KeptStream } from "./call/kept-stream.ts";
 export { createPluginChannel, type PluginChannel, type PluginChannelOptions } from "./channel/plugin-channel.ts";
 export type { GrantedHook } from "./directory/granted-hook.ts";
-export { type InstanceUse, useOf } from "./directory/instance-use.ts";
+export type { InstanceUse } from "./directory/instance-use.ts";
 export type { HookedPlugin, PluginDirectory } from "./directory/plugin-directory.ts";
 export type { PluginInstance } from "./directory/plugin-instance.ts";
 export { hookProof } from "./directory/proof.ts";
