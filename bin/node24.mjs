@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { delimiter, join } from "node:path";
+import { withFileLock } from "../process/src/file-lock.mjs";
 import { capture, lastLines } from "./lib/capture.mjs";
-import { withFileLock } from "./lib/file-lock.mjs";
 import { SetupError } from "./lib/setup-error.mjs";
 import { toolsDir } from "./lib/state-dir.mjs";
 

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { withFileLock } from "../process/src/file-lock.mjs";
 import { capture, lastLines } from "./lib/capture.mjs";
-import { withFileLock } from "./lib/file-lock.mjs";
 import { SetupError } from "./lib/setup-error.mjs";
 import { toolsDir } from "./lib/state-dir.mjs";
 

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { shorten, table, wrap } from "../src/output/table.ts";
+import { table, wrap } from "../src/output/table.ts";
+import { shorten, textWidth } from "../src/output/text-width.ts";
 import { compact, latency, percent, rate, span } from "../src/output/units.ts";
 
 describe("a table", () => {
@@ -20,14 +21,17 @@ describe("a table", () => {
   });
 
   it("never takes more than its width while something can be shortened", () => {
-    const name = fc.string({ minLength: 1, maxLength: 200 });
+    const name = fc.string({
+      unit: fc.oneof(fc.constantFrom("日", "한", "👩‍💻", "é", "e\u0301"), fc.string({ maxLength: 1 })),
+      maxLength: 200,
+    });
     fc.assert(
       fc.property(fc.array(fc.tuple(name, name)), (rows) => {
         const columns = [
           { title: "A", flexible: true },
           { title: "B", flexible: true },
         ];
-        for (const line of table({ columns, rows, width: 80 })) assert.ok(line.length <= 80);
+        for (const line of table({ columns, rows, width: 80 })) assert.ok(textWidth(line) <= 80, line);
       }),
     );
   });
@@ -35,6 +39,18 @@ describe("a table", () => {
   it("shortens a name in its middle, where it differs least", () => {
     assert.equal(shorten("users.default.svc.cluster.local", 11), "users…local");
     assert.equal(shorten("users", 5), "users");
+  });
+
+  it("counts the columns that a terminal takes, so that wide letters and emoji keep the next column straight", () => {
+    const columns = [{ title: "NAME" }, { title: "COUNT" }];
+    const rows = [
+      ["日本", "1"],
+      ["👩‍💻", "2"],
+      ["cafe\u0301", "3"],
+    ];
+    assert.deepEqual(table({ columns, rows }), ["NAME  COUNT", "日本  1", "👩‍💻    2", "cafe\u0301  3"]);
+    assert.equal(shorten("日本語のサービス", 9), "日本…ビス");
+    assert.equal(shorten("👩‍💻👩‍💻👩‍💻", 5), "👩‍💻…👩‍💻");
   });
 
   it("wraps sentences between words", () => {

@@ -1,6 +1,7 @@
 import { readFile, rm } from "node:fs/promises";
 import { uptime } from "node:os";
 import { join } from "node:path";
+import { processAlive } from "./file-lock.mjs";
 import { ensureStateDir, StateError } from "./state-dir.ts";
 import { isErrno, replacePrivateFile } from "./write-private-file.ts";
 
@@ -65,17 +66,6 @@ export async function removeRunFile(dir: string, pid: number = process.pid): Pro
     if (parseRunFile(path, await readFile(path, "utf8")).pid === pid) await rm(path, { force: true });
   } catch (error) {
     if (!isErrno(error, "ENOENT") && !(error instanceof StateError)) throw error;
-  }
-}
-
-/** True when a process of this user has this id. */
-export function processAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    // ESRCH: nobody. EPERM: somebody else's process got the number; the mesh that wrote it was ours.
-    return false;
   }
 }
 

@@ -23,7 +23,7 @@ export { API_VERSION, KIND_NAMES } from "./resources/kinds.ts";
 export { createParser } from "./resources/read-kinds.ts";
 export { fileOrigin, type Problem, type Resource, type ResourceKind, type SpecProblem } from "./resources/resource.ts";
 export type { ResourceSource, ResourceWatch, WatchOptions } from "./resources/resource-source.ts";
-export { runService, untilTold } from "./run-service.ts";
+export { runService } from "./run-service.ts";
 export {
   createLatestStreams,
   type Framed,

@@ -1,4 +1,4 @@
-import { exitWithParent, readDevelopmentKey } from "@patchbay/process";
+import { exitWithParent, readDevelopmentKey, untilTold } from "@patchbay/process";
 import type { CreateApp } from "./app.ts";
 import { compose } from "./compose.ts";
 import { readEnvironment } from "./environment.ts";
@@ -11,21 +11,7 @@ export async function runService(name: string, createApp: CreateApp): Promise<vo
   const key = await readDevelopmentKey(environment.stateDir);
   const services = new Map([[name, createApp]]);
   const composition = await compose({ services, environment, key, settings: settingsOf(environment.profile) });
-  await untilTold();
+  await untilTold().first;
   await composition.stop();
   process.exit(0);
-}
-
-/** Settles at the first SIGTERM or SIGINT; a second one ends the process at once. */
-export function untilTold(): Promise<void> {
-  return new Promise((resolve) => {
-    let told = false;
-    const onSignal = (): void => {
-      if (told) process.exit(130);
-      told = true;
-      resolve();
-    };
-    process.on("SIGTERM", onSignal);
-    process.on("SIGINT", onSignal);
-  });
 }

@@ -26,7 +26,8 @@ const SESSION_MEMORY_MB = 64;
 /**
  * One connection of clear-text HTTP/2 that is opened when it is needed, and again when it was lost. Takes the place of
  * connect-node's own session manager, which (2.2.0) leaves a dying session without an "error" listener, and pings
- * sessions that have ended: either is an uncaught exception.
+ * sessions that have ended: either is an uncaught exception. Remove when connect-es has fixed both: connectrpc/connect-es#1768 (pull request
+ * #1769) and #1795 (pull request #1797).
  */
 export class Http2Connection {
   readonly authority: string;

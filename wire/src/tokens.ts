@@ -38,6 +38,8 @@ export class TokenError extends Error {
   }
 }
 
+// Not by jose: its promise-based calls take 31 to 64 µs to sign and 32 to 54 µs to verify where these take 11 and 13, and each call between
+// services mints and verifies one; NATS' authorization callback and gRPC's metadata want the answer at once.
 // Longer tokens do not fit into the control line of NATS (4 KiB), which carries them too.
 const MAX_TOKEN_LENGTH = 3000;
 const KINDS: readonly string[] = ["core", "proxy", "plugin", "operator"] satisfies CallerKind[];

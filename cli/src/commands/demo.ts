@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { demoServices } from "@patchbay/demo";
 import { errorMessage, pause } from "@patchbay/model";
+import type { Told } from "@patchbay/process";
 import { type Mesh, pathLine, startMesh } from "@patchbay/up";
 import { Command } from "commander";
 import { connectMesh, type MeshConnection } from "../connect.ts";
@@ -10,7 +11,7 @@ import { lineWidth, paint, print } from "../output/output.ts";
 import { wrap } from "../output/table.ts";
 import { type AuthorizationOption, authorizationOption, parseTime } from "../parse-options.ts";
 import { createSteps, type Steps } from "../steps.ts";
-import { type Told, untilTold } from "../until-told.ts";
+import { untilTold } from "../until-told.ts";
 import { addressWithToken, defaultPort, natsText, otherPort } from "./up.ts";
 
 interface DemoOptions extends AuthorizationOption {

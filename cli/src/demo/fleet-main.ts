@@ -1,11 +1,11 @@
 // The demo application as a process of its own: its programs, and a sidecar for each. Ends with the process that started it.
 import { demoServices } from "@patchbay/demo";
-import { exitWithParent } from "@patchbay/process";
-import { readEnvironment, untilTold } from "@patchbay/runtime";
+import { exitWithParent, untilTold } from "@patchbay/process";
+import { readEnvironment } from "@patchbay/runtime";
 import { runFleet } from "@patchbay/up";
 
 exitWithParent();
-const told = untilTold();
+const told = untilTold().first;
 const { registry = "", stateDir } = readEnvironment();
 const fleet = await runFleet({ programs: demoServices, registry, stateDir, env: process.env });
 await told;

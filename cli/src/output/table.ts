@@ -1,3 +1,5 @@
+import { padText, shorten, textWidth } from "./text-width.ts";
+
 /** How a column is written. */
 export interface Column {
   readonly title: string;
@@ -11,7 +13,7 @@ export interface TableOptions {
   readonly columns: readonly Column[];
   /** One text per column. */
   readonly rows: readonly (readonly string[])[];
-  /** Most characters a line may take. Default 80. */
+  /** Most columns of a terminal that a line may take. Default 80. */
   readonly width?: number;
 }
 
@@ -30,20 +32,12 @@ export function table({ columns, rows, width = 80 }: TableOptions): string[] {
   return [line(columns.map((column) => column.title)), ...rows.map(line)];
 }
 
-/** Shortens a text to `width` characters; the middle is what a name can spare. */
-export function shorten(text: string, width: number): string {
-  if (text.length <= width) return text;
-  if (width <= 1) return "…".slice(0, width);
-  const head = Math.ceil((width - 1) / 2);
-  return `${text.slice(0, head)}…${text.slice(text.length - (width - 1 - head))}`;
-}
-
-/** Breaks a text between words into lines of at most `width` characters; longer words stand alone. */
+/** Breaks a text between words into lines of at most `width` columns; longer words stand alone. */
 export function wrap(text: string, width: number): string[] {
   const lines: string[] = [];
   for (const word of text.split(/\s+/).filter(Boolean)) {
     const last = lines.at(-1);
-    if (last === undefined || last.length + 1 + word.length > width) lines.push(word);
+    if (last === undefined || textWidth(last) + 1 + textWidth(word) > width) lines.push(word);
     else lines[lines.length - 1] = `${last} ${word}`;
   }
   return lines;
@@ -51,7 +45,7 @@ export function wrap(text: string, width: number): string[] {
 
 function naturalWidths(columns: readonly Column[], rows: TableOptions["rows"]): number[] {
   return columns.map((column, index) =>
-    rows.reduce((most, row) => Math.max(most, row[index]?.length ?? 0), column.title.length),
+    rows.reduce((most, row) => Math.max(most, textWidth(row[index] ?? "")), textWidth(column.title)),
   );
 }
 
@@ -72,5 +66,5 @@ function fit(columns: readonly Column[], widths: readonly number[], width: numbe
 
 function cell(text: string, width: number, align: Column["align"]): string {
   const short = shorten(text, width);
-  return align === "right" ? short.padStart(width) : short.padEnd(width);
+  return align === "right" ? " ".repeat(Math.max(0, width - textWidth(short))) + short : padText(short, width);
 }

@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { basename } from "node:path";
 import { promisify } from "node:util";
-import { processAlive } from "@patchbay/process/run-file";
+import { processAlive } from "@patchbay/process/file-lock";
 
 const run = promisify(execFile);
 const lookMs = 300;

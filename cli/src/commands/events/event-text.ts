@@ -8,7 +8,7 @@ import {
 import { ReportSchema } from "@patchbay/proto/mesh/telemetry/v1/report_pb";
 import { type EventClass, type ReplayedEvent, readCloudEvent } from "@patchbay/wire";
 import { lineWidth, paint } from "../../output/output.ts";
-import { shorten } from "../../output/table.ts";
+import { shorten } from "../../output/text-width.ts";
 
 const schemas: Readonly<Record<EventClass, DescMessage>> = {
   report: ReportSchema,

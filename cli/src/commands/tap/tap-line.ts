@@ -2,7 +2,7 @@ import { timestampDate } from "@bufbuild/protobuf/wkt";
 import { escaped } from "@patchbay/model";
 import type { Field, Party, Request } from "@patchbay/proto/mesh/tap/v1/tap_pb";
 import { paint } from "../../output/output.ts";
-import { shorten } from "../../output/table.ts";
+import { padText, shorten, textWidth } from "../../output/text-width.ts";
 import { clock, latency } from "../../output/units.ts";
 
 /** The stable form of one request, for scripts. */
@@ -72,13 +72,13 @@ export function createTapPrinter(callersOnly = false): TapPrinter {
   return {
     lines(request, width) {
       const pair = shorten(`${nameOf(request.source)} -> ${nameOf(request.target)}`, MAX_PAIR);
-      pairWidth = Math.max(pairWidth, pair.length);
+      pairWidth = Math.max(pairWidth, textWidth(pair));
       const call = escaped(`${request.method} ${request.path}`);
-      const callWidth = width === undefined ? Math.max(CALL, call.length) : Math.max(16, width - FIXED - pairWidth);
+      const callWidth = width === undefined ? Math.max(CALL, textWidth(call)) : Math.max(16, width - FIXED - pairWidth);
       const cells = [
         timeOf(request),
-        pair.padEnd(pairWidth),
-        shorten(call, callWidth).padEnd(callWidth),
+        padText(pair, pairWidth),
+        padText(shorten(call, callWidth), callWidth),
         statusText(request).padEnd(7),
         latencyText(request).padStart(7),
         sizesText(request),

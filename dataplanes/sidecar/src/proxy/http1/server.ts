@@ -17,6 +17,7 @@ import { recordRefused } from "../exchange/exchange-record.ts";
 import type { Limits } from "../listeners/limits.ts";
 import type { Origin } from "../listeners/side.ts";
 import { codeOf } from "../upstream/connect-errors.ts";
+import { currentResponse } from "./current-response.ts";
 import { connectEvents, Http1Downstream, MeshResponse } from "./downstream.ts";
 
 export interface Http1ServerOptions {
@@ -221,7 +222,5 @@ function refusal(code: string, error: Error): readonly [number, string] {
 
 /** A response is on its way on this connection; anything written now would be taken for a part of it. */
 function answering(socket: object): boolean {
-  // node:http keeps the response that a socket is occupied with under this name, and uses it for the same question.
-  const response = "_httpMessage" in socket ? socket._httpMessage : undefined;
-  return response instanceof MeshResponse && response.headersSent;
+  return currentResponse(socket)?.headersSent === true;
 }

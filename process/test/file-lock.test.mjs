@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { promisify } from "node:util";
 
-const fileLock = new URL("../lib/file-lock.mjs", import.meta.url).href;
+const fileLock = new URL("../src/file-lock.mjs", import.meta.url).href;
 
 /** Each holds the lock while it counts one up in a file; an overlap loses a count and is noted. */
 const racer = `

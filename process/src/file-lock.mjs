@@ -1,3 +1,4 @@
+// Plain JavaScript without packages: bin/ takes this lock before packages are installed.
 import { randomUUID } from "node:crypto";
 import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -8,9 +9,9 @@ import { setTimeout as sleep } from "node:timers/promises";
  */
 export async function withFileLock(path, work, { onWait = () => undefined, pollMs = 100 } = {}) {
   let told = false;
-  while (!take(path)) {
-    const holder = holderOf(path);
-    if (!told && holder > 0 && isAlive(holder)) {
+  while (!takeFileLock(path)) {
+    const holder = fileLockHolder(path);
+    if (!told && isAlive(holder)) {
       told = true;
       onWait(holder);
     }
@@ -19,7 +20,7 @@ export async function withFileLock(path, work, { onWait = () => undefined, pollM
   try {
     return await work();
   } finally {
-    rmSync(path, { force: true });
+    releaseFileLock(path);
   }
 }
 
@@ -27,17 +28,30 @@ export async function withFileLock(path, work, { onWait = () => undefined, pollM
  * What a dead process left is replaced only by whoever holds the file beside it: otherwise two could find the same dead one, and
  * the slower one would remove what the faster one has just taken.
  */
-function take(path) {
+export function takeFileLock(path) {
   if (create(path)) return true;
   if (!isLeft(path)) return false;
   const claim = `${path}.next`;
-  if (!take(claim)) return false;
+  if (!takeFileLock(claim)) return false;
   if (isLeft(path)) {
     renameSync(claim, path);
     return true;
   }
   rmSync(claim, { force: true });
   return false;
+}
+
+export function releaseFileLock(path) {
+  if (fileLockHolder(path) === process.pid) rmSync(path, { force: true });
+}
+
+export function fileLockHolder(path) {
+  try {
+    return Number.parseInt(readFileSync(path, "utf8"), 10) || 0;
+  } catch (error) {
+    if (error.code === "ENOENT") return undefined;
+    throw error;
+  }
 }
 
 /** Complete or not at all: nobody finds a file whose process id is yet to come. False when there is one. */
@@ -57,25 +71,20 @@ function create(path) {
 
 /** The file is there, and its process is not. */
 function isLeft(path) {
-  const holder = holderOf(path);
-  return holder !== undefined && !(holder > 0 && isAlive(holder));
-}
-
-/** Undefined when the file is gone; NaN when it names nobody. */
-function holderOf(path) {
-  try {
-    return Number.parseInt(readFileSync(path, "utf8"), 10);
-  } catch (error) {
-    if (error.code === "ENOENT") return undefined;
-    throw error;
-  }
+  const holder = fileLockHolder(path);
+  return holder !== undefined && !isAlive(holder);
 }
 
 function isAlive(pid) {
+  return pid !== undefined && pid > 0 && processAlive(pid);
+}
+
+export function processAlive(pid) {
   try {
     process.kill(pid, 0);
     return true;
-  } catch (error) {
-    return error.code === "EPERM";
+  } catch {
+    // ESRCH: there is none. EPERM: another user's process got the number; who wrote a file that we can read was ours.
+    return false;
   }
 }
