@@ -2,13 +2,12 @@ import assert from "node:assert/strict";
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { after, before, describe, it } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { eventually, freePort } from "@patchbay/testkit";
 import { type Mesh, startMesh } from "@patchbay/up";
 import { meshCommand } from "./support/mesh-command.ts";
 
@@ -23,14 +22,14 @@ describe("commands against a running mesh", () => {
   before(async () => {
     stateDir = await mkdtemp(join(tmpdir(), "patchbay-cli-"));
     running = await startMesh({ stateDir });
-    const port = String(await anyPort());
+    const port = String(await freePort());
     mesh = meshCommand(stateDir, { PORT: port });
     greeter = mesh.start("run", "--service", "greeter", "--port", port, "--", process.execPath, fixture("greeter"));
-    await until("greeter has an endpoint", async () => (await mesh.run("endpoints", "greeter")).code === 0);
+    await eventually("greeter has an endpoint", async () => (await mesh.run("endpoints", "greeter")).code === 0);
     const urls = ["http://greeter/a", "http://greeter/a", "http://greeter/fail"];
     const called = await mesh.run("run", "--", process.execPath, fixture("caller"), ...urls);
     assert.equal(called.stdout, "200\n200\n500\n", called.stderr);
-    await until("the requests are reported", async () => (await stat()).rows.length > 0);
+    await eventually("the requests are reported", async () => (await stat()).rows.length > 0);
   });
   after(async () => {
     greeter.kill("SIGTERM");
@@ -132,7 +131,7 @@ describe("commands against a running mesh", () => {
       child.stdout.on("data", (chunk) => {
         text += String(chunk);
       });
-      await until(`${args.join(" ")} prints a line`, () => text.includes("\n"));
+      await eventually(`${args.join(" ")} prints a line`, () => text.includes("\n"));
       child.kill("SIGINT");
       const [code] = await once(child, "close");
       assert.equal(code, 0, args.join(" "));
@@ -144,7 +143,7 @@ describe("commands against a running mesh", () => {
     const text = mesh.start("tap", "greeter", "--status", "5xx", "-n", "1");
     const lines = mesh.start("tap", "greeter", "-n", "2", "-o", "json", "--show-headers", "host,authorization");
     const [said, shown, objects] = [text.stderr, text.stdout, lines.stdout].map(collected);
-    await until("it looks", () => /looking at 1 proxy of servers/.test(said?.() ?? ""));
+    await eventually("it looks", () => /looking at 1 proxy of servers/.test(said?.() ?? ""));
     const urls = ["http://greeter/a", "http://greeter/fail"];
     const ended = Promise.all([once(text, "close"), once(lines, "close")]);
     assert.equal((await mesh.run("run", "--", process.execPath, fixture("caller"), ...urls)).stdout, "200\n500\n");
@@ -185,9 +184,9 @@ describe("commands against a running mesh", () => {
   it("a tap that is killed leaves a line that says who has looked at what", async () => {
     const tap = mesh.start("tap", "greeter", "--path", "/killed");
     const said = collected(tap.stderr);
-    await until("it looks", () => said().includes("looking at"));
+    await eventually("it looks", () => said().includes("looking at"));
     tap.kill("SIGKILL");
-    await until("it is written", async () =>
+    await eventually("it is written", async () =>
       /path=\/killed.*the caller went away/.test((await mesh.run("logs", "tap", "-o", "json")).stdout),
     );
   });
@@ -235,7 +234,7 @@ describe("commands against a running mesh", () => {
     const file = join(stateDir, "resources", "legacy.yaml");
     await writeFile(file, "apiVersion: patchbay.dev/v1alpha1\nkind: StaticServic\n");
     const wrong = () => mesh.run("check").then(({ stdout }) => stdout.replaceAll(/\s+/g, " "));
-    await until("the file has been read", async () =>
+    await eventually("the file has been read", async () =>
       /FAIL resources .*legacy\.yaml:2: unknown kind/.test(await wrong()),
     );
     assert.equal((await wrong()).split("unknown kind").length, 2, "once");
@@ -365,20 +364,4 @@ function collected(stream: Readable): () => string {
     text += chunk;
   });
   return () => text;
-}
-
-async function anyPort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  return typeof address === "object" && address ? address.port : 0;
-}
-
-async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + 20_000;
-  while (!(await holds())) {
-    assert.ok(performance.now() < deadline, `not within 20 s: ${what}`);
-    await sleep(50);
-  }
 }

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer } from "node:net";
 import { describe, it } from "node:test";
+import { eventually } from "@patchbay/testkit";
 import { noLog } from "@patchbay/wire";
 import { createTracing, type ExporterLimits, type Tracer, type Tracing } from "../src/trace/index.ts";
 import { startOtlpReceiver } from "./support/otlp-receiver.ts";
@@ -33,14 +34,6 @@ function work(tracer: Tracer, times = 1): void {
       events: [],
       error: undefined,
     });
-  }
-}
-
-async function until(holds: () => boolean): Promise<void> {
-  const end = performance.now() + 10_000;
-  while (!holds()) {
-    assert.ok(performance.now() < end, "not so after 10 s");
-    await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }
 
@@ -89,9 +82,9 @@ describe("finished spans", () => {
     receiver.answer = () => answers.shift() ?? 200;
     const { tracing, tracer, warnings } = world(receiver.url);
     work(tracer, 3);
-    await until(() => tracing.stats().sent === 3);
+    await eventually(() => tracing.stats().sent === 3);
     work(tracer, 2);
-    await until(() => tracing.stats().dropped === 2);
+    await eventually(() => tracing.stats().dropped === 2);
     assert.equal(receiver.requests.length, 4);
     assert.deepEqual(warnings, [{ spans: 2, reason: "the collector answered 400" }]);
     tracing.close();
@@ -100,7 +93,7 @@ describe("finished spans", () => {
   it("are dropped when nobody listens there", async () => {
     const { tracing, tracer, warnings } = world("http://127.0.0.1:9");
     work(tracer, 4);
-    await until(() => tracing.stats().dropped === 4);
+    await eventually(() => tracing.stats().dropped === 4);
     assert.equal(warnings.length, 1);
     tracing.close();
   });

@@ -1,9 +1,14 @@
 export { AUTHORITY_CASES, type AuthorityCase, type AuthorityMeaning, ODD_AUTHORITY_CASES } from "./authority-cases.ts";
-export { eventually } from "./eventually.ts";
+export { eventually, untilPasses } from "./eventually.ts";
 export { createFakeClock, type FakeClock } from "./fake-clock.ts";
 export { FORBIDDEN_ADDRESSES } from "./forbidden-addresses.ts";
-export { freePort, natsServerPath, startNats, type TestNats } from "./nats.ts";
+export { sumOf } from "./metrics.ts";
+export { natsServerPath, startNats, type TestNats } from "./nats.ts";
+export { closedPort, freePort, listen, portOf } from "./ports.ts";
 export { processRunning } from "./process-running.ts";
 export { createRecordingLog, type LogRecord } from "./recording-log.ts";
+export { appOf, type ServeAppOptions, serveApp } from "./serve-app.ts";
 export { serveH2c, type TestServer } from "./serve-h2c.ts";
+export { nobody, type RunningService, type StartServiceOptions, startService } from "./start-service.ts";
 export { temporaryDir } from "./temporary-dir.ts";
+export { TEST_KEY, type TestCaller, testToken, transportAs } from "./test-token.ts";

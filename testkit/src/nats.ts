@@ -2,11 +2,11 @@ import { type ChildProcess, execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readdirSync } from "node:fs";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { type GuardedProcess, spawnGuarded, stateDir } from "@patchbay/process";
+import { freePort } from "./ports.ts";
 
 export interface TestNats extends AsyncDisposable {
   /** "nats://127.0.0.1:port"; stays the same over restarts. */
@@ -26,7 +26,8 @@ export interface TestNats extends AsyncDisposable {
   stop(): Promise<void>;
 }
 
-const READY_MS = 10_000;
+/** For a machine that does much else. */
+const READY_MS = 60_000;
 const JETSTREAM = "jetstream: enabled";
 
 /**
@@ -177,15 +178,4 @@ function installed(tools: string): string[] {
   return readdirSync(tools, { recursive: true, encoding: "utf8" })
     .filter((path) => path.endsWith("nats-server"))
     .map((path) => join(tools, path));
-}
-
-/** A TCP port of the loopback address that was free a moment ago. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  if (address === null || typeof address === "string") throw new Error("the system gave no port");
-  return address.port;
 }

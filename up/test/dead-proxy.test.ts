@@ -13,7 +13,7 @@ import { reached } from "./support/load.ts";
 import { endOf, spawnSidecar, startSidecarHere, startWeb } from "./support/workload.ts";
 
 const fixture = fileURLToPath(new URL("fixtures/plugin.ts", import.meta.url));
-const patienceMs = 30_000;
+const _patienceMs = 30_000;
 const variables = ["http_proxy", "https_proxy", "grpc_proxy", "all_proxy"].flatMap((name) => [
   name,
   name.toUpperCase(),
@@ -55,7 +55,7 @@ for (const mode of ["processes", "single"] as const) {
     await reached(client.outboundPort, "web");
     // A hook has answered, and reports of those requests have arrived.
     await reached(client.outboundPort, "old.names");
-    await eventually(async () => (await readFile(handled, "utf8")).length > 0, patienceMs);
+    await eventually(async () => (await readFile(handled, "utf8")).length > 0);
     // Before the plugin was there its name was one outside of the mesh, where the proxy is what leads to it.
     assert.deepEqual(
       asked.filter((line) => !line.includes("old.names")),

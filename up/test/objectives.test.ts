@@ -9,9 +9,9 @@ import { fromBinary } from "@bufbuild/protobuf";
 import { createClient } from "@connectrpc/connect";
 import { ObjectiveChangedSchema } from "@patchbay/proto/mesh/event/v1/event_pb";
 import { type Objective, Policy } from "@patchbay/proto/mesh/policy/v1/policy_pb";
+import { eventually } from "@patchbay/testkit";
 import { connectEvents, createTransport, noLog, STREAMS, sloSubject } from "@patchbay/wire";
 import { type Mesh, startMesh } from "../src/index.ts";
-import { until } from "./support/aftermath.ts";
 import { createOperator } from "./support/operator.ts";
 import { startSidecarHere } from "./support/workload.ts";
 
@@ -89,7 +89,7 @@ it("an objective in a file burns when a third of its requests fail, and says so 
     server.setReadiness({ ready: true, reason: "" });
     await using caller = await startSidecarHere(mesh, "web");
     let objectives: readonly Objective[] = [];
-    await until("the objective burns", async () => {
+    await eventually("the objective burns", async () => {
       for (let i = 0; i < 6; i += 1) await ask(caller.outboundPort);
       objectives = await objectivesOf(mesh);
       return objectives.some(({ state }) => state === "burning");
@@ -100,7 +100,7 @@ it("an objective in a file burns when a third of its requests fail, and says so 
     assert.ok((burning?.budgetLeft ?? 0) < 0);
     assert.ok(burning?.windows.every(({ burn, threshold }) => burn > threshold && threshold === 2));
 
-    await until("the event is stored", async () => (await sloEvents(mesh)).length > 0);
+    await eventually("the event is stored", async () => (await sloEvents(mesh)).length > 0);
     const [event, ...more] = await sloEvents(mesh);
     assert.deepEqual(more, []);
     assert.ok(event);

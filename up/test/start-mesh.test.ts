@@ -10,11 +10,12 @@ import { fileURLToPath } from "node:url";
 import { createClient } from "@connectrpc/connect";
 import { readRunFile, spawnGuarded } from "@patchbay/process";
 import { Kind, Registry, State } from "@patchbay/proto/mesh/registry/v1/registry_pb";
+import { eventually } from "@patchbay/testkit";
 import { createTransport } from "@patchbay/wire";
 import { freePort } from "../src/free-port.ts";
 import { type Mesh, MeshRunningError, PortTakenError, startMesh } from "../src/index.ts";
 import { waitForNats } from "../src/nats/wait-for-nats.ts";
-import { assertNothingLeft, type Traces, until } from "./support/aftermath.ts";
+import { assertNothingLeft, type Traces } from "./support/aftermath.ts";
 
 const fixture = fileURLToPath(new URL("fixtures/start-mesh.ts", import.meta.url));
 const names = ["registry", "identity", "destination", "tap", "policy", "telemetry"];
@@ -77,9 +78,9 @@ describe("a mesh", () => {
       const pid = service.pid();
       assert.ok(pid);
       process.kill(pid, "SIGKILL");
-      await until(`${service.name} runs again`, () => service.restarts() === 1 && service.pid() !== undefined);
+      await eventually(`${service.name} runs again`, () => service.restarts() === 1 && service.pid() !== undefined);
     }
-    await until("all are ready", async () => (await readyNames(mesh).catch(() => [])).length === names.length);
+    await eventually("all are ready", async () => (await readyNames(mesh).catch(() => [])).length === names.length);
   });
 
   it("whose port is taken says so, or takes another when it may", async () => {

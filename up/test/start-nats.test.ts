@@ -5,9 +5,9 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { processAlive } from "@patchbay/process";
+import { eventually } from "@patchbay/testkit";
 import { connectEvents } from "@patchbay/wire";
 import { type Layout, layout } from "../src/layout.ts";
 import { openLogFile } from "../src/log-file.ts";
@@ -42,7 +42,7 @@ describe("the supervised nats-server", () => {
     const pid = await nats.pid();
     assert.ok(pid);
     process.kill(pid, "SIGKILL");
-    await until(async () => {
+    await eventually(async () => {
       const now = await nats.pid();
       return now !== undefined && now !== pid;
     });
@@ -58,7 +58,7 @@ describe("the supervised nats-server", () => {
     const pid = Number(String(line));
     assert.ok(processAlive(pid));
     child.kill("SIGKILL");
-    await until(async () => !processAlive(pid));
+    await eventually(async () => !processAlive(pid));
     await rm(other, { recursive: true, force: true });
   });
 
@@ -82,12 +82,4 @@ async function start(paths: Layout): Promise<RunningNats> {
 async function connect(nats: RunningNats) {
   const seed = (await readFile(nats.seedFile, "utf8")).trim();
   return connectEvents({ servers: [nats.url], name: "test", seed, signal: AbortSignal.timeout(5_000) });
-}
-
-async function until(holds: () => Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + 10_000;
-  while (!(await holds())) {
-    assert.ok(performance.now() < deadline, "it has not happened within 10 s");
-    await sleep(20);
-  }
 }

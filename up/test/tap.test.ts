@@ -7,9 +7,9 @@ import { after, before, describe, it } from "node:test";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { type Coverage, type Notice, type Request, Tap, View } from "@patchbay/proto/mesh/tap/v1/tap_pb";
 import type { Sidecar } from "@patchbay/sidecar";
+import { eventually } from "@patchbay/testkit";
 import { type ClosableTransport, createTransport } from "@patchbay/wire";
 import { type Mesh, startMesh } from "../src/index.ts";
-import { until } from "./support/aftermath.ts";
 import { createOperator } from "./support/operator.ts";
 import { endOf, spawnSidecar, startSidecarHere, startWeb, type Web } from "./support/workload.ts";
 
@@ -39,7 +39,7 @@ describe("a tap", () => {
     users = await startSidecarHere(mesh, "users", { port: web.port });
     caller = await startSidecarHere(mesh, "web");
     transport = createTransport({ address: await createOperator(mesh).addressOf("tap"), token: () => mesh.token });
-    await until("users answers", async () => (await call("/warm")) === 200);
+    await eventually("users answers", async () => (await call("/warm")) === 200);
   });
   after(async () => {
     transport.close();
@@ -86,14 +86,14 @@ describe("a tap", () => {
 
   async function listening(asked: Asked): Promise<Watched> {
     const watched = watch(asked);
-    await until("the tap listens", () => watched.coverages.length > 0);
+    await eventually("the tap listens", () => watched.coverages.length > 0);
     return watched;
   }
 
   /** Why a tap is refused; undefined: it listens. */
   async function refusal(asked: Asked): Promise<ConnectError | undefined> {
     const watched = watch(asked);
-    const listens = until("it listens or ends", () => watched.coverages.length > 0);
+    const listens = eventually("it listens or ends", () => watched.coverages.length > 0);
     const error = await Promise.race([watched.ended, listens]);
     watched.stop();
     return error === undefined ? undefined : ConnectError.from(error);
@@ -102,7 +102,7 @@ describe("a tap", () => {
   it("shows each request once, with both ends and the answer", async () => {
     const tap = await listening({ selector: { target: "default/users" } });
     assert.equal(await call("/cart?token=1", { authorization: "Bearer secret" }), 200);
-    await until("it is shown", () => tap.requests.length > 0);
+    await eventually("it is shown", () => tap.requests.length > 0);
     const [request] = tap.requests;
     assert.ok(request);
     assert.deepEqual(
@@ -113,7 +113,7 @@ describe("a tap", () => {
     assert.ok(request.tls && request.latency !== undefined && request.responseBytes > 0n);
     assert.deepEqual(request.requestHeaders, []);
     await call("/again");
-    await until("the next is shown", () => tap.requests.length === 2);
+    await eventually("the next is shown", () => tap.requests.length === 2);
     tap.stop();
     assert.equal(await tap.ended, undefined);
   });
@@ -121,12 +121,12 @@ describe("a tap", () => {
   it("goes on without a proxy that is killed, and names it", async () => {
     await using killed = spawnSidecar(mesh, "users", web.port);
     const tap = await listening({ selector: { target: "default/users" } });
-    await until("both take part", () => tap.coverages.at(-1)?.inbound === 2);
+    await eventually("both take part", () => tap.coverages.at(-1)?.inbound === 2);
     await endOf(killed.child, "SIGKILL");
-    await until("one is missing", () => tap.coverages.at(-1)?.inbound === 1);
+    await eventually("one is missing", () => tap.coverages.at(-1)?.inbound === 1);
     assert.match(tap.coverages.at(-1)?.missing.join() ?? "", /default\/users\//);
     await call("/still");
-    await until("the other is heard", () => tap.requests.some(({ path }) => path === "/still"));
+    await eventually("the other is heard", () => tap.requests.some(({ path }) => path === "/still"));
     tap.stop();
   });
 
@@ -134,7 +134,7 @@ describe("a tap", () => {
     const tap = await listening({ selector: { target: "default/users", view: View.INBOUND } });
     const before = tap.coverages.at(-1)?.inbound ?? 0;
     await using late = await startSidecarHere(mesh, "users", { port: web.port });
-    await until("it takes part", () => (tap.coverages.at(-1)?.inbound ?? 0) > before);
+    await eventually("it takes part", () => (tap.coverages.at(-1)?.inbound ?? 0) > before);
     tap.stop();
     await late.stop();
   });
@@ -142,7 +142,7 @@ describe("a tap", () => {
   it("for a service that does not exist, or with a wrong expression, is refused with the nearest name", async () => {
     // A mesh that has just started does not know yet who is not there.
     let unknown = await refusal({ selector: { target: "default/uzers" } });
-    await until("nobody is known to be missing", async () => {
+    await eventually("nobody is known to be missing", async () => {
       unknown ??= await refusal({ selector: { target: "default/uzers" } });
       return unknown !== undefined;
     });

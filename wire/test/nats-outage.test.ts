@@ -53,7 +53,7 @@ describe("when nats-server is killed with -9 and comes back on the same port", {
       // Both ends have seen this round before the next one begins.
       await eventually(() => it.statuses.length === 2 * (round + 1));
     }
-    await eventually(() => acknowledged.length > 2500, 10_000);
+    await eventually(() => acknowledged.length > 2500);
     running = false;
     await publisher;
     const seqs = (await Promise.all(acknowledged)).map((ack) => ack.seq);

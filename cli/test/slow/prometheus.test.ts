@@ -109,7 +109,7 @@ describe("a real Prometheus that scrapes the demo", async () => {
         last = await prometheus.query(promql);
         return last.some((each) => matches(each, row));
       };
-      await eventually(found, patienceMs).catch(() => {
+      await eventually(found).catch(() => {
         assert.fail(`${promql}\nhas no row with ${JSON.stringify(row)}: ${JSON.stringify(last)}`);
       });
     });

@@ -71,7 +71,7 @@ export async function runPrometheus(options: PrometheusOptions): Promise<Prometh
     rmSync(dir, { recursive: true, force: true });
   };
   try {
-    await eventually(() => isReady(`http://127.0.0.1:${port}/-/ready`), 30_000);
+    await eventually(() => isReady(`http://127.0.0.1:${port}/-/ready`));
   } catch (error) {
     await stop();
     throw error;

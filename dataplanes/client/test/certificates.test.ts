@@ -4,10 +4,11 @@ import { afterEach, describe, test } from "node:test";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { Identity } from "@patchbay/proto/mesh/identity/v1/identity_pb";
+import { eventually } from "@patchbay/testkit";
 import { noLog, systemClock } from "@patchbay/wire";
 import { type CertificateClient, type CertificateClientOptions, createCertificateClient } from "../src/certificates.ts";
 import { certificateRequest, certificateRequestInfo } from "../src/core/certificate-request.ts";
-import { proxyTransport, serveCore, until } from "./support/core-server.ts";
+import { proxyTransport, serveCore } from "./support/core-server.ts";
 
 /** The parts of a certificate request: what is signed, the key in it, the signature. */
 function parts(request: Uint8Array): { info: Uint8Array; publicKey: Uint8Array; signature: Uint8Array } {
@@ -114,7 +115,7 @@ describe("the certificate client", () => {
     const { client, requests } = await start((_, count) => ({ lifeMs: count === 1 ? 1 : 60_000 }));
     const heard: string[] = [];
     client.onChange((identity) => heard.push(identity.certificateChain));
-    await until("it renewed", () => heard.length === 2);
+    await eventually("it renewed", () => heard.length === 2);
     assert.deepEqual(heard, ["certificate 1", "certificate 2"]);
     assert.notDeepEqual(
       parts(requests[0] ?? new Uint8Array()).publicKey,
@@ -131,7 +132,7 @@ describe("the certificate client", () => {
     await client.ready();
     assert.equal(requests.length, 1);
     slept = 3_600_000;
-    await until("it renewed", () => client.current()?.certificateChain === "certificate 2");
+    await eventually("it renewed", () => client.current()?.certificateChain === "certificate 2");
   });
 
   test("asks again for as long as the authority is away, and keeps what it has", async () => {

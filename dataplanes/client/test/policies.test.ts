@@ -5,11 +5,11 @@ import { after, before, describe, it } from "node:test";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { OutboundSchema, type Snapshot, SnapshotSchema } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
 import { unknownPart } from "@patchbay/rules";
-import { temporaryDir } from "@patchbay/testkit";
+import { eventually, temporaryDir } from "@patchbay/testkit";
 import { type ClosableTransport, noLog } from "@patchbay/wire";
 import { createPolicyClient, type PolicyClient, type PolicyClientOptions } from "../src/policies.ts";
 import { createPolicyFile, type PolicyFile } from "../src/policy-file.ts";
-import { eventually, proxyTransport, until } from "./support/core-server.ts";
+import { proxyTransport } from "./support/core-server.ts";
 import { ALLOW_ALL, deny, type FakePolicy, snapshotOf, startPolicy } from "./support/policy.ts";
 
 /** As a newer service would write it: with a field that this program does not know. */
@@ -60,10 +60,10 @@ describe("the policy client", () => {
     const client = start();
     await client.ready();
     assert.deepEqual([client.current()?.version, client.settled()], ["one", true]);
-    await until("the first is acknowledged", () => acks().includes("one"));
+    await eventually("the first is acknowledged", () => acks().includes("one"));
     policy.send(snapshotOf("two", ALLOW_ALL));
-    await until("the second is in force", () => client.current()?.version === "two");
-    await until("the second is acknowledged", () => acks().includes("two"));
+    await eventually("the second is in force", () => client.current()?.version === "two");
+    await eventually("the second is acknowledged", () => acks().includes("two"));
     client.stop();
   });
 
@@ -80,7 +80,7 @@ describe("the policy client", () => {
     client.follow(new Set(["carts.default.svc.cluster.local"]));
     const asked = client.outbound("carts.default.svc.cluster.local");
     assert.ok(asked instanceof Promise);
-    await until("the host is asked for", () =>
+    await eventually("the host is asked for", () =>
       policy.said.some(({ case: kind, value }) => kind === "targets" && value.hosts.length === 1),
     );
     const outbound = [create(OutboundSchema, { target: "carts.default.svc.cluster.local" })];
@@ -97,7 +97,7 @@ describe("the policy client", () => {
     policy.send(fromTheFuture("future"));
     const refused = () =>
       policy.said.find((message) => message.case === "ack" && message.value.version === "future")?.value;
-    await until("it is refused", () => refused() !== undefined);
+    await eventually("it is refused", () => refused() !== undefined);
     const ack = refused();
     assert.match(ack !== undefined && "refused" in ack ? ack.refused : "", /does not know field 127/);
     assert.deepEqual([client.current()?.version, client.unenforceable()], ["known", ""]);
@@ -111,7 +111,7 @@ describe("the policy client", () => {
     assert.equal(client.current(), undefined);
     assert.match(client.unenforceable(), /older than the policy service/);
     policy.send(snapshotOf("better", ALLOW_ALL));
-    await until("it is enforced", () => client.current()?.version === "better");
+    await eventually("it is enforced", () => client.current()?.version === "better");
     assert.equal(client.unenforceable(), "");
     client.stop();
   });
@@ -145,11 +145,11 @@ describe("the policy client", () => {
     await client.ready();
     await policy.die();
     await policy.comeBack();
-    await until("it says what it has", () =>
+    await eventually("it says what it has", () =>
       policy.said.some(({ case: kind, value }) => kind === "hello" && value.version === "before"),
     );
     policy.send(snapshotOf("after", ALLOW_ALL));
-    await until("it has the next", () => client.current()?.version === "after");
+    await eventually("it has the next", () => client.current()?.version === "after");
     client.stop();
   });
 
@@ -174,7 +174,7 @@ describe("the policy client", () => {
         await policy.comeBack();
       }
       policy.send(snapshotOf("better", ALLOW_ALL));
-      await until("it is enforced", () => client.current()?.version === "better");
+      await eventually("it is enforced", () => client.current()?.version === "better");
       assert.equal(client.unenforceable(), "");
       client.stop();
     });

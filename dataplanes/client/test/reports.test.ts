@@ -5,9 +5,10 @@ import { Code, ConnectError, type Transport } from "@connectrpc/connect";
 import { type Report, ReportSchema } from "@patchbay/proto/mesh/telemetry/v1/report_pb";
 import { Telemetry } from "@patchbay/proto/mesh/telemetry/v1/telemetry_pb";
 import type { RunningServer } from "@patchbay/runtime";
+import { eventually } from "@patchbay/testkit";
 import { noLog } from "@patchbay/wire";
 import { createReporter, REPORTER_LIMITS, type Reporter, type ReportWindow } from "../src/reports.ts";
-import { proxyTransport, serveCore, until } from "./support/core-server.ts";
+import { proxyTransport, serveCore } from "./support/core-server.ts";
 
 interface FakeTelemetry {
   readonly address: string;
@@ -137,7 +138,7 @@ describe("reporter", () => {
   test("while telemetry is away intervals become one report, and everything arrives once it is back", async () => {
     start();
     await load(50);
-    await until("it was stored", () => reporter.stats().waiting === 0);
+    await eventually("it was stored", () => reporter.stats().waiting === 0);
     await telemetry.die();
     await load(500);
     assert.ok(reporter.stats().made < 20, `${reporter.stats().made} reports`);
@@ -153,10 +154,10 @@ describe("reporter", () => {
     start();
     telemetry.mode = "silent";
     request();
-    await until("it arrived", () => telemetry.reports.length === 1);
+    await eventually("it arrived", () => telemetry.reports.length === 1);
     telemetry.mode = "break";
     request();
-    await until("the stream broke", () => telemetry.reports.length >= 2);
+    await eventually("the stream broke", () => telemetry.reports.length >= 2);
     telemetry.mode = "store";
     await reporter.flush(3_000);
     assert.equal(applied(telemetry.reports), sent);
@@ -172,7 +173,7 @@ describe("reporter", () => {
     await telemetry.die();
     telemetry.mode = "store";
     await telemetry.comeBack();
-    await until("they were stored", () => reporter.stats().stored >= 3);
+    await eventually("they were stored", () => reporter.stats().stored >= 3);
     await reporter.flush(3_000);
     assert.equal(applied(telemetry.reports), sent);
   });
@@ -181,7 +182,7 @@ describe("reporter", () => {
     start();
     telemetry.mode = "refuse";
     request();
-    await until("it was refused", () => reporter.stats().refused === 1);
+    await eventually("it was refused", () => reporter.stats().refused === 1);
     assert.equal(reporter.stats().waiting, 0);
   });
 
@@ -189,7 +190,7 @@ describe("reporter", () => {
     replicas.push(await startTelemetry());
     start();
     request();
-    await until("it was stored", () => reporter.stats().stored === 1);
+    await eventually("it was stored", () => reporter.stats().stored === 1);
     const own = replicas.find((replica) => replica.reports.length > 0);
     await own?.die();
     request();

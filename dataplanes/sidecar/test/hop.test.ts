@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
 import { test } from "node:test";
+import { closedPort, listen } from "@patchbay/testkit";
 import { readFirstBytes } from "../src/proxy/tcp/first-bytes.ts";
 import { createUpstreamConnector } from "../src/proxy/upstream/upstream-connector.ts";
 import { identityOf } from "./support/certificates.ts";
-import { closedPort, listen } from "./support/wire.ts";
 
 const connectMs = 100;
 

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { connect } from "node:net";
 import { describe, it } from "node:test";
+import { closedPort, eventually } from "@patchbay/testkit";
 import { createHttp1Pool, type Http1Pool, type PooledConnection, type Waiter } from "../src/proxy/http1/pool.ts";
 import type { Connected } from "../src/proxy/upstream/await-connection.ts";
-import { type App, closedPort, startApp, until } from "./support/wire.ts";
+import { type App, startApp } from "./support/wire.ts";
 
 /** A pool whose connections are made when the test says so. */
 function createPool(port: number, maxConnections = 512) {
@@ -63,10 +64,10 @@ describe("connections to an endpoint", () => {
     assert.equal(opening.length, 16);
     assert.equal(burst.filter(({ outcome }) => outcome === "waiting").length, 184);
     settle();
-    await until("the burst is over", () => burst.filter(({ outcome }) => outcome === "answered").length >= 184);
+    await eventually("the burst is over", () => burst.filter(({ outcome }) => outcome === "answered").length >= 184);
     assert.equal(pool.size, 17, "another one was begun when the first was there");
     for (let left = opening.length; left > 0; left -= 1) settle();
-    await until("all are answered", () => burst.every(({ outcome }) => outcome === "answered"));
+    await eventually("all are answered", () => burst.every(({ outcome }) => outcome === "answered"));
     pool.destroy();
   });
 
@@ -74,7 +75,7 @@ describe("connections to an endpoint", () => {
     const { pool, opening, settle } = createPool(await closedPort());
     const burst = Array.from({ length: 50 }, () => ask(pool));
     settle();
-    await until("those without a connection have heard", () =>
+    await eventually("those without a connection have heard", () =>
       burst.slice(16).every(({ outcome }) => /REFUSED/.test(outcome)),
     );
     assert.equal(opening.length, 15);
@@ -86,17 +87,17 @@ describe("connections to an endpoint", () => {
     const { pool, opening, settle } = createPool(app.port);
     const burst = Array.from({ length: 17 }, () => ask(pool));
     opening.shift()?.(new Error("no route"), null);
-    await until("the first has failed", () => burst[0]?.outcome === "no route");
+    await eventually("the first has failed", () => burst[0]?.outcome === "no route");
     assert.equal(burst[16]?.outcome, "no route", "nothing was open yet");
     settle();
-    await until("one works", () => burst[1]?.outcome === "answered");
+    await eventually("one works", () => burst[1]?.outcome === "answered");
     const more = Array.from({ length: 5 }, () => ask(pool));
     assert.deepEqual(
       more.map(({ outcome }) => outcome),
       ["sent", "sent", "sent", "waiting", "waiting"],
     );
     opening.shift()?.(new Error("no route"), null);
-    await until("the last is answered by the one that works", () => more[4]?.outcome === "answered");
+    await eventually("the last is answered by the one that works", () => more[4]?.outcome === "answered");
     assert.equal(more[3]?.outcome, "sent", "a connection of its own is on the way");
     pool.destroy();
   });
@@ -127,10 +128,10 @@ describe("connections to an endpoint", () => {
     const { pool, opening, settle } = createPool(app.port);
     const first = ask(pool);
     settle();
-    await until("the first is answered", () => first.outcome === "answered");
+    await eventually("the first is answered", () => first.outcome === "answered");
     assert.equal(pool.size, 1);
     await app[Symbol.asyncDispose]();
-    await until("the connection is gone", () => pool.size === 0);
+    await eventually("the connection is gone", () => pool.size === 0);
     ask(pool);
     assert.equal(opening.length, 1);
     pool.destroy();

@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { createServer } from "node:http2";
 import { connect, type Socket } from "node:net";
 import { test } from "node:test";
+import { eventually, listen } from "@patchbay/testkit";
 import { createHttp2Sessions, type Http2Sessions } from "../src/proxy/http2/sessions.ts";
-import { listen, startBytes, until } from "./support/wire.ts";
+import { startBytes } from "./support/wire.ts";
 
 const limits = { maxSessions: 2, maxStreams: 10, maxHeadBytes: 16_384, settingsMs: 200 };
 
@@ -40,7 +41,7 @@ test("a peer that answers pings is kept, one that does not is dropped after thre
   for (const socket of sockets) socket.pause();
   server.removeAllListeners("session");
   for (let look = 0; look < 4; look += 1) sessions.probe();
-  await until("the session is dropped", () => sessions.size === 0);
+  await eventually("the session is dropped", () => sessions.size === 0);
   server.close();
 });
 

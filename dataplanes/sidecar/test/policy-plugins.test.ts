@@ -9,8 +9,9 @@ import {
   RateLimitPolicySchema,
   RateLimitSchema,
 } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
+import { eventually } from "@patchbay/testkit";
 import type { ClosableTransport } from "@patchbay/wire";
-import { eventually, proxyTransport } from "../../client/test/support/core-server.ts";
+import { proxyTransport } from "../../client/test/support/core-server.ts";
 import { type FakePolicy, startPolicy } from "../../client/test/support/policy.ts";
 import { createPolicyPlugins, type PolicyPlugins } from "../src/sources/policy-plugins.ts";
 

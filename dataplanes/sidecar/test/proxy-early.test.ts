@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { connect, type Socket } from "node:net";
 import { describe, it } from "node:test";
+import { eventually } from "@patchbay/testkit";
 import { endpoint, startProxy } from "./support/proxies.ts";
-import { exchangeRaw, startBytes, until } from "./support/wire.ts";
+import { exchangeRaw, startBytes } from "./support/wire.ts";
 
 /** Sends a head and 4 MB, whatever comes, and gives all that came. A client that stops at the first error would hide a lost answer. */
 async function upload(port: number, framing: "length" | "chunked"): Promise<string> {
@@ -26,7 +27,7 @@ async function upload(port: number, framing: "length" | "chunked"): Promise<stri
     if (framing === "chunked") socket.write("\r\n");
     await new Promise((resolve) => setImmediate(resolve));
   }
-  await until("the answer came", () => over || text.includes("\r\n\r\n"));
+  await eventually("the answer came", () => over || text.includes("\r\n\r\n"));
   socket.destroy();
   return text;
 }
@@ -115,7 +116,7 @@ describe("a request that the proxy refuses as malformed or too large", () => {
     it(`is counted: ${what}`, async () => {
       await using started = await startProxy({ routes: { users: [endpoint(9)] } });
       assert.match(await exchangeRaw(started.proxy.outboundPort, text), new RegExp(`^HTTP/1\\.1 ${status} `));
-      await until("it is recorded", () => started.recorder.records.length === 1);
+      await eventually("it is recorded", () => started.recorder.records.length === 1);
       const [record] = started.recorder.records;
       assert.deepEqual([record?.status, record?.target, record?.error], [status, "users", "bad-request"]);
     });

@@ -3,8 +3,9 @@ import { once } from "node:events";
 import { createServer, request as httpRequest, type IncomingMessage } from "node:http";
 import { connect } from "node:net";
 import { describe, it } from "node:test";
+import { closedPort, eventually, listen } from "@patchbay/testkit";
 import { endpoint, startProxy } from "./support/proxies.ts";
-import { bodyOf, closedPort, listen, openRaw, startApp, startBytes, until } from "./support/wire.ts";
+import { bodyOf, openRaw, startApp, startBytes } from "./support/wire.ts";
 
 async function get(port: number, url: string): Promise<{ status: number | undefined; body: string }> {
   const request = httpRequest({ host: "127.0.0.1", port, path: url, agent: false });
@@ -64,7 +65,7 @@ describe("out of the mesh", () => {
     await raw.until((text) => text.endsWith("hello"));
     raw.socket.end();
     await raw.closed();
-    await until("it is recorded", () => started.recorder.records.length === 1);
+    await eventually("it is recorded", () => started.recorder.records.length === 1);
     const [record] = started.recorder.records;
     assert.deepEqual([record?.target, record?.opaque, record?.requestBytes, record?.status], ["egress", true, 8, 0]);
   });

@@ -2,9 +2,10 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import type { Socket } from "node:net";
 import { describe, it } from "node:test";
+import { eventually } from "@patchbay/testkit";
 import { http2Client, startHttp2, whole } from "./support/http2.ts";
 import { endpoint, startProxy } from "./support/proxies.ts";
-import { exchangeRaw, startBytes, until } from "./support/wire.ts";
+import { exchangeRaw, startBytes } from "./support/wire.ts";
 
 const GRPC = { ":method": "POST", ":path": "/a.B/Do", "content-type": "application/grpc", te: "trailers" };
 /** Far below the 13 s after which a ping finds out. */
@@ -118,7 +119,7 @@ describe("a response whose server goes", () => {
     const stream = client.open({});
     await once(stream, "data");
     client.session.destroy();
-    await until("the program's stream was closed", () => reset);
+    await eventually("the program's stream was closed", () => reset);
   });
 });
 
@@ -130,10 +131,10 @@ describe("a call of gRPC without a status", () => {
     await using started = await startProxy({ routes: { users: [endpoint(app.port, { protocol: "http2" })] } });
     using client = http2Client(started.proxy.outboundPort);
     const stream = client.open({ ...GRPC, "grpc-timeout": "1m" }, { endStream: true });
-    await until("it is in flight", () => started.proxy.stats().active === 1);
+    await eventually("it is in flight", () => started.proxy.stats().active === 1);
     await new Promise((resolve) => setTimeout(resolve, 2));
     stream.close(8);
-    await until("it is recorded", () => started.recorder.records.length === 1);
+    await eventually("it is recorded", () => started.recorder.records.length === 1);
     assert.deepEqual([started.recorder.records[0]?.status, started.recorder.records[0]?.grpcStatus], [499, 4]);
   });
 
@@ -142,9 +143,9 @@ describe("a call of gRPC without a status", () => {
     await using started = await startProxy({ routes: { users: [endpoint(app.port, { protocol: "http2" })] } });
     using client = http2Client(started.proxy.outboundPort);
     const stream = client.open({ ...GRPC, "grpc-timeout": "1H" }, { endStream: true });
-    await until("it is in flight", () => started.proxy.stats().active === 1);
+    await eventually("it is in flight", () => started.proxy.stats().active === 1);
     stream.close(8);
-    await until("it is recorded", () => started.recorder.records.length === 1);
+    await eventually("it is recorded", () => started.recorder.records.length === 1);
     assert.deepEqual([started.recorder.records[0]?.status, started.recorder.records[0]?.grpcStatus], [499, 1]);
   });
 });

@@ -4,9 +4,10 @@ import { request as httpRequest, type IncomingMessage } from "node:http";
 import { connect, createServer, type IncomingHttpHeaders } from "node:http2";
 import type { Readable, Writable } from "node:stream";
 import { after, before, describe, it } from "node:test";
+import { listen } from "@patchbay/testkit";
 import fc from "fast-check";
 import { endpoint, type StartedProxy, startProxy } from "./support/proxies.ts";
-import { type App, listen, startApp } from "./support/wire.ts";
+import { type App, startApp } from "./support/wire.ts";
 
 /** A message in pieces: cut at any place, written one after the other. */
 const pieces = fc.array(fc.uint8Array({ maxLength: 3_000 }), { maxLength: 5 });

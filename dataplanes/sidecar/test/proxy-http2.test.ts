@@ -2,9 +2,10 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import type { ServerHttp2Stream } from "node:http2";
 import { describe, it } from "node:test";
+import { closedPort, eventually } from "@patchbay/testkit";
 import { http2Client, startHttp2, whole } from "./support/http2.ts";
 import { endpoint, startProxy } from "./support/proxies.ts";
-import { bodyOf, closedPort, openRaw, startApp, startBytes, until } from "./support/wire.ts";
+import { bodyOf, openRaw, startApp, startBytes } from "./support/wire.ts";
 
 describe("HTTP/2 through the proxy", () => {
   it("carries fields, bodies and trailers both ways", async () => {
@@ -57,7 +58,7 @@ describe("HTTP/2 through the proxy", () => {
     });
     for (const [i, word] of ["a", "b", "c"].entries()) {
       stream.write(word);
-      await until("the echo came", () => text.length === 3 * (i + 1));
+      await eventually("the echo came", () => text.length === 3 * (i + 1));
     }
     stream.end();
     await once(stream, "close");
@@ -124,7 +125,7 @@ describe("HTTP/2 through the proxy", () => {
     const stream = client.open({ ":path": "/client" });
     await once(stream, "data");
     stream.close(5);
-    await until("the program hears of it", () => codes.length === 2);
+    await eventually("the program hears of it", () => codes.length === 2);
     assert.equal(codes[1], 5);
     assert.deepEqual(
       started.recorder.records.map((record) => record.status),
@@ -146,10 +147,10 @@ describe("HTTP/2 through the proxy", () => {
     );
     stream.on("error", () => undefined);
     stream.write("part");
-    await until("the upload is on its way", () => started.router.outstanding === 1);
+    await eventually("the upload is on its way", () => started.router.outstanding === 1);
     await new Promise((resolve) => setTimeout(resolve, 30));
     stream.close(8);
-    await until("the program hears of it", () => ends.length > 0);
+    await eventually("the program hears of it", () => ends.length > 0);
     assert.deepEqual(ends, ["broken"]);
     assert.deepEqual(
       started.recorder.records.map((record) => record.status),
@@ -186,7 +187,7 @@ describe("HTTP/2 through the proxy", () => {
     await using started = await startProxy({ routes: { users: [endpoint(app.port)] } });
     using client = http2Client(started.proxy.outboundPort);
     const first = whole(client.open({ ":path": "/held" }));
-    await until("the stream is held", () => held.length === 1);
+    await eventually("the stream is held", () => held.length === 1);
     await new Promise((resolve) => setTimeout(resolve, 50));
     assert.equal((await whole(client.open({ ":path": "/next" }))).body, "new");
     held[0]?.();
@@ -214,9 +215,9 @@ describe("HTTP/2 through the proxy", () => {
     });
     using client = http2Client(started.proxy.outboundPort);
     const first = whole(client.open({}));
-    await until("the first stream stands", () => held.length === 1);
+    await eventually("the first stream stands", () => held.length === 1);
     const more = [1, 2, 3].map(() => whole(client.open({})));
-    await until("all streams stand", () => held.length === 4);
+    await eventually("all streams stand", () => held.length === 4);
     assert.equal(sessions, 2);
     const { headers } = await whole(client.open({}));
     assert.deepEqual([headers[":status"], headers["mesh-error"]], [503, "overload"]);
@@ -245,7 +246,7 @@ describe("HTTP/2 through the proxy", () => {
     const stream = client.open({});
     stream.pause();
     await once(stream, "response");
-    await until("the client is given up", () => started.proxy.stats().slow === 1);
+    await eventually("the client is given up", () => started.proxy.stats().slow === 1);
     assert.ok(written < 100 * chunk.length, `${written} bytes were taken from the program`);
   });
 
@@ -260,7 +261,7 @@ describe("HTTP/2 through the proxy", () => {
     });
     using client = http2Client(started.proxy.inboundPort);
     const answer = whole(client.open({}));
-    await until("the stream stands", () => held.length === 1);
+    await eventually("the stream stands", () => held.length === 1);
     const goaway = once(client.session, "goaway");
     const drained = started.proxy.drainInbound(5_000);
     await goaway;

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { connect as connectHttp2 } from "node:http2";
 import { after, before, describe, it } from "node:test";
+import { eventually } from "@patchbay/testkit";
 import { endpoint, type StartedProxy, startProxy } from "./support/proxies.ts";
-import { type App, bodyOf, exchangeRaw, openRaw, startApp, until } from "./support/wire.ts";
+import { type App, bodyOf, exchangeRaw, openRaw, startApp } from "./support/wire.ts";
 
 describe("requests that two parsers could read differently", () => {
   let app: App;
@@ -158,7 +159,7 @@ describe("HTTP/2 without sense", () => {
       else raw.socket.once("drain", flood);
     };
     flood();
-    await until("the flood is cut", () => over);
+    await eventually("the flood is cut", () => over);
     assert.equal(started.proxy.stats().flooded, 1);
     assert.match(
       await exchangeRaw(started.proxy.outboundPort, "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"),

@@ -5,9 +5,10 @@ import { connect as connectHttp2, createServer as createHttp2Server } from "node
 import { describe, it } from "node:test";
 import { connect as connectTls, type TLSSocket } from "node:tls";
 import type { WorkloadCertificate } from "@patchbay/dataplane-client";
+import { closedPort, eventually, listen } from "@patchbay/testkit";
 import { createAuthority, identityOf, spiffe } from "./support/certificates.ts";
 import { endpoint, type StartedProxy, type StartOptions, startProxy } from "./support/proxies.ts";
-import { bodyOf, closedPort, exchangeRaw, listen, openRaw, startApp, startBytes, until } from "./support/wire.ts";
+import { bodyOf, exchangeRaw, openRaw, startApp, startBytes } from "./support/wire.ts";
 
 const authority = createAuthority();
 
@@ -107,7 +108,10 @@ describe("between two sidecars", () => {
     assert.match(await tunnel.until((text) => text.endsWith("TLS")), /^HTTP\/1\.1 200 [\s\S]*looks like TLS$/);
     tunnel.socket.end();
     await tunnel.closed();
-    await until("all are recorded", () => caller.recorder.records.length === 2 && store.recorder.records.length === 2);
+    await eventually(
+      "all are recorded",
+      () => caller.recorder.records.length === 2 && store.recorder.records.length === 2,
+    );
     const [record] = store.recorder.records;
     assert.deepEqual(
       [record?.opaque, record?.source, record?.status, record?.requestBytes, record?.responseBytes],

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { createServer as createNetServer } from "node:net";
 import { describe, it } from "node:test";
+import { eventually, listen } from "@patchbay/testkit";
 import { http2Client, startHttp2, type Whole, whole } from "./support/http2.ts";
 import { endpoint, startProxy } from "./support/proxies.ts";
-import { listen, openRaw, startBytes, until } from "./support/wire.ts";
+import { openRaw, startBytes } from "./support/wire.ts";
 
 /** One request over HTTP/2; a body makes it a POST with trailers. */
 async function ask(port: number, body: string): Promise<Whole> {
@@ -126,7 +127,7 @@ describe("a program that has answered before it has the whole request", () => {
     const raw = await openRaw(started.proxy.outboundPort);
     raw.send("POST / HTTP/1.1\r\nHost: users\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n");
     assert.match(await raw.closed(), /^HTTP\/1\.1 413 /);
-    await until("the connection to the program is closed", () => closed);
+    await eventually("the connection to the program is closed", () => closed);
   });
 
   it("ends the upload over HTTP/2, and its stream", async () => {
@@ -143,7 +144,7 @@ describe("a program that has answered before it has the whole request", () => {
     const raw = await openRaw(started.proxy.outboundPort);
     raw.send("POST / HTTP/1.1\r\nHost: users\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n");
     assert.match(await raw.closed(), /^HTTP\/1\.1 413 /);
-    await until("the stream to the program is closed", () => closed);
+    await eventually("the stream to the program is closed", () => closed);
   });
 });
 
@@ -181,7 +182,7 @@ describe("a program that has switched protocols", () => {
     assert.match(first.head, /^HTTP\/1\.1 101 /);
     assert.match((await ask()).head, /^HTTP\/1\.1 503 /);
     first.raw.socket.destroy();
-    await until("it has ended", () => started.proxy.stats().active === 0);
+    await eventually("it has ended", () => started.proxy.stats().active === 0);
     assert.match((await ask()).head, /^HTTP\/1\.1 101 /);
   });
 });
@@ -195,6 +196,6 @@ describe("a server outside of the mesh that resets", () => {
     raw.send(`CONNECT 127.0.0.1:${port} HTTP/1.1\r\nHost: a\r\n\r\n`);
     assert.match(await raw.closed(), /^HTTP\/1\.1 200 /);
     server.close();
-    await until("it is recorded", () => started.recorder.records.length === 1);
+    await eventually("it is recorded", () => started.recorder.records.length === 1);
   });
 });

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { closedPort } from "@patchbay/testkit";
 import { DEFAULT_LIMITS } from "../src/proxy/listeners/limits.ts";
 import { isCertificateRefused } from "../src/proxy/upstream/connect-errors.ts";
 import { endpoint, startProxy } from "./support/proxies.ts";
-import { bodyOf, closedPort, startApp, startBytes } from "./support/wire.ts";
+import { bodyOf, startApp, startBytes } from "./support/wire.ts";
 
 const limits = { ...DEFAULT_LIMITS, maxAttempts: 1 };
 

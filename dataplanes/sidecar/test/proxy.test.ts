@@ -8,8 +8,9 @@ import {
   type ServerResponse,
 } from "node:http";
 import { describe, it } from "node:test";
+import { closedPort, eventually } from "@patchbay/testkit";
 import { endpoint, startProxy } from "./support/proxies.ts";
-import { bodyOf, closedPort, openRaw, startApp, startBytes, until } from "./support/wire.ts";
+import { bodyOf, openRaw, startApp, startBytes } from "./support/wire.ts";
 
 interface Answer {
   readonly message: IncomingMessage;
@@ -230,7 +231,7 @@ describe("HTTP/1.1 through the proxy", () => {
     await raw.until((text) => text.endsWith("<ping>"));
     raw.socket.end();
     assert.match(await raw.closed(), /bye$/);
-    await until("the connection is recorded", () => started.recorder.records.length === 1);
+    await eventually("the connection is recorded", () => started.recorder.records.length === 1);
     const [record] = started.recorder.records;
     assert.deepEqual([record?.status, record?.requestBytes, record?.responseBytes], [101, 4, 14]);
     assert.equal(started.proxy.stats().active, 0);
@@ -417,10 +418,10 @@ describe("what goes wrong", () => {
     await using started = await startProxy({ routes: { users: [endpoint(app.port)] } });
     const raw = await openRaw(started.proxy.outboundPort);
     raw.send("GET / HTTP/1.1\r\nHost: users\r\n\r\n");
-    await until("the attempt is on its way", () => started.router.outstanding === 1);
+    await eventually("the attempt is on its way", () => started.router.outstanding === 1);
     await new Promise((resolve) => setTimeout(resolve, 20));
     raw.socket.destroy();
-    await until("the program hears of it", () => aborted);
+    await eventually("the program hears of it", () => aborted);
     assert.deepEqual(
       started.recorder.records.map((record) => record.status),
       [499],
@@ -442,10 +443,10 @@ describe("what goes wrong", () => {
     await using started = await startProxy({ routes: { users: [endpoint(app.port)] } });
     const raw = await openRaw(started.proxy.outboundPort);
     raw.send("POST / HTTP/1.1\r\nHost: users\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n");
-    await until("the upload is on its way", () => started.router.outstanding === 1);
+    await eventually("the upload is on its way", () => started.router.outstanding === 1);
     await new Promise((resolve) => setTimeout(resolve, 30));
     raw.socket.destroy();
-    await until("the program hears of it", () => ends.length > 0);
+    await eventually("the program hears of it", () => ends.length > 0);
     assert.deepEqual(ends, ["broken"]);
   });
 
@@ -480,7 +481,7 @@ describe("limits", () => {
     const raw = await openRaw(started.proxy.outboundPort);
     raw.socket.pause();
     raw.send("GET / HTTP/1.1\r\nHost: users\r\n\r\n");
-    await until("the client is given up", () => started.proxy.stats().slow === 1);
+    await eventually("the client is given up", () => started.proxy.stats().slow === 1);
     assert.ok(written < 150 * chunk.length, `${written} bytes were taken from the program`);
     raw.socket.destroy();
   });
@@ -514,7 +515,7 @@ describe("limits", () => {
     });
     const port = started.proxy.outboundPort;
     const first = get(port, "http://users/");
-    await until("the first occupies the connection", () => held.length === 1);
+    await eventually("the first occupies the connection", () => held.length === 1);
     const second = await get(port, "http://users/");
     assert.deepEqual([second.message.statusCode, second.message.headers["mesh-error"]], [503, "overload"]);
     held[0]?.();
@@ -541,7 +542,7 @@ describe("draining", () => {
     const port = started.proxy.inboundPort;
     const agent = new Agent({ keepAlive: true });
     const answer = get(port, "http://users/", { path: "/", agent });
-    await until("the request is in flight", () => held.length === 1);
+    await eventually("the request is in flight", () => held.length === 1);
     const drained = started.proxy.drainInbound(5_000);
     const late = httpRequest({ host: "127.0.0.1", port, agent: false });
     const [refused] = (await once(late.end(), "error")) as [NodeJS.ErrnoException];

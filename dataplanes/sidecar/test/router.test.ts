@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { after, afterEach, beforeEach, describe, test } from "node:test";
 import { Code, ConnectError } from "@connectrpc/connect";
+import { eventually } from "@patchbay/testkit";
 import { noLog } from "@patchbay/wire";
-import { eventually, proxyTransport, until } from "../../client/test/support/core-server.ts";
+import { proxyTransport } from "../../client/test/support/core-server.ts";
 import {
   absentAnswer,
   endpointsAnswer,
@@ -46,7 +47,10 @@ describe("router", () => {
     await destination.die();
   });
   after(() =>
-    until("all connections are closed", () => !process.getActiveResourcesInfo().some((name) => name.startsWith("TCP"))),
+    eventually(
+      "all connections are closed",
+      () => !process.getActiveResourcesInfo().some((name) => name.startsWith("TCP")),
+    ),
   );
 
   test("asks once for a name and holds the stream, however it is spelled and however often it is used", async () => {
@@ -65,14 +69,14 @@ describe("router", () => {
     start();
     const route = await router.route("users");
     destination.say(USERS, endpointsAnswer(USERS, ["10.0.0.2", "10.0.0.3"]));
-    await until("the change arrived", () => addresses(route).includes("10.0.0.2"));
+    await eventually("the change arrived", () => addresses(route).includes("10.0.0.2"));
     assert.deepEqual(addresses(await router.route("users")), ["10.0.0.2", "10.0.0.3"]);
   });
 
   test("waits for the first answer", async () => {
     start();
     const waiting = router.route("users");
-    await until("it was asked", () => destination.streams.get(USERS) === 1);
+    await eventually("it was asked", () => destination.streams.get(USERS) === 1);
     destination.say(USERS, endpointsAnswer(USERS, ["10.0.0.1"]));
     assert.deepEqual(addresses(await waiting), ["10.0.0.1"]);
   });
@@ -116,16 +120,16 @@ describe("router", () => {
     start();
     const route = await router.route("users");
     destination.say(USERS, endpointsAnswer(USERS, ["10.0.0.3"], true));
-    await until("it was added", () => addresses(route).length === 3);
+    await eventually("it was added", () => addresses(route).length === 3);
     destination.say(USERS, endpointsAnswer(USERS, ["10.0.0.3"]));
-    await until("the complete one replaced it", () => addresses(route).length === 1);
+    await eventually("the complete one replaced it", () => addresses(route).length === 1);
   });
 
   test("an incomplete answer without endpoints is no answer yet", async () => {
     destination.say(USERS, endpointsAnswer(USERS, [], true));
     start({ firstAnswerMs: 2_000 });
     const waiting = router.route("users");
-    await until("it was asked", () => destination.streams.get(USERS) === 1);
+    await eventually("it was asked", () => destination.streams.get(USERS) === 1);
     destination.say(USERS, endpointsAnswer(USERS, ["10.0.0.1"]));
     assert.deepEqual(addresses(await waiting), ["10.0.0.1"]);
   });
@@ -161,7 +165,7 @@ describe("router", () => {
     destination.say(USERS, endpointsAnswer(USERS, ["10.0.0.1"]));
     start({ idleMs: 60 });
     await router.route("users");
-    await until("it was dropped", () => router.names() === 0 && destination.streams.get(USERS) === 0);
+    await eventually("it was dropped", () => router.names() === 0 && destination.streams.get(USERS) === 0);
     assert.deepEqual(addresses(await router.route("users")), ["10.0.0.1"]);
   });
 
@@ -174,7 +178,7 @@ describe("router", () => {
       await new Promise((resolve) => setTimeout(resolve, 2));
     }
     assert.equal(router.names(), 3);
-    await until("b was dropped", () => destination.streams.get("b.x:80") === 0);
+    await eventually("b was dropped", () => destination.streams.get("b.x:80") === 0);
     assert.equal(destination.streams.get("a.x:80"), 1);
   });
 });

@@ -4,13 +4,13 @@ import { Agent, type RequestOptions, request } from "node:http";
 import { createServer } from "node:net";
 import { after, before, describe, test } from "node:test";
 import { pause } from "@patchbay/model";
+import { eventually, freePort } from "@patchbay/testkit";
 import { noLog } from "@patchbay/wire";
-import { eventually, until } from "../../client/test/support/core-server.ts";
 import { startSidecar } from "../src/app.ts";
 import type { RunError } from "../src/run/run-error.ts";
 import type { RunProgramOptions } from "../src/run/run-program.ts";
 import type { Sidecar } from "../src/sidecar.ts";
-import { createStateDir, freePort, GREETER, type Running, startTestMesh, type TestMesh } from "./support/mesh.ts";
+import { createStateDir, GREETER, type Running, startTestMesh, type TestMesh } from "./support/mesh.ts";
 import { commandOf, descendants } from "./support/processes.ts";
 
 describe("mesh run", { concurrency: 4 }, () => {
@@ -139,7 +139,7 @@ describe("mesh run", { concurrency: 4 }, () => {
     assert.ok(pids.length >= 2, `${pids.length} descendants`);
     running.child.kill("SIGKILL");
     await gone("orphan");
-    await until("all have ended", () => !pids.some(alive));
+    await eventually("all have ended", () => !pids.some(alive));
   });
 
   test("a sidecar that dies is started again on its ports, and its program goes on", async () => {
@@ -169,13 +169,13 @@ describe("mesh run", { concurrency: 4 }, () => {
       while (loading) answers.push(await call("http://shop/", { method, agent }));
     };
     const clients = Array.from({ length: 20 }, (_, index) => client(index % 2 === 0 ? "POST" : "GET"));
-    await until("both answer", () =>
+    await eventually("both answer", () =>
       ["first", "second"].every((name) => answers.some(({ body }) => body.startsWith(name))),
     );
     first.child.kill("SIGTERM");
     assert.equal(await first.ended, 143);
     const at = answers.length;
-    await until("it goes on", () => answers.length > at + 50);
+    await eventually("it goes on", () => answers.length > at + 50);
     loading = false;
     await Promise.all(clients);
     agent.destroy();

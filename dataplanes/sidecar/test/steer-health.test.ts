@@ -3,6 +3,7 @@ import { describe, test } from "node:test";
 import { fromBinary } from "@bufbuild/protobuf";
 import { LATENCY_BUCKETS, latencyBucket, tryParseAuthority } from "@patchbay/model";
 import { type Report, ReportSchema } from "@patchbay/proto/mesh/telemetry/v1/report_pb";
+import { closedPort } from "@patchbay/testkit";
 import { BALANCER_DEFAULTS } from "../src/core/balancing/balancer-defaults.ts";
 import { createTarget, type Target } from "../src/core/balancing/target.ts";
 import { createTargetHealth, type HealthRow } from "../src/core/balancing/target-health.ts";
@@ -12,7 +13,7 @@ import { createReportTable, REPORT_LIMITS } from "../src/core/report/report-tabl
 import { Outcome } from "../src/core/routing/resolution.ts";
 import { endpoints, seeded } from "./support/simulation.ts";
 import { callUsers, rulesFor, share, startSteered } from "./support/steering.ts";
-import { closedPort, startApp } from "./support/wire.ts";
+import { startApp } from "./support/wire.ts";
 
 const USERS = "users.default.svc.cluster.local:80";
 const NEXT = "users-next.default.svc.cluster.local:80";

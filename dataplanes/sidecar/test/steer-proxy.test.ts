@@ -2,9 +2,10 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { create } from "@bufbuild/protobuf";
 import { RetryBudgetSchema } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
+import { closedPort, eventually } from "@patchbay/testkit";
 import { absentAnswer } from "../../client/test/support/destination.ts";
 import { authorityOf, callUsers, ms, prefix, rulesFor, share, startSteered } from "./support/steering.ts";
-import { type App, bodyOf, closedPort, exchangeRaw, openRaw, startApp, startBytes, until } from "./support/wire.ts";
+import { type App, bodyOf, exchangeRaw, openRaw, startApp, startBytes } from "./support/wire.ts";
 
 /** Answers with each of the statuses in turn, the last for ever. */
 async function startFlaky(statuses: readonly number[]): Promise<App & { readonly bodies: string[] }> {
@@ -47,7 +48,7 @@ describe("header fields", () => {
     assert.deepEqual(["x-secret" in seen, "x-keep" in seen, "host" in seen && seen.host], [false, true, "users"]);
     assert.deepEqual([headers["x-served-by"], headers["server"]], ["mesh", undefined]);
     world.serve("users", []);
-    await until("nobody serves it", () => world.router.states("users").length === 0);
+    await eventually("nobody serves it", () => world.router.states("users").length === 0);
     const own = await callUsers(outboundPort);
     assert.deepEqual([own.status, own.headers["x-served-by"]], [503, undefined]);
   });
@@ -97,7 +98,7 @@ describe("times of a rule", () => {
     const { outboundPort } = world.proxy;
     for (let i = 0; i < 4; i += 1) assert.equal((await callUsers(outboundPort)).status, 200);
     world.serve("users", [silent.port]);
-    await until("one is left", () => world.router.states("users").length === 1);
+    await eventually("one is left", () => world.router.states("users").length === 1);
     const { status, headers } = await callUsers(outboundPort, { method: "POST", body: "x" });
     assert.deepEqual([status, headers["mesh-error"]], [504, "timeout"]);
   });
@@ -198,9 +199,9 @@ describe("retries of a rule", () => {
     const { request } = await import("node:http");
     const call = request({ host: "127.0.0.1", port: world.proxy.outboundPort, headers: { host: "users" } });
     call.once("error", () => undefined).end();
-    await until("it was tried", () => app.bodies.length === 1 && world.proxy.stats().retries === 1);
+    await eventually("it was tried", () => app.bodies.length === 1 && world.proxy.stats().retries === 1);
     call.destroy();
-    await until("it is recorded", () => world.recorder.records.length === 1);
+    await eventually("it is recorded", () => world.recorder.records.length === 1);
     assert.equal(world.recorder.records[0]?.status, 499);
   });
 
@@ -229,7 +230,7 @@ describe("a backend that nobody serves", () => {
     world.destination.say(authorityOf("users-next"), absentAnswer(authorityOf("users-next")));
     world.policy.say(rulesFor("users", [{ backends: [share("users-next", 1)] }]));
     assert.equal((await callUsers(world.proxy.outboundPort)).status, 503);
-    await until("it is recorded", () => world.recorder.records.length === 1);
+    await eventually("it is recorded", () => world.recorder.records.length === 1);
     const [record] = world.recorder.records;
     assert.deepEqual([record?.target, record?.backend], ["users", "users-next"]);
   });
@@ -262,7 +263,7 @@ describe("tunnels", () => {
     raw.send("\x00\x01hello");
     await raw.until((text) => text.endsWith("hello"));
     raw.socket.destroy();
-    await until("it is recorded", () => world.recorder.records.length === 1);
+    await eventually("it is recorded", () => world.recorder.records.length === 1);
     const [record] = world.recorder.records;
     assert.deepEqual(
       [record?.opaque, record?.target, record?.backend, record?.status],
@@ -279,7 +280,7 @@ describe("mirrors", () => {
     world.policy.say(rulesFor("users", [{ mirrors: [{ authority: authorityOf("shadow") }] }]));
     const { status, body } = await callUsers(world.proxy.outboundPort, { method: "POST", body: "copied" });
     assert.deepEqual([status, body], [200, "real"]);
-    await until("both are recorded", () => world.recorder.records.length === 2);
+    await eventually("both are recorded", () => world.recorder.records.length === 2);
     assert.deepEqual(shadow.bodies, ["copied"]);
     assert.deepEqual(
       world.recorder.records
@@ -310,7 +311,7 @@ describe("mirrors", () => {
     await callUsers(world.proxy.outboundPort);
     world.policy.say(rulesFor("users", [{ mirrors: [{ authority }] }]));
     await callUsers(world.proxy.outboundPort, { method: "POST", body: "x", chunked: true });
-    await until("the copy came", () => shadow.bodies.length > 0);
+    await eventually("the copy came", () => shadow.bodies.length > 0);
     assert.deepEqual([shadow.bodies, world.proxy.stats().mirrorsDropped], [["x"], 0]);
   });
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, test } from "node:test";
-import { eventually } from "../../client/test/support/core-server.ts";
+import { eventually } from "@patchbay/testkit";
 import { absentAnswer } from "../../client/test/support/destination.ts";
 import type { RequestHead } from "../src/core/http/request-head.ts";
 import type { Route } from "../src/core/types.ts";

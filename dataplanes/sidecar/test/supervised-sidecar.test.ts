@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { State } from "@patchbay/proto/mesh/registry/v1/registry_pb";
-import { eventually } from "../../client/test/support/core-server.ts";
+import { eventually } from "@patchbay/testkit";
 import { startSupervisedSidecar } from "../src/run/supervised-sidecar.ts";
 import { createStateDir, startTestMesh } from "./support/mesh.ts";
 import { commandOf, descendants } from "./support/processes.ts";

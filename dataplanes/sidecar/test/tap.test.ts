@@ -7,11 +7,11 @@ import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { spawnTied } from "@patchbay/process";
 import { Proxy as ProxyService } from "@patchbay/proto/mesh/proxy/v1/proxy_pb";
 import { NoticeKind, type Request, View } from "@patchbay/proto/mesh/tap/v1/tap_pb";
-import { until } from "../../client/test/support/core-server.ts";
+import { closedPort, eventually } from "@patchbay/testkit";
 import { createAuthority, identityOf, spiffe } from "./support/certificates.ts";
 import { endpoint } from "./support/proxies.ts";
 import { startTappedProxy, transportAs } from "./support/tapped-proxy.ts";
-import { bodyOf, closedPort, startApp } from "./support/wire.ts";
+import { bodyOf, startApp } from "./support/wire.ts";
 
 const authority = createAuthority();
 
@@ -56,7 +56,7 @@ describe("a tap at a proxy", () => {
     await using pair = await startPair(app.port);
     const tap = await pair.users.observe({ target: "default/users" });
     await get(pair.port, "/cart?token=1", { "x-tenant": "acme" });
-    await until("it is shown", () => tap.requests.length === 1);
+    await eventually("it is shown", () => tap.requests.length === 1);
     const [request] = tap.requests;
     assert.ok(request);
     assert.deepEqual(
@@ -79,7 +79,7 @@ describe("a tap at a proxy", () => {
     const tap = await pair.users.observe({ showHeaders: ["*"], showQuery: true });
     const secrets = { Authorization: "Bearer s", cookie: "id=s", "x-api-key": "s", "Proxy-Authorization": "s" };
     await get(pair.port, "/?q=1", { ...secrets, "x-tenant": "acme" });
-    await until("it is shown", () => tap.requests.length === 1);
+    await eventually("it is shown", () => tap.requests.length === 1);
     const [request] = tap.requests;
     assert.ok(request);
     assert.equal(request.path, "/?q=1");
@@ -96,7 +96,7 @@ describe("a tap at a proxy", () => {
     const guess = await pair.users.observe({ where: 'request.headers["authorization"].startsWith("Bearer")' });
     const there = await pair.users.observe({ where: '"authorization" in request.headers' });
     await get(pair.port, "/", { authorization: "Bearer s" });
-    await until("it is shown to who asks for presence", () => there.requests.length === 1);
+    await eventually("it is shown to who asks for presence", () => there.requests.length === 1);
     assert.equal(guess.requests.length, 0);
     await Promise.all([guess.stop(), there.stop()]);
   });
@@ -111,8 +111,8 @@ describe("a tap at a proxy", () => {
     assert.equal(await get(pair.port, "/refused"), 503);
     pair.web.router.table.set("users", [endpoint(app.port)]);
     assert.equal(await get(pair.port, "/plain"), 200);
-    await until("all are shown", () => outbound.requests.length === 3);
-    await until("those are shown that nobody else shows", () => once.requests.length === 2);
+    await eventually("all are shown", () => outbound.requests.length === 3);
+    await eventually("those are shown that nobody else shows", () => once.requests.length === 2);
     assert.deepEqual(
       once.requests.map(({ path, error }) => [path, error]),
       [
@@ -129,7 +129,7 @@ describe("a tap at a proxy", () => {
     const web = await pair.users.observe({ source: "default/web" });
     const other = await pair.users.observe({ source: "staging/web" });
     await get(pair.port, "/");
-    await until("it is shown", () => web.requests.length === 1);
+    await eventually("it is shown", () => web.requests.length === 1);
     assert.equal(other.requests.length, 0);
     await Promise.all([web.stop(), other.stop()]);
   });
@@ -141,10 +141,10 @@ describe("a tap at a proxy", () => {
     const tap = await pair.users.observe({ target: "default/users" });
     const failing = await pair.users.observe({ status: "5xx" });
     const call = get(pair.port, "/slow");
-    await until("it is shown as open", () => tap.requests.length === 1);
+    await eventually("it is shown as open", () => tap.requests.length === 1);
     answer.resolve();
     await call;
-    await until("it is shown with its answer", () => tap.requests.length === 2);
+    await eventually("it is shown with its answer", () => tap.requests.length === 2);
     const [open, ended] = tap.requests;
     assert.deepEqual([open?.open, open?.status, ended?.open, ended?.status], [true, 0, false, 200]);
     assert.equal(open?.id, ended?.id);
@@ -157,7 +157,7 @@ describe("a tap at a proxy", () => {
     await using pair = await startPair(app.port);
     const tap = await pair.users.observe({}, 2);
     for (let i = 0; i < 10; i += 1) await get(pair.port, `/${i}`);
-    await until("all are accounted for", () => {
+    await eventually("all are accounted for", () => {
       const dropped = tap.notices.reduce((sum, notice) => sum + Number(notice.dropped), 0);
       return tap.requests.length + dropped === 10 && dropped > 0;
     });
@@ -170,10 +170,10 @@ describe("a tap at a proxy", () => {
     await using pair = await startPair(app.port);
     const tap = await pair.users.observe({ where: 'request.headers["x-tenant"] == "acme"' });
     await get(pair.port, "/");
-    await until("it says so", () => tap.notices.length > 0);
+    await eventually("it says so", () => tap.notices.length > 0);
     assert.equal(tap.notices[0]?.kind, NoticeKind.EXPRESSION);
     await get(pair.port, "/", { "x-tenant": "acme" });
-    await until("others are shown", () => tap.requests.length === 1);
+    await eventually("others are shown", () => tap.requests.length === 1);
     await tap.stop();
   });
 
@@ -203,17 +203,17 @@ describe("a tap at a proxy", () => {
     assert.equal(refused.length, 68);
     assert.ok(refused.every((error) => error.code === Code.ResourceExhausted));
     await Promise.all(open.map((tap) => tap.stop()));
-    await until("the proxy has forgotten all", () => pair.users.taps.count() === 0);
+    await eventually("the proxy has forgotten all", () => pair.users.taps.count() === 0);
   });
 
   it("ends with the connection of its caller", async () => {
     await using pair = await startPair(0);
     const transport = transportAs("core", pair.users.address);
     const reading = firstOf(createClient(ProxyService, transport).observe({}), 2);
-    await until("it is in force", () => pair.users.taps.count() === 1);
+    await eventually("it is in force", () => pair.users.taps.count() === 1);
     transport.close();
     await assert.rejects(reading);
-    await until("the proxy has forgotten it", () => pair.users.taps.count() === 0);
+    await eventually("the proxy has forgotten it", () => pair.users.taps.count() === 0);
   });
 
   it("ends when its caller is killed", async () => {
@@ -221,10 +221,10 @@ describe("a tap at a proxy", () => {
     const child = spawnTied(process.execPath, [OBSERVER, pair.users.address], {
       stdio: ["ignore", "ignore", "inherit"],
     });
-    await until("it is in force", () => pair.users.taps.count() === 1);
+    await eventually("it is in force", () => pair.users.taps.count() === 1);
     child.kill("SIGKILL");
     await once(child, "exit");
-    await until("the proxy has forgotten it", () => pair.users.taps.count() === 0);
+    await eventually("the proxy has forgotten it", () => pair.users.taps.count() === 0);
   });
 });
 

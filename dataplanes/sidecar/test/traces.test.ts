@@ -5,12 +5,13 @@ import type { ServerHttp2Stream } from "node:http2";
 import { describe, it } from "node:test";
 import { createTracing, parseTraceparent, type Tracing } from "@patchbay/runtime";
 import { type OtlpReceiver, startOtlpReceiver } from "@patchbay/runtime/test/otlp-receiver";
+import { closedPort } from "@patchbay/testkit";
 import { noLog } from "@patchbay/wire";
 import { createTraceWitness } from "../src/sources/trace-witness.ts";
 import { createAuthority, identityOf, spiffe } from "./support/certificates.ts";
 import { http2Client, startHttp2, whole } from "./support/http2.ts";
 import { endpoint, type StartedProxy, type StartOptions, startProxy } from "./support/proxies.ts";
-import { bodyOf, closedPort, startApp } from "./support/wire.ts";
+import { bodyOf, startApp } from "./support/wire.ts";
 
 const authority = createAuthority();
 const TRACE = "0af7651916cd43dd8448eb211c80319c";

@@ -4,12 +4,12 @@ import { createServer } from "node:http2";
 import { connect } from "node:net";
 import { Readable } from "node:stream";
 import { describe, it } from "node:test";
+import { listen } from "@patchbay/testkit";
 import type { Failure } from "../src/core/routing/retry-rules.ts";
 import type { AttemptEvents, Outgoing } from "../src/proxy/exchange/exchange-types.ts";
 import { DEFAULT_LIMITS } from "../src/proxy/listeners/limits.ts";
 import { createUpstreams, type Upstreams } from "../src/proxy/upstream/upstreams.ts";
 import { endpoint } from "./support/proxies.ts";
-import { listen } from "./support/wire.ts";
 
 function upstreams(dialled: () => void): Upstreams {
   return createUpstreams({

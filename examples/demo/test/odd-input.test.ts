@@ -3,9 +3,8 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { request } from "node:http";
 import { createServer } from "node:http2";
-import { type AddressInfo, createServer as createNetServer, type Server } from "node:net";
 import { describe, it } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
+import { eventually, freePort, listen, untilPasses } from "@patchbay/testkit";
 
 describe("a service of the demo", () => {
   it("outlives a request whose target is no URL by itself", async () => {
@@ -16,7 +15,7 @@ describe("a service of the demo", () => {
       env: { ...process.env, PORT: String(port) },
       stdio: ["ignore", "inherit", "inherit"],
     });
-    await accepts(port);
+    await eventually(() => statusOf(port, "/health"));
     assert.equal(await statusOf(port, "//"), 200);
     assert.equal(await statusOf(port, "http://"), 404);
     assert.equal(await statusOf(port, "/health"), 200);
@@ -36,7 +35,7 @@ describe("a service of the demo", () => {
     const { getProduct } = await import("../src/catalog-client.ts");
     await assert.rejects(getProduct("/odd"), SyntaxError);
     for (const session of sessions) session.destroy();
-    await eventually(async () => assert.deepEqual(await getProduct("/tea"), { name: "tea" }));
+    await untilPasses(async () => assert.deepEqual(await getProduct("/tea"), { name: "tea" }));
     for (const session of sessions) session.destroy();
     server.close();
   });
@@ -47,31 +46,4 @@ async function statusOf(port: number, path: string): Promise<number | undefined>
   const [response] = await once(sent, "response");
   response.resume();
   return response.statusCode;
-}
-
-const accepts = (port: number) => eventually(() => statusOf(port, "/health"));
-
-async function eventually(work: () => Promise<unknown>): Promise<void> {
-  const end = performance.now() + 5_000;
-  for (;;) {
-    try {
-      return void (await work());
-    } catch (error) {
-      if (performance.now() > end) throw error;
-      await sleep(20);
-    }
-  }
-}
-
-async function listen(server: Server): Promise<number> {
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  return (server.address() as AddressInfo).port;
-}
-
-async function freePort(): Promise<number> {
-  const server = createNetServer();
-  const port = await listen(server);
-  server.close();
-  return port;
 }

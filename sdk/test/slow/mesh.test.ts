@@ -41,8 +41,8 @@ test("a plugin answers and hears events in a small real mesh, and leaves it", { 
     }),
   );
   await again.ready();
-  await eventually(() => changes.some(({ name, state }) => name === "other" && state === "ready"), 10_000);
+  await eventually(() => changes.some(({ name, state }) => name === "other" && state === "ready"));
   await served.stop();
-  await eventually(async () => (await explain()).steps.every(({ link }) => link !== "plugin/hosts"), 10_000);
+  await eventually(async () => (await explain()).steps.every(({ link }) => link !== "plugin/hosts"));
   transport.close();
 });

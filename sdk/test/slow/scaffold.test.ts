@@ -101,13 +101,13 @@ test("npm run dev joins a mesh, reloads on save, and leaves no process behind", 
   await using mesh = await startMesh();
   const child = start("npm", ["run", "dev"], folder, { MESH_STATE_DIR: mesh.stateDir });
   const said = listen(child);
-  await eventually(() => /Ready in the mesh at http/.test(said()), 30_000);
+  await eventually(() => /Ready in the mesh at http/.test(said()));
   const entry = join(folder, "src", "plugin.ts");
   const source = await readFile(entry, "utf8");
   await writeFile(entry, source.replace("yield service", "yield servcie"));
-  await eventually(() => /Reloaded plugin\.ts in \d/.test(said()), 30_000);
+  await eventually(() => /Reloaded plugin\.ts in \d/.test(said()));
   await writeFile(entry, `${source}\nconst broken = ;\n`);
-  await eventually(() => /it does not compile: .*\(src\/plugin\.ts:\d+:\d+\)/.test(said()), 30_000);
+  await eventually(() => /it does not compile: .*\(src\/plugin\.ts:\d+:\d+\)/.test(said()));
   // npm is killed, as by a terminal that closes; everything below it ends, and gives the lease back.
   child.kill("SIGKILL");
   await once(child, "close");

@@ -13,9 +13,9 @@ import {
   type WatchResponse,
   WatchResponseSchema,
 } from "@patchbay/proto/mesh/registry/v1/registry_pb";
+import { untilPasses } from "@patchbay/testkit";
 import { hookToken } from "@patchbay/wire";
 import { proxy, resolver } from "./support/announcements.ts";
-import { eventually } from "./support/eventually.ts";
 import { startHookServer } from "./support/hook-server.ts";
 import { holdPlugin } from "./support/plugin.ts";
 import { key, startRegistry, type TestRegistry, type Who } from "./support/registry.ts";
@@ -99,7 +99,7 @@ describe("Register", () => {
     }
     const who = { ...users, instance: "twice" };
     const first = exchange(registry, who, untilOpen());
-    await eventually(() => find(registry, "proxy/default/users/twice"));
+    await untilPasses(() => find(registry, "proxy/default/users/twice"));
     const second = exchange(registry, who, untilOpen());
     const { error } = await first;
     assert.equal(error?.code, Code.Aborted);
@@ -183,7 +183,7 @@ describe("a plugin with hooks", () => {
     const hooks = await startHookServer();
     const plugin = holdPlugin(registry, { ...resolver(), address: hooks.address });
     const id = "plugin/default/hosts/one";
-    const state = (wanted: State) => eventually(async () => assert.equal((await find(registry, id)).state, wanted));
+    const state = (wanted: State) => untilPasses(async () => assert.equal((await find(registry, id)).state, wanted));
     await state(State.READY);
     hooks.signal("SIGSTOP");
     await state(State.DEGRADED);
@@ -193,7 +193,7 @@ describe("a plugin with hooks", () => {
     await hooks.stop();
     await state(State.DEGRADED);
     assert.match((await find(registry, id)).reason, /nobody reachable/);
-    await eventually(() => assert.equal(plugin.notices.at(-1)?.state, State.DEGRADED));
+    await untilPasses(() => assert.equal(plugin.notices.at(-1)?.state, State.DEGRADED));
     plugin.lease.close();
     await registry.stop();
   });
@@ -201,7 +201,7 @@ describe("a plugin with hooks", () => {
   it("is STARTING for as long as nobody listens at its address", async () => {
     const registry = await startRegistry();
     const plugin = holdPlugin(registry, { ...resolver(), address: "127.0.0.1:1" });
-    await eventually(async () => {
+    await untilPasses(async () => {
       const { state, reason } = await find(registry, "plugin/default/hosts/one");
       assert.equal(state, State.STARTING);
       assert.match(reason, /nobody reachable at 127\.0\.0\.1:1/);
@@ -222,15 +222,15 @@ describe("a plugin's configuration", () => {
     const configSchema = { type: "object", properties: { table: { type: "object" } }, required: ["table"] };
     await file("{ table: wrong }");
     const plugin = holdPlugin(registry, { manifest: { configSchema } });
-    await eventually(async () =>
+    await untilPasses(async () =>
       assert.match(
         (await find(registry, "plugin/default/hosts/one")).reason,
         /spec\.config of its MeshPlugin does not fit: config\.table must be object/,
       ),
     );
     await file("{ table: { users: here } }");
-    await eventually(() => assert.deepEqual(plugin.accepted.at(-1)?.grant?.config, { table: { users: "here" } }));
-    await eventually(async () => assert.equal((await find(registry, "plugin/default/hosts/one")).state, State.READY));
+    await untilPasses(() => assert.deepEqual(plugin.accepted.at(-1)?.grant?.config, { table: { users: "here" } }));
+    await untilPasses(async () => assert.equal((await find(registry, "plugin/default/hosts/one")).state, State.READY));
     plugin.lease.close();
     await registry.stop();
   });
@@ -318,7 +318,7 @@ describe("the registry", () => {
     const { registrations } = await registry.client(operator).list({ kinds: [Kind.CORE] });
     const [self] = registrations;
     assert.equal(self?.announce?.address, registry.address.replace("http://", ""));
-    await eventually(async () => {
+    await untilPasses(async () => {
       const [now] = (await registry.client(operator).list({ kinds: [Kind.CORE] })).registrations;
       assert.equal(now?.state, State.READY);
       assert.match(now?.reason ?? "", /runs alone, without events/);

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import type { NatsConnection } from "@patchbay/proto/mesh/registry/v1/plugin_pb";
+import { untilPasses } from "@patchbay/testkit";
 import { connectEvents, type EventBus, mintToken, reportSubject, STREAMS } from "@patchbay/wire";
-import { eventually } from "./support/eventually.ts";
 import { startNats, type TestNats } from "./support/nats-server.ts";
 import { holdPlugin, type TestPlugin } from "./support/plugin.ts";
 import { connectRaw, type RawNats } from "./support/raw-nats.ts";
@@ -23,8 +23,8 @@ for (const newAcks of [false, true]) {
       registry = await startRegistry({ server });
       mine = holdPlugin(registry, { name: "mine" });
       other = holdPlugin(registry, { name: "other" });
-      await eventually(() => other.connection());
-      connection = await eventually(() => mine.connection());
+      await untilPasses(() => other.connection());
+      connection = await untilPasses(() => mine.connection());
       raw = await connectRaw(server.url, connection.token);
       core = await connectEvents({ servers: server.url, name: "test", seed: server.keys.core.seed });
     });
@@ -64,8 +64,8 @@ for (const newAcks of [false, true]) {
         },
       });
       for (let index = 0; index < 20; index++) await publishOne(`event-${index}`);
-      await eventually(() => assert.equal(seen.length, 20));
-      await eventually(async () => {
+      await untilPasses(() => assert.equal(seen.length, 20));
+      await untilPasses(async () => {
         const info = await core.admin().consumers.info(STREAMS.report, "mine");
         assert.equal(info.num_ack_pending, 0);
       });
@@ -147,7 +147,7 @@ for (const newAcks of [false, true]) {
     });
 
     it("cannot acknowledge another plugin's events by an acknowledgement in the other form", async () => {
-      await eventually(async () =>
+      await untilPasses(async () =>
         assert.ok((await core.admin().consumers.info(STREAMS.report, "other")).num_pending > 0),
       );
       const otherConnection = other.connection();
@@ -160,7 +160,7 @@ for (const newAcks of [false, true]) {
       });
       let delivered = 0;
       await bus.consume({ stream: STREAMS.report, consumer: "other", concurrency: 4, onMessage: () => delivered++ });
-      await eventually(() => assert.equal(delivered, 4));
+      await untilPasses(() => assert.equal(delivered, 4));
       const inFlight = async () => (await core.admin().consumers.info(STREAMS.report, "other")).num_ack_pending;
       const before = await inFlight();
       for (const seq of [1, 2, 3, 4]) {
@@ -191,7 +191,7 @@ describe("the auth callout refuses", () => {
 
   it("a connection without a token", async () => {
     const plugin = holdPlugin(registry);
-    await eventually(() => plugin.connection());
+    await untilPasses(() => plugin.connection());
     await refused(undefined);
     plugin.lease.close();
   });
@@ -229,7 +229,7 @@ describe("the auth callout refuses", () => {
     await plugin.lease.accepted();
     assert.equal(plugin.accepted[0]?.nats, undefined);
     await refused(token({ kind: "plugin", name: "quiet" }));
-    await eventually(() =>
+    await untilPasses(() =>
       assert.match(plugin.notices.at(-1)?.reason ?? "", /refused: plugin "quiet" is granted no event class/),
     );
     plugin.lease.close();
@@ -237,11 +237,11 @@ describe("the auth callout refuses", () => {
 
   it("a plugin whose registration has ended", async () => {
     const plugin = holdPlugin(registry, { name: "leaving" });
-    const { token: own } = await eventually(() => plugin.connection());
+    const { token: own } = await untilPasses(() => plugin.connection());
     (await connectRaw(server.url, own)).close();
     await plugin.lease.drain("done");
     plugin.lease.close();
-    await eventually(() => refused(own));
+    await untilPasses(() => refused(own));
   });
 });
 
@@ -250,7 +250,7 @@ describe("credentials for events", () => {
     const server = await startNats();
     const registry = await startRegistry({ server, natsTokenLifeMs: 2_000 });
     const plugin = holdPlugin(registry);
-    await eventually(() => assert.ok(plugin.nats.filter((one) => one.unavailable === "").length >= 2));
+    await untilPasses(() => assert.ok(plugin.nats.filter((one) => one.unavailable === "").length >= 2));
     const tokens = new Set(plugin.nats.filter((one) => one.token !== "").map((one) => one.token));
     assert.ok(tokens.size >= 2);
     assert.equal(new Set(plugin.nats.filter((one) => one.token !== "").map((one) => one.inboxPrefix)).size, 1);
@@ -272,11 +272,11 @@ describe("credentials for events", () => {
     const server = await startNats();
     const registry = await startRegistry({ server });
     const plugin = holdPlugin(registry);
-    const connection = await eventually(() => plugin.connection());
+    const connection = await untilPasses(() => plugin.connection());
     const issued = plugin.nats.length;
     await server.restart();
-    await eventually(() => assert.ok(plugin.nats.length > issued));
-    const raw = await eventually(() => connectRaw(server.url, connection.token));
+    await untilPasses(() => assert.ok(plugin.nats.length > issued));
+    const raw = await untilPasses(() => connectRaw(server.url, connection.token));
     assert.equal(await raw.publish("core.API.CONSUMER.INFO.EVENTS_REPORT.hosts"), "allowed");
     raw.close();
     plugin.lease.close();

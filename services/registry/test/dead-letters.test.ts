@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { fromBinary } from "@bufbuild/protobuf";
 import { type DeadLetter, DeadLetterSchema } from "@patchbay/proto/mesh/event/v1/event_pb";
+import { untilPasses } from "@patchbay/testkit";
 import { connectEvents, type Delivery, type EventBus, reportSubject, STREAMS } from "@patchbay/wire";
-import { eventually } from "./support/eventually.ts";
 import { startNats, type TestNats } from "./support/nats-server.ts";
 import { holdPlugin, type TestPlugin } from "./support/plugin.ts";
 import { startRegistry, type TestRegistry } from "./support/registry.ts";
@@ -20,7 +20,7 @@ describe("dead letters", () => {
     server = await startNats();
     registry = await startRegistry({ server });
     plugin = holdPlugin(registry, { name: "sink" });
-    const connection = await eventually(() => plugin.connection());
+    const connection = await untilPasses(() => plugin.connection());
     core = await connectEvents({ servers: server.url, name: "test", seed: server.keys.core.seed });
     const { token, inboxPrefix, apiPrefix } = connection;
     bus = await connectEvents({ servers: server.url, name: "sink", token: () => token, inboxPrefix, apiPrefix });
@@ -59,7 +59,7 @@ describe("dead letters", () => {
       delivery.retry(10);
     };
     await publish("poison");
-    const [letter] = await eventually(async () => {
+    const [letter] = await untilPasses(async () => {
       const all = await letters();
       assert.equal(all.length, 1);
       return all;
@@ -76,7 +76,7 @@ describe("dead letters", () => {
   it("come of a permanent error at once, with the reason that the plugin gave", async () => {
     handle = (delivery) => delivery.term("the label is not one of ours");
     await publish("hopeless");
-    const letter = await eventually(async () => {
+    const letter = await untilPasses(async () => {
       const found = (await letters()).find(({ reason }) => reason.startsWith("permanent"));
       assert.ok(found);
       return found;
@@ -89,7 +89,7 @@ describe("dead letters", () => {
     handle = (delivery) => delivery.ack();
     await publish("fine");
     const list = registry.client({ kind: "operator", name: "me" });
-    await eventually(async () => {
+    await untilPasses(async () => {
       const { registrations } = await list.list({});
       const [backlog] = registrations.find(({ announce }) => announce?.name === "sink")?.backlog ?? [];
       assert.equal(backlog?.deadLettered, 2n);

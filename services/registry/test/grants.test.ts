@@ -8,10 +8,10 @@ import { create } from "@bufbuild/protobuf";
 import { durationFromMs, durationMs } from "@bufbuild/protobuf/wkt";
 import { FailurePolicy, ManifestSchema } from "@patchbay/proto/mesh/registry/v1/plugin_pb";
 import { createFileSource } from "@patchbay/runtime";
+import { untilPasses } from "@patchbay/testkit";
 import { type Log, noLog, systemClock } from "@patchbay/wire";
 import { createDevelopmentGrants } from "../src/sources/grants.ts";
 import { resolver } from "./support/announcements.ts";
-import { eventually } from "./support/eventually.ts";
 
 const resource = (kind: string, spec: string) =>
   `apiVersion: patchbay.dev/v1alpha1\nkind: ${kind}\nmetadata: { name: hosts }\nspec: ${spec}\n`;
@@ -62,7 +62,7 @@ describe("grants", () => {
     await writeFile(join(resourcesDir, "services.yaml"), resource("StaticService", "{ endpoints: [] }"));
     await sleep(200); // a look of its own
     await writeFile(join(resourcesDir, "plugins.yaml"), resource("MeshPlugin", "{ config: { a: 1 } }"));
-    await eventually(() => assert.deepEqual(config(), { a: 1 }));
+    await untilPasses(() => assert.deepEqual(config(), { a: 1 }));
     assert.equal(changes, 1);
   });
 

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { fromBinary } from "@bufbuild/protobuf";
 import { PluginStateChangedSchema } from "@patchbay/proto/mesh/event/v1/event_pb";
+import { untilPasses } from "@patchbay/testkit";
 import { connectEvents, readCloudEvent, STREAMS } from "@patchbay/wire";
-import { eventually } from "./support/eventually.ts";
 import { startNats } from "./support/nats-server.ts";
 import { holdPlugin } from "./support/plugin.ts";
 import { startRegistry } from "./support/registry.ts";
@@ -17,7 +17,7 @@ describe("events of class plugin", () => {
     await plugin.lease.drain("SIGTERM");
     plugin.lease.close();
     const core = await connectEvents({ servers: server.url, name: "test", seed: server.keys.core.seed });
-    const states = await eventually(async () => {
+    const states = await untilPasses(async () => {
       const found: string[] = [];
       await core.replay({
         stream: STREAMS.plugin,

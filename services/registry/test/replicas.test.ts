@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { create } from "@bufbuild/protobuf";
 import { Kind, type Registration, RegistrationSchema, State } from "@patchbay/proto/mesh/registry/v1/registry_pb";
+import { untilPasses } from "@patchbay/testkit";
 import { createReplicas } from "../src/core/replicas/replicas.ts";
-import { eventually } from "./support/eventually.ts";
 import { startNats, type TestNats } from "./support/nats-server.ts";
 import { holdPlugin } from "./support/plugin.ts";
 import { startRegistry, type TestRegistry } from "./support/registry.ts";
@@ -37,21 +37,21 @@ describe("two replicas of the registry", () => {
   it("each serve what both hold, and say which replica holds it", async () => {
     const here = holdPlugin(one, { name: "here" });
     const there = holdPlugin(two, { name: "there" });
-    const [a, b] = await eventually(() => Promise.all([seen(one, "there"), seen(two, "here")]));
+    const [a, b] = await untilPasses(() => Promise.all([seen(one, "there"), seen(two, "here")]));
     assert.equal(a.state, State.READY);
     assert.notEqual(a.replica, b.replica);
     here.lease.close();
     there.lease.close();
-    await eventually(async () => assert.equal((await seen(two, "here")).state, State.GONE));
+    await untilPasses(async () => assert.equal((await seen(two, "here")).state, State.GONE));
   });
 
   it("follow an instance that moves from one to the other without ever losing it", async () => {
     const before = holdPlugin(one, { name: "mover" });
-    await eventually(async () => assert.equal((await seen(two, "mover")).state, State.READY));
+    await untilPasses(async () => assert.equal((await seen(two, "mover")).state, State.READY));
     before.lease.close();
     const after = holdPlugin(two, { name: "mover" });
     const { replica } = await after.lease.accepted();
-    await eventually(async () => {
+    await untilPasses(async () => {
       const moved = await seen(one, "mover");
       assert.equal(moved.replica, replica);
       assert.equal(moved.state, State.READY);
@@ -63,13 +63,13 @@ describe("two replicas of the registry", () => {
     const third = await startRegistry({ server });
     const stays = holdPlugin(third, { name: "stays" });
     const comes = holdPlugin(third, { name: "comes" });
-    await eventually(() => Promise.all([seen(two, "stays"), seen(two, "comes")]));
+    await untilPasses(() => Promise.all([seen(two, "stays"), seen(two, "comes")]));
     // Nothing is said at the end: the other replicas only hear no more of it.
     await third.stop();
     stays.lease.close();
     comes.lease.close();
     const again = holdPlugin(two, { name: "comes" });
-    await eventually(async () => assert.equal((await seen(two, "stays")).state, State.GONE));
+    await untilPasses(async () => assert.equal((await seen(two, "stays")).state, State.GONE));
     assert.equal((await seen(two, "comes")).state, State.READY);
     again.lease.close();
   });
@@ -77,8 +77,8 @@ describe("two replicas of the registry", () => {
   it("go on alone while NATS is away, and see each other again afterwards", async () => {
     await server.restart();
     const plugin = holdPlugin(one, { name: "late" });
-    await eventually(async () => assert.equal((await seen(one, "late")).state, State.READY));
-    await eventually(async () => assert.equal((await seen(two, "late")).state, State.READY));
+    await untilPasses(async () => assert.equal((await seen(one, "late")).state, State.READY));
+    await untilPasses(async () => assert.equal((await seen(two, "late")).state, State.READY));
     plugin.lease.close();
   });
 });

@@ -6,8 +6,9 @@ import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { NoticeKind, View, WatchRequestSchema } from "@patchbay/proto/mesh/tap/v1/tap_pb";
 import { envelope } from "@patchbay/runtime";
+import { eventually } from "@patchbay/testkit";
 import { mintToken } from "@patchbay/wire";
-import { type RunningTap, startFakeProxy, startTap, until, type Watched } from "./support/tap-service.ts";
+import { type RunningTap, startFakeProxy, startTap, type Watched } from "./support/tap-service.ts";
 
 type Asked = MessageInitShape<typeof WatchRequestSchema>;
 
@@ -16,7 +17,7 @@ const USERS = { selector: { target: "default/users" } };
 /** A tap that all proxies listen to. */
 async function listening(tap: RunningTap, asked: Parameters<RunningTap["watch"]>[0], inbound = 1): Promise<Watched> {
   const watched = tap.watch(asked);
-  await until("the proxies listen", () => (watched.coverages.at(-1)?.inbound ?? 0) >= inbound);
+  await eventually("the proxies listen", () => (watched.coverages.at(-1)?.inbound ?? 0) >= inbound);
   return watched;
 }
 
@@ -27,18 +28,18 @@ describe("the tap service", () => {
     await using web = await startFakeProxy("web", { serves: false });
     tap.know([users, web]);
     const watched = await listening(tap, USERS);
-    await until("all listen", () => watched.coverages.at(-1)?.outbound === 2);
+    await eventually("all listen", () => watched.coverages.at(-1)?.outbound === 2);
     assert.equal(watched.order[0], "coverage");
     users.show({ id: "1", path: "/a" });
-    await until("it is shown", () => watched.requests.length === 1);
+    await eventually("it is shown", () => watched.requests.length === 1);
     web.show({ id: "1", path: "/b" });
-    await until("the caller's too", () => watched.requests.length === 2);
+    await eventually("the caller's too", () => watched.requests.length === 2);
     assert.deepEqual(
       watched.requests.map(({ path }) => path),
       ["/a", "/b"],
     );
     await watched.stop();
-    await until("the proxies have been left", () => users.asked().length + web.asked().length === 0);
+    await eventually("the proxies have been left", () => users.asked().length + web.asked().length === 0);
   });
 
   it("asks only the proxies that can see the requests", async () => {
@@ -49,7 +50,7 @@ describe("the tap service", () => {
     tap.know([users, web, cart]);
     const from = tap.watch({ selector: { target: "default/users", source: "default/web" } });
     const inbound = tap.watch({ selector: { target: "default/users", view: View.INBOUND } });
-    await until("they listen", () => users.asked().length === 2 && web.asked().length === 1);
+    await eventually("they listen", () => users.asked().length === 2 && web.asked().length === 1);
     assert.equal(cart.asked().length, 0);
     await Promise.all([from.stop(), inbound.stop()]);
   });
@@ -61,12 +62,12 @@ describe("the tap service", () => {
     tap.know([one]);
     const watched = await listening(tap, USERS);
     tap.know([one, two]);
-    await until("the second takes part", () => watched.coverages.at(-1)?.inbound === 2);
+    await eventually("the second takes part", () => watched.coverages.at(-1)?.inbound === 2);
     tap.know([two]);
-    await until("the first has been left", () => one.asked().length === 0);
-    await until("that is said", () => watched.coverages.at(-1)?.inbound === 1);
+    await eventually("the first has been left", () => one.asked().length === 0);
+    await eventually("that is said", () => watched.coverages.at(-1)?.inbound === 1);
     two.show();
-    await until("the second is heard", () => watched.requests.length === 1);
+    await eventually("the second is heard", () => watched.requests.length === 1);
     await watched.stop();
   });
 
@@ -77,7 +78,7 @@ describe("the tap service", () => {
     await gone[Symbol.asyncDispose]();
     tap.know([full, gone]);
     const watched = tap.watch(USERS);
-    await until("both are missing", () => watched.coverages.at(-1)?.missing.length === 2);
+    await eventually("both are missing", () => watched.coverages.at(-1)?.missing.length === 2);
     assert.match(watched.coverages.at(-1)?.missing.join() ?? "", /32 taps/);
     await watched.stop();
   });
@@ -91,7 +92,7 @@ describe("the tap service", () => {
     for (let i = 0; i < 10; i += 1) users.show({ id: String(i) });
     users.tell({ kind: NoticeKind.RATE_LIMITED, dropped: 5n });
     const dropped = (): number => watched.notices.reduce((sum, notice) => sum + Number(notice.dropped), 0);
-    await until("everything is accounted for", () => watched.requests.length + dropped() === 15);
+    await eventually("everything is accounted for", () => watched.requests.length + dropped() === 15);
     assert.ok(watched.requests.length >= 3 && watched.requests.length <= 6);
     assert.match(watched.notices[0]?.message ?? "", /3 that are shown/);
     await watched.stop();
@@ -150,7 +151,7 @@ describe("the tap service", () => {
     assert.match(error?.rawMessage ?? "", /no service uzers.*"users"/);
     for (const target of ["default/legacy", "my-resolver/hello"]) {
       const watched = tap.watch({ selector: { target } });
-      await until("it waits for callers", () => watched.coverages.length > 0);
+      await eventually("it waits for callers", () => watched.coverages.length > 0);
       await watched.stop();
     }
   });
@@ -171,12 +172,15 @@ describe("the tap service", () => {
       void each.ended.then((error) => {
         if (error?.code === Code.ResourceExhausted) refused.add(each);
       });
-    await until("64 run", () => refused.size === 36 && users.asked().length === 64);
+    await eventually("64 run", () => refused.size === 36 && users.asked().length === 64);
     await Promise.all(all.map((each) => each.stop()));
-    await until("all have been left", () => users.asked().length === 0);
+    await eventually("all have been left", () => users.asked().length === 0);
     const again = await listening(tap, USERS);
     await again.stop();
-    await until("each has left its line", () => tap.lines.filter(({ text }) => text === "tap ended").length === 65);
+    await eventually(
+      "each has left its line",
+      () => tap.lines.filter(({ text }) => text === "tap ended").length === 65,
+    );
   });
 
   it("writes who has looked at what, for how long, and how much of it; but no secret", async () => {
@@ -189,9 +193,9 @@ describe("the tap service", () => {
       asker: "ann@desk\n{}",
     });
     users.show();
-    await until("it is shown", () => watched.requests.length === 1);
+    await eventually("it is shown", () => watched.requests.length === 1);
     await watched.stop();
-    await until("it is written", () => tap.lines.length === 1);
+    await eventually("it is written", () => tap.lines.length === 1);
     const { fields, text } = tap.lines[0] ?? { fields: {}, text: "" };
     assert.equal(text, "tap ended");
     assert.equal(fields["caller"], "operator/default/somebody/one");
@@ -207,13 +211,13 @@ describe("the tap service", () => {
     tap.know([users]);
     const session = connect(tap.address);
     const stream = await beginWithoutReading(session);
-    await until("it listens", () => users.asked().length === 1);
+    await eventually("it listens", () => users.asked().length === 1);
     const path = `/${"x".repeat(8_000)}`;
     for (let i = 0; i < 900; i += 1) users.show({ id: String(i), path });
-    await until("it is let go", () => tap.lines.length === 1);
+    await eventually("it is let go", () => tap.lines.length === 1);
     assert.equal(tap.lines[0]?.fields["why"], "the caller stopped reading");
     assert.ok(Number(tap.lines[0]?.fields["dropped"]) > 0);
-    await until("the proxy has been left", () => users.asked().length === 0);
+    await eventually("the proxy has been left", () => users.asked().length === 0);
     stream.destroy();
     session.destroy();
   });
@@ -225,9 +229,9 @@ describe("the tap service", () => {
     const session = connect(tap.address);
     const stream = await beginWithoutReading(session, { ...USERS, limit: 1 }, false);
     stream.resume();
-    await until("it listens", () => users.asked().length === 1);
+    await eventually("it listens", () => users.asked().length === 1);
     users.show();
-    await until("it has ended", () => tap.lines.length === 1);
+    await eventually("it has ended", () => tap.lines.length === 1);
     assert.match(String(tap.lines[0]?.fields["why"]), /as many requests/);
     session.destroy();
   });
@@ -239,7 +243,7 @@ describe("the tap service", () => {
     const watched = await listening(tap, USERS);
     await tap.stopService();
     assert.equal((await watched.ended)?.code, Code.Unavailable);
-    await until("the proxy has been left", () => users.asked().length === 0);
+    await eventually("the proxy has been left", () => users.asked().length === 0);
     assert.equal(tap.lines[0]?.fields["why"], "the service is stopping");
     await tap.stop();
   });

@@ -104,7 +104,7 @@ test("kill -9 of telemetry and of NATS, again and again under load, loses no rep
   await delay(200);
   stop.abort();
   const totals = await generator;
-  await eventually(() => one.waiting() + two.waiting() === 0, 15_000);
+  await eventually(() => one.waiting() + two.waiting() === 0);
   assert.ok(totals.reports > 300, String(totals.reports));
 
   // The one that saw the end, and one that knows everything from the stream alone.

@@ -34,15 +34,15 @@ test("kill -9 of each process of the control plane under load fails no request, 
   await using _few = await startSidecarHere(mesh, "few", { port: web.port });
   await using guest = await startSidecarHere(mesh, "guest");
   const ask = async (port: number, url: string) => (await probe(port, url)).status;
-  await eventually(async () => (await ask(staging.outboundPort, "http://web.default/")) === 403, slowlyMs);
+  await eventually(async () => (await ask(staging.outboundPort, "http://web.default/")) === 403);
   // Three at its only proxy; within the hour nothing is left from here on, whatever is started again.
-  await eventually(async () => (await ask(guest.outboundPort, "http://few/few")) === 429, slowlyMs);
+  await eventually(async () => (await ask(guest.outboundPort, "http://few/few")) === 429);
   const denied = startProber(staging.outboundPort, "http://web.default/");
   const limited = startProber(guest.outboundPort, "http://few/few");
 
   const load = startLoad({ port: client.outboundPort, urls: ["http://web/"] });
   await sentAnother(load, 300);
-  await eventually(() => next.served() > 0, slowlyMs);
+  await eventually(() => next.served() > 0);
   for (const [index, name] of processes.entries()) {
     const from = load.sent();
     await killAndWait(mesh, operator, name);
@@ -82,7 +82,7 @@ async function killAndWait(mesh: Mesh, operator: Operator, name: string): Promis
   const instances = await instancesOf(operator);
   assert.ok(pid);
   process.kill(pid, "SIGKILL");
-  await eventually(() => restarts() === 1, slowlyMs);
+  await eventually(() => restarts() === 1);
   await eventually(async () => {
     if (service && (await instancesOf(operator)).get(name) === instances.get(name)) return false;
     const pages = await Promise.all(

@@ -43,7 +43,7 @@ describe("a plugin that is asked for every name", () => {
     mesh = await startMesh({ stateDir, mode: "processes" });
     operator = createOperator(mesh);
     plugin = startPlugin();
-    await eventually(async () => (await latest(operator))?.state === State.READY, patienceMs);
+    await eventually(async () => (await latest(operator))?.state === State.READY);
     web = await startWeb();
     server = await startSidecarHere(mesh, "web", { port: web.port });
     client = await startSidecarHere(mesh, "client");
@@ -92,7 +92,7 @@ describe("a plugin that is asked for every name", () => {
       await fresh.drain();
 
       const waiting = await pendingOf(operator);
-      await eventually(async () => (await pendingOf(operator)) > waiting + 3, patienceMs);
+      await eventually(async () => (await pendingOf(operator)) > waiting + 3);
       t.diagnostic(`${await pendingOf(operator)} events wait`);
 
       if (signal === "SIGSTOP") plugin.kill("SIGCONT");
@@ -101,8 +101,8 @@ describe("a plugin that is asked for every name", () => {
         plugin = startPlugin();
       }
       await reached(client.outboundPort, "old.names");
-      await eventually(async () => (await latest(operator))?.state === State.READY, patienceMs);
-      await eventually(async () => (await pendingOf(operator)) <= 4, patienceMs);
+      await eventually(async () => (await latest(operator))?.state === State.READY);
+      await eventually(async () => (await pendingOf(operator)) <= 4);
       t.diagnostic(`others: ${await others.stop()}; own: ${await own.stop()}`);
       assert.deepEqual(others.failures.slice(0, 3), []);
     });
@@ -120,8 +120,8 @@ describe("a plugin that is asked for every name", () => {
       const known = new Set(await handled());
       return expected.filter((id) => !known.has(id));
     };
-    await eventually(async () => (await missing()).length === 0, patienceMs);
-    await eventually(async () => (await pendingOf(operator)) === 0, patienceMs);
+    await eventually(async () => (await missing()).length === 0);
+    await eventually(async () => (await pendingOf(operator)) === 0);
     const times = (await handled()).length;
     t.diagnostic(
       `${published.length} reports, ${expected.length} for the plugin, ${times - expected.length} of them twice`,

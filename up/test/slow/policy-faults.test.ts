@@ -45,7 +45,7 @@ describe("policy and tap, as processes", () => {
   const asked = async (from: Sidecar, service: string, path = ""): Promise<number> =>
     (await probe(from.outboundPort, `http://${service}.default/${path}`)).status;
   const becomes = (status: number, from: Sidecar, service: string): Promise<unknown> =>
-    eventually(async () => (await asked(from, service)) === status, patienceMs);
+    eventually(async () => (await asked(from, service)) === status);
 
   it("a saved file is in force on every sidecar within a second, by requests", async (t) => {
     const names = Array.from({ length: 6 }, (_, index) => `flip-${index}`);
@@ -83,7 +83,7 @@ describe("policy and tap, as processes", () => {
     await first.stop();
 
     const policy = keepDead("policy");
-    await eventually(async () => !(await isReady("policy")), patienceMs);
+    await eventually(async () => !(await isReady("policy")));
     await using _late = await startSidecarHere(mesh, "late", remembers);
     await using _bare = await startSidecarHere(mesh, "bare", { ...serves, defaultAuthorization: "deny" });
     await becomes(200, client, "late");
@@ -184,7 +184,7 @@ describe("policy and tap, as processes", () => {
       await pause(1_000);
       await endOf(watcher, "SIGKILL");
       const from = performance.now();
-      await eventually(() => served.stats().taps === 0 && client.stats().taps === 0, patienceMs);
+      await eventually(() => served.stats().taps === 0 && client.stats().taps === 0);
       t.diagnostic(`ended at the sidecars after ${Math.round(performance.now() - from)} ms`);
       const line = await eventually(async () => {
         const lines = (await readFile(join(mesh.stateDir, "logs", "tap.log"), "utf8")).split("\n");
@@ -202,15 +202,15 @@ describe("policy and tap, as processes", () => {
       const load = startLoad({ port: client.outboundPort, urls: ["http://tapped/"], perSecond: 100 });
       process.kill(pidOf("tap"), "SIGKILL");
       const from = performance.now();
-      await eventually(() => served.stats().taps === 0 && client.stats().taps === 0, patienceMs);
+      await eventually(() => served.stats().taps === 0 && client.stats().taps === 0);
       const goneMs = Math.round(performance.now() - from);
       await ended;
       t.diagnostic(
         `after ${goneMs} ms at the sidecars, after ${Math.round(performance.now() - from)} ms at the client`,
       );
-      await eventually(async () => await isReady("tap"), patienceMs);
+      await eventually(async () => await isReady("tap"));
       await endOf(await watch(), "SIGKILL");
-      await eventually(() => served.stats().taps === 0, patienceMs);
+      await eventually(() => served.stats().taps === 0);
       t.diagnostic(await load.stop());
       assert.deepEqual(load.failures.slice(0, 3), []);
     });
@@ -222,7 +222,7 @@ describe("policy and tap, as processes", () => {
         stdio: "ignore",
       });
       stack.defer(() => endOf(child, "SIGKILL"));
-      await eventually(() => served.stats().taps === 1 && client.stats().taps === 1, patienceMs);
+      await eventually(() => served.stats().taps === 1 && client.stats().taps === 1);
       return child;
     }
   });
@@ -244,7 +244,7 @@ describe("policy and tap, as processes", () => {
       );
       return String(answers) === "200,403,200,403";
     };
-    await eventually(decides, patienceMs);
+    await eventually(decides);
 
     const others = startLoad({ port: client.outboundPort, urls: ["http://other/"], perSecond: 300 });
     plugin.kill("SIGSTOP");
@@ -258,15 +258,15 @@ describe("policy and tap, as processes", () => {
 
     plugin.kill("SIGCONT");
     const from = performance.now();
-    await eventually(decides, patienceMs);
+    await eventually(decides);
     t.diagnostic(`decides again after ${Math.round(performance.now() - from)} ms`);
 
     // Questions go by way of policy: without it nobody is let in whom the plugin would refuse, and who may come in only waits.
     const refused = startProber(client.outboundPort, "http://strict/closed");
     process.kill(pidOf("policy"), "SIGKILL");
     const dead = performance.now();
-    await eventually(async () => (await asked(client, "strict")) === 503, patienceMs);
-    await eventually(decides, patienceMs);
+    await eventually(async () => (await asked(client, "strict")) === 503);
+    await eventually(decides);
     t.diagnostic(`decides ${Math.round(performance.now() - dead)} ms after policy was killed; ${await refused.stop()}`);
     assert.deepEqual(new Set([...refused.seen.keys(), 403, 503]), new Set([403, 503]));
     assert.ok(refused.slowestMs() < 1_500, `${refused.slowestMs()} ms`);

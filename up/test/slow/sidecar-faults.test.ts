@@ -38,11 +38,11 @@ describe("kill -9 of the sidecar of one of two instances under load", () => {
       await using dies = spawnSidecar(mesh, service, two.port);
       await using client = await startSidecarHere(mesh, `client-${maxAttempts}`, { limits: { maxAttempts } });
       await reached(client.outboundPort, service);
-      await eventually(async () => (await endpointsOf(service)).length === 2, 30_000);
+      await eventually(async () => (await endpointsOf(service)).length === 2);
       const load = startLoad({ port: client.outboundPort, urls: [`http://${service}/`] });
-      await eventually(() => one.served() > 100 && two.served() > 100, 30_000);
+      await eventually(() => one.served() > 100 && two.served() > 100);
       // The first moments, when connections are made, are not what is looked at.
-      await eventually(() => load.inFlight() < 40, 30_000);
+      await eventually(() => load.inFlight() < 40);
       const before = load.sent() - load.inFlight();
       await endOf(dies.child, "SIGKILL");
       // At the moment when it was gone, which is a little after the signal.
@@ -60,7 +60,7 @@ describe("kill -9 of the sidecar of one of two instances under load", () => {
       const posted = [...one.posted, ...two.posted];
       assert.equal(new Set(posted).size, posted.length, "no POST was executed twice");
       // Within the lease of 5 s, and what a busy machine takes.
-      await eventually(async () => (await endpointsOf(service)).length === 1, 15_000);
+      await eventually(async () => (await endpointsOf(service)).length === 1);
       assert.equal(stays.child.exitCode, null);
     });
   }

@@ -2,17 +2,8 @@ import assert from "node:assert/strict";
 import { access } from "node:fs/promises";
 import { connect } from "node:net";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { processAlive } from "@patchbay/process";
-
-/** Fails unless it holds within 10 s. */
-export async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + 10_000;
-  while (!(await holds())) {
-    assert.ok(performance.now() < deadline, `not within 10 s: ${what}`);
-    await sleep(20);
-  }
-}
+import { eventually } from "@patchbay/testkit";
 
 export interface Traces {
   readonly stateDir: string;
@@ -24,7 +15,7 @@ export interface Traces {
 
 /** Nothing of a mesh is left: no process, no port, no run file, no lock. */
 export async function assertNothingLeft({ stateDir, pids, addresses }: Traces): Promise<void> {
-  for (const pid of pids) await until(`process ${pid} is gone`, () => !processAlive(pid));
+  for (const pid of pids) await eventually(`process ${pid} is gone`, () => !processAlive(pid));
   for (const address of addresses) assert.equal(await accepts(address), false, `${address} still accepts`);
   for (const file of ["run.json", "mesh.lock", join("nats", "url")]) {
     await assert.rejects(access(join(stateDir, file)), `${file} is left`);

@@ -97,7 +97,7 @@ const patienceMs = 30_000;
 /** Waits until so many more requests have been sent. */
 export async function sentAnother(load: Load, count: number): Promise<void> {
   const from = load.sent();
-  await eventually(() => load.sent() >= from + count, patienceMs);
+  await eventually(() => load.sent() >= from + count);
 }
 
 /** Waits until a service answers. Resolves with the number of requests that it took. */
@@ -105,7 +105,7 @@ export async function reached(port: number, service: string): Promise<number> {
   let sent = 0;
   await eventually(async () => {
     const load = startLoad({ port, urls: [`http://${service}/`], perSecond: 100 });
-    await eventually(() => load.sent() > 0, patienceMs);
+    await eventually(() => load.sent() > 0);
     await load.stop();
     sent += load.sent();
     return load.failures.length === 0;

@@ -2,8 +2,6 @@ import type { ConnectRouter } from "@connectrpc/connect";
 import { createTokenCheck, type RunningServer, serve } from "@patchbay/runtime";
 import { type ClosableTransport, createTokenSource, createTransport, noLog } from "@patchbay/wire";
 
-const LIMIT_MS = 20_000;
-
 export const KEY = new Uint8Array(32).fill(7);
 
 /** Serves the given RPCs as a core service does: real port, real tokens. */
@@ -30,17 +28,4 @@ export function serveCore(routes: (router: ConnectRouter) => void, port = 0): Pr
 export function proxyTransport(address: string, name = "web"): ClosableTransport {
   const token = createTokenSource(KEY, { kind: "proxy", namespace: "default", name, instance: "test-1" });
   return createTransport({ address, token });
-}
-
-/** Waits until it is so; fails after a time that no healthy machine needs. */
-export function until(what: string, holds: () => boolean): Promise<void> {
-  return eventually(what, () => Promise.resolve(holds()));
-}
-
-export async function eventually(what: string, holds: () => Promise<boolean>): Promise<void> {
-  const end = performance.now() + LIMIT_MS;
-  while (!(await holds())) {
-    if (performance.now() > end) throw new Error(`not so after ${LIMIT_MS / 1000} s: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
 }

@@ -9,7 +9,7 @@ import {
   type OutgoingHttpHeaders,
   type ServerHttp2Stream,
 } from "node:http2";
-import { listen } from "./wire.ts";
+import { listen } from "@patchbay/testkit";
 
 /** A program that speaks HTTP/2, on a free port, gone with its scope. */
 export interface Http2App extends AsyncDisposable {

@@ -2,8 +2,9 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import { ConnectError, createClient } from "@connectrpc/connect";
 import { Proxy as ProxyService } from "@patchbay/proto/mesh/proxy/v1/proxy_pb";
 import type { Notice, Request, SelectorSchema } from "@patchbay/proto/mesh/tap/v1/tap_pb";
+import { eventually } from "@patchbay/testkit";
 import { type CallerKind, type ClosableTransport, createTokenSource, createTransport, noLog } from "@patchbay/wire";
-import { KEY, until } from "../../../client/test/support/core-server.ts";
+import { KEY } from "../../../client/test/support/core-server.ts";
 import { createAdmin } from "../../src/admin/server.ts";
 import { createTaps, type Taps } from "../../src/sources/taps.ts";
 import { type StartedProxy, type StartOptions, startProxy } from "./proxies.ts";
@@ -84,7 +85,7 @@ async function observe(
     }
   };
   const ended = read();
-  await until("the proxy has answered", () => settled);
+  await eventually("the proxy has answered", () => settled);
   return {
     requests,
     notices,

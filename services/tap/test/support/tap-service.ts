@@ -40,19 +40,10 @@ import { createTapApp } from "../../src/app.ts";
 
 const key = new Uint8Array(32).fill(7);
 const check = createTokenCheck({ key });
-const LIMIT_MS = 20_000;
 
 function token(kind: CallerKind): string {
   const claims = { kind, namespace: "default", name: "somebody", instance: "one" };
   return mintToken(key, { ...claims, expiresAt: Date.now() + 3_600_000 });
-}
-
-export async function until(what: string, holds: () => boolean): Promise<void> {
-  const end = performance.now() + LIMIT_MS;
-  while (!holds()) {
-    if (performance.now() > end) throw new Error(`not so after ${LIMIT_MS / 1_000} s: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
 }
 
 function appOf(name: string, more: Partial<App>): App {
