@@ -3,6 +3,7 @@ import { describe, it } from "node:test";
 import { Code, ConnectError, createClient, type Interceptor, type Transport } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-node";
 import { Health, HealthCheckResponse_ServingStatus } from "@patchbay/proto/grpc/health/v1/health_pb";
+import { appOf } from "@patchbay/testkit";
 import { createTransport, mintToken, noLog } from "@patchbay/wire";
 import { type App, createInProcessTransport, createLog, createTokenCheck, serve } from "../src/index.ts";
 import { traceProcess } from "../src/trace/process-traces.ts";
@@ -18,8 +19,7 @@ const parent = { traceId: "0af7651916cd43dd8448eb211c80319c", spanId: "b7ad6b716
 const { SERVING } = HealthCheckResponse_ServingStatus;
 
 function healthApp(answer: (service: string) => Promise<void>): App {
-  return {
-    name: "sample",
+  return appOf("sample", {
     routes: (router) =>
       router.service(Health, {
         async check({ service }) {
@@ -27,10 +27,7 @@ function healthApp(answer: (service: string) => Promise<void>): App {
           return { status: SERVING };
         },
       }),
-    start: async () => undefined,
-    stop: async () => undefined,
-    readiness: () => ({ ready: true, reason: "" }),
-  };
+  });
 }
 
 const fields =

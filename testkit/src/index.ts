@@ -7,7 +7,7 @@ export { natsServerPath, startNats, type TestNats } from "./nats.ts";
 export { closedPort, freePort, listen, portOf } from "./ports.ts";
 export { processRunning } from "./process-running.ts";
 export { createRecordingLog, type LogRecord } from "./recording-log.ts";
-export { appOf, type ServeAppOptions, serveApp } from "./serve-app.ts";
+export { appOf, localTransport, type ServeAppOptions, serveApp } from "./serve-app.ts";
 export { serveH2c, type TestServer } from "./serve-h2c.ts";
 export { nobody, type RunningService, type StartServiceOptions, startService } from "./start-service.ts";
 export { temporaryDir } from "./temporary-dir.ts";

@@ -1,6 +1,7 @@
-import { type App, createTokenCheck, type RunningServer, serve } from "@patchbay/runtime";
+import type { Transport } from "@connectrpc/connect";
+import { type App, createInProcessTransport, createTokenCheck, type RunningServer, serve } from "@patchbay/runtime";
 import { noLog } from "@patchbay/wire";
-import { TEST_KEY } from "./test-token.ts";
+import { TEST_KEY, type TestCaller, testToken } from "./test-token.ts";
 
 /** An app that is ready and does nothing but what is given. */
 export function appOf(name: string, more: Partial<App> = {}): App {
@@ -14,6 +15,8 @@ export function appOf(name: string, more: Partial<App> = {}): App {
   };
 }
 
+const check = createTokenCheck({ key: TEST_KEY });
+
 export interface ServeAppOptions {
   /** Default: a free one. */
   readonly port?: number;
@@ -24,5 +27,10 @@ export interface ServeAppOptions {
 /** Serves an app as a core service does: a real port, real tokens. */
 export function serveApp(app: App, options: ServeAppOptions = {}): Promise<RunningServer> {
   const { port = 0, drainMs = 0, metrics = async () => "" } = options;
-  return serve({ apps: [app], check: createTokenCheck({ key: TEST_KEY }), log: noLog, metrics, port, drainMs });
+  return serve({ apps: [app], check, log: noLog, metrics, port, drainMs });
+}
+
+/** Calls an app in its own process, as this caller. */
+export function localTransport(app: App, caller: TestCaller): Transport {
+  return createInProcessTransport({ app, check, token: () => testToken(caller) });
 }

@@ -12,8 +12,6 @@ import {
   type App,
   type CreateApp,
   createContext,
-  createInProcessTransport,
-  createTokenCheck,
   createViewTable,
   developmentSettings,
   readEnvironment,
@@ -21,9 +19,9 @@ import {
 } from "@patchbay/runtime";
 import { type ClosableTransport, type EventBus, type Log, noLog } from "@patchbay/wire";
 import { sumOf } from "./metrics.ts";
-import { serveApp } from "./serve-app.ts";
+import { localTransport, serveApp } from "./serve-app.ts";
 import { temporaryDir } from "./temporary-dir.ts";
-import { TEST_KEY, type TestCaller, testToken, transportAs } from "./test-token.ts";
+import { TEST_KEY, type TestCaller, transportAs } from "./test-token.ts";
 
 export interface StartServiceOptions {
   /** Default: "one". */
@@ -102,7 +100,7 @@ export async function startService(
   for (const [file, text] of Object.entries(files)) await save(file, text);
   const app = createApp(context);
   const metrics = (): Promise<string> => context.metrics.metrics();
-  const server = await serveApp(app, { metrics, drainMs: 100, ...(options.port === undefined ? {} : options) });
+  const server = await serveApp(app, { metrics, drainMs: 100, port: options.port ?? 0 });
   stack.defer(() => server.stop());
   stack.defer(() => app.stop());
   if (options.startLater !== true) await app.start();
@@ -119,8 +117,7 @@ export async function startService(
       running.defer(() => transport.close());
       return transport;
     },
-    local: (caller) =>
-      createInProcessTransport({ app, check: createTokenCheck({ key: TEST_KEY }), token: () => testToken(caller) }),
+    local: (caller) => localTransport(app, caller),
     registry: (message) => table.apply(message),
     save,
     metric: async (start) => sumOf(await metrics(), start),

@@ -7,10 +7,10 @@ import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { spawnTied } from "@patchbay/process";
 import { Proxy as ProxyService } from "@patchbay/proto/mesh/proxy/v1/proxy_pb";
 import { NoticeKind, type Request, View } from "@patchbay/proto/mesh/tap/v1/tap_pb";
-import { closedPort, eventually } from "@patchbay/testkit";
+import { closedPort, eventually, transportAs } from "@patchbay/testkit";
 import { createAuthority, identityOf, spiffe } from "./support/certificates.ts";
 import { endpoint } from "./support/proxies.ts";
-import { startTappedProxy, transportAs } from "./support/tapped-proxy.ts";
+import { startTappedProxy } from "./support/tapped-proxy.ts";
 import { bodyOf, startApp } from "./support/wire.ts";
 
 const authority = createAuthority();
@@ -184,7 +184,7 @@ describe("a tap at a proxy", () => {
     assert.equal(error?.code, Code.InvalidArgument);
     assert.match(error?.message ?? "", /response\.code/);
     for (const kind of ["proxy", "plugin", "operator"] as const) {
-      using transport = disposable(transportAs(kind, pair.users.address));
+      using transport = disposable(transportAs(pair.users.address, { kind }));
       await assert.rejects(firstOf(createClient(ProxyService, transport.value).observe({})), (thrown: unknown) => {
         assert.equal(ConnectError.from(thrown).code, Code.PermissionDenied);
         return true;
@@ -208,7 +208,7 @@ describe("a tap at a proxy", () => {
 
   it("ends with the connection of its caller", async () => {
     await using pair = await startPair(0);
-    const transport = transportAs("core", pair.users.address);
+    const transport = transportAs(pair.users.address, { kind: "core" });
     const reading = firstOf(createClient(ProxyService, transport).observe({}), 2);
     await eventually("it is in force", () => pair.users.taps.count() === 1);
     transport.close();

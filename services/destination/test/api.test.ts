@@ -7,17 +7,17 @@ import { Code, ConnectError, createClient, type Interceptor, type Transport } fr
 import { createConnectTransport, createGrpcTransport, createGrpcWebTransport } from "@connectrpc/connect-node";
 import { Destination, ResolveRequestSchema } from "@patchbay/proto/mesh/destination/v1/destination_pb";
 import { envelope } from "@patchbay/runtime";
-import { eventually } from "@patchbay/testkit";
-import { type CallerKind, createTransport, mintToken } from "@patchbay/wire";
-import { key, type RunningDestination, startDestination } from "./support/destination.ts";
+import { eventually, testToken } from "@patchbay/testkit";
+import type { CallerKind } from "@patchbay/wire";
+import { type RunningDestination, startDestination } from "./support/destination.ts";
 import { picture, proxy } from "./support/registrations.ts";
 import { said, watch } from "./support/watcher.ts";
 
 const auth =
-  (mesh: RunningDestination, kind: CallerKind = "operator"): Interceptor =>
+  (kind: CallerKind = "operator"): Interceptor =>
   (next) =>
   (request) => {
-    request.header.set("authorization", `Bearer ${mesh.token(kind)}`);
+    request.header.set("authorization", `Bearer ${testToken({ kind })}`);
     return next(request);
   };
 
@@ -25,23 +25,23 @@ const auth =
 const agent = new Agent();
 
 const ways: Readonly<Record<string, (mesh: RunningDestination) => Transport>> = {
-  "in the same process": (mesh) => mesh.local,
-  "by Connect over HTTP/2": (mesh) => createTransport({ address: mesh.address, token: () => mesh.token() }),
+  "in the same process": (mesh) => mesh.local({ kind: "core" }),
+  "by Connect over HTTP/2": (mesh) => mesh.as({ kind: "operator" }),
   "by Connect in JSON over HTTP/1.1": (mesh) =>
     createConnectTransport({
       baseUrl: mesh.address,
       httpVersion: "1.1",
       nodeOptions: { agent },
       useBinaryFormat: false,
-      interceptors: [auth(mesh)],
+      interceptors: [auth()],
     }),
-  "by gRPC": (mesh) => createGrpcTransport({ baseUrl: mesh.address, interceptors: [auth(mesh)] }),
+  "by gRPC": (mesh) => createGrpcTransport({ baseUrl: mesh.address, interceptors: [auth()] }),
   "by gRPC-Web": (mesh) =>
     createGrpcWebTransport({
       baseUrl: mesh.address,
       httpVersion: "1.1",
       nodeOptions: { agent },
-      interceptors: [auth(mesh)],
+      interceptors: [auth()],
     }),
 };
 
@@ -100,10 +100,8 @@ for (const [how, transportOf] of Object.entries(ways)) {
 }
 
 describe("the destination API", () => {
-  const as = (mesh: RunningDestination, kind: CallerKind, namespace: string) => {
-    const claims = { kind, namespace, name: "caller", instance: "one", expiresAt: Date.now() + 60_000 };
-    return createClient(Destination, createTransport({ address: mesh.address, token: () => mintToken(key, claims) }));
-  };
+  const as = (mesh: RunningDestination, kind: CallerKind, namespace: string) =>
+    createClient(Destination, mesh.as({ kind, namespace, name: "caller" }));
 
   it("takes a proxy's namespace from its proof and not from what it says", async () => {
     await using mesh = await startDestination({ registrations: [proxy({ namespace: "demo" })] });
@@ -186,11 +184,11 @@ async function rawPost(mesh: RunningDestination, body: Buffer): Promise<{ text: 
   return { text: Buffer.concat(chunks).toString() };
 }
 
-function resolveHeaders(mesh: RunningDestination) {
+function resolveHeaders(_mesh: RunningDestination) {
   return {
     ":method": "POST",
     ":path": "/mesh.destination.v1.Destination/Resolve",
     "content-type": "application/connect+proto",
-    authorization: `Bearer ${mesh.token()}`,
+    authorization: `Bearer ${testToken({ kind: "operator" })}`,
   };
 }

@@ -7,7 +7,6 @@ import { Answer, Destination, Effect } from "@patchbay/proto/mesh/destination/v1
 import { FailurePolicy } from "@patchbay/proto/mesh/registry/v1/plugin_pb";
 import { State } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 import { eventually } from "@patchbay/testkit";
-import { createTransport } from "@patchbay/wire";
 import { type AnswerInit, absent, endpointsOf, startCountingPlugin } from "./support/counting-plugin.ts";
 import { startDestination } from "./support/destination.ts";
 import { core, picture, plugin, proxy } from "./support/registrations.ts";
@@ -23,9 +22,7 @@ describe("a resolver plugin", () => {
       registrations: [plugin({ address: custom.address })],
       settings: { maxWatchesPerClient: 2_000 },
     });
-    const clients = Array.from({ length: 10 }, () =>
-      createTransport({ address: mesh.address, token: () => mesh.token() }),
-    );
+    const clients = Array.from({ length: 10 }, () => mesh.as({ kind: "operator" }));
     const watchers = Array.from({ length: 1_000 }, (_, n) => {
       const transport = clients[n % clients.length];
       assert.ok(transport);
@@ -42,7 +39,6 @@ describe("a resolver plugin", () => {
     await watchers[0]?.leave();
     await eventually(() => custom.open.size === 0);
     assert.equal(custom.asked.length, 1);
-    for (const client of clients) client.close();
   });
 
   it("sees the canonical authority, the short host and the core's proof, and no context that it did not ask for", async () => {

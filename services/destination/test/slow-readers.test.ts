@@ -5,7 +5,7 @@ import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { ResolveRequestSchema, ResolveResponseSchema } from "@patchbay/proto/mesh/destination/v1/destination_pb";
 import type { Registration } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 import { envelope } from "@patchbay/runtime";
-import { eventually } from "@patchbay/testkit";
+import { eventually, testToken } from "@patchbay/testkit";
 import { type RunningDestination, startDestination } from "./support/destination.ts";
 import { picture, proxy } from "./support/registrations.ts";
 import { said, watch } from "./support/watcher.ts";
@@ -27,7 +27,7 @@ function silentClient(mesh: RunningDestination): OpenStream {
     ":method": "POST",
     ":path": "/mesh.destination.v1.Destination/Resolve",
     "content-type": "application/connect+proto",
-    authorization: `Bearer ${mesh.token()}`,
+    authorization: `Bearer ${testToken({ kind: "operator" })}`,
   });
   stream.on("error", () => undefined);
   return { session, stream };

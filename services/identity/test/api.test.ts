@@ -1,79 +1,25 @@
 import assert from "node:assert/strict";
 import { generateKeyPairSync, webcrypto, X509Certificate } from "node:crypto";
-import { mkdtemp, rm, stat } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { timestampMs } from "@bufbuild/protobuf/wkt";
-import { Code, ConnectError, createClient, createRouterTransport } from "@connectrpc/connect";
+import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { Identity } from "@patchbay/proto/mesh/identity/v1/identity_pb";
-import {
-  type App,
-  createContext,
-  createTokenCheck,
-  type RunningContext,
-  type RunningServer,
-  serve,
-} from "@patchbay/runtime";
-import { type CallerKind, type ClosableTransport, createTransport, mintToken, noLog } from "@patchbay/wire";
+import { type RunningService, startService } from "@patchbay/testkit";
+import type { CallerKind } from "@patchbay/wire";
 import { createIdentityApp } from "../src/app.ts";
 import { Pkcs10CertificateRequestGenerator } from "../src/sources/x509.ts";
 
-const key = new Uint8Array(32).fill(3);
-
 describe("the identity API", () => {
-  let stateDir: string;
-  let context: RunningContext;
-  let app: App;
-  let server: RunningServer;
-  const transports: ClosableTransport[] = [];
-
+  let identity: RunningService;
   before(async () => {
-    stateDir = await mkdtemp(join(tmpdir(), "patchbay-identity-"));
-    context = createContext({
-      name: "identity",
-      instance: "one",
-      environment: {
-        stateDir,
-        resourcesDir: join(stateDir, "resources"),
-        registry: undefined,
-        host: "127.0.0.1",
-        port: 0,
-        natsUrl: undefined,
-        natsSeedFile: "",
-        operatorToken: undefined,
-        logLevel: "silent",
-        defaultAuthorization: "allow",
-        profile: "development",
-      },
-      key,
-      registry: createRouterTransport(() => undefined),
-      events: () => Promise.reject(new Error("no NATS here")),
-      log: noLog,
-    });
-    app = createIdentityApp(context);
-    await app.start();
-    server = await serve({
-      apps: [app],
-      check: createTokenCheck({ key }),
-      log: noLog,
-      metrics: async () => "",
-      drainMs: 100,
-    });
+    identity = await startService("identity", createIdentityApp);
   });
-  after(async () => {
-    for (const transport of transports) transport.close();
-    await server?.stop();
-    await app?.stop();
-    context?.close();
-    await rm(stateDir, { recursive: true, force: true });
-  });
+  after(() => identity.stop());
 
   function client(kind: CallerKind, name: string, namespace = "default") {
-    const token = () => mintToken(key, { kind, namespace, name, instance: "one", expiresAt: Date.now() + 60_000 });
-    const transport = createTransport({ address: server.address, token });
-    transports.push(transport);
-    return createClient(Identity, transport);
+    return createClient(Identity, identity.as({ kind, namespace, name }));
   }
 
   async function request(curve: "P-256" | "P-384" | "Ed25519"): Promise<Uint8Array<ArrayBuffer>> {
@@ -154,7 +100,7 @@ describe("the identity API", () => {
   });
 
   it("keeps its key where only this user can read it", async () => {
-    assert.equal((await stat(join(stateDir, "ca", "root-1.pem"))).mode & 0o777, 0o600);
-    assert.equal((await stat(join(stateDir, "ca"))).mode & 0o777, 0o700);
+    assert.equal((await stat(join(identity.stateDir, "ca", "root-1.pem"))).mode & 0o777, 0o600);
+    assert.equal((await stat(join(identity.stateDir, "ca"))).mode & 0o777, 0o700);
   });
 });

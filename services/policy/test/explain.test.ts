@@ -8,9 +8,9 @@ import {
   ExplainResponseSchema,
 } from "@patchbay/proto/mesh/policy/v1/policy_pb";
 import { Proxy as ProxyApi } from "@patchbay/proto/mesh/proxy/v1/proxy_pb";
-import { createTokenCheck, requireKind, serve } from "@patchbay/runtime";
-import { noLog } from "@patchbay/wire";
-import { key, startPolicy } from "./support/policy.ts";
+import { requireKind } from "@patchbay/runtime";
+import { appOf, serveApp } from "@patchbay/testkit";
+import { startPolicy } from "./support/policy.ts";
 import { proxyOf } from "./support/registrations.ts";
 import { host, yaml } from "./support/resources.ts";
 
@@ -133,28 +133,18 @@ describe("the explanation of a request", () => {
   async function limited(told: { readonly left: number; readonly size: number }): Promise<ExplainResponse> {
     const ref = { kind: "RateLimitPolicy", namespace: "default", name: "slow" };
     const proxies = [{ instance: "i1", ...told }];
-    const proxy = await serve({
-      apps: [
-        {
-          name: "proxy",
-          routes: (router) =>
-            void router.service(ProxyApi, {
-              inspect(request, context) {
-                requireKind(context, "core");
-                assert.equal(request.request?.source, "spiffe://cluster.local/ns/default/sa/web");
-                return { limits: [{ ref, limit: "each", matched: true, key: ["web"], proxies }] };
-              },
-            }),
-          start: async () => undefined,
-          stop: async () => undefined,
-          readiness: () => ({ ready: true, reason: "" }),
-        },
-      ],
-      check: createTokenCheck({ key }),
-      log: noLog,
-      metrics: async () => "",
-      drainMs: 50,
-    });
+    const proxy = await serveApp(
+      appOf("proxy", {
+        routes: (router) =>
+          void router.service(ProxyApi, {
+            inspect(request, context) {
+              requireKind(context, "core");
+              assert.equal(request.request?.source, "spiffe://cluster.local/ns/default/sa/web");
+              return { limits: [{ ref, limit: "each", matched: true, key: ["web"], proxies }] };
+            },
+          }),
+      }),
+    );
     const registrations = [
       proxyOf("default/limited", { instance: "i1", address: `127.0.0.1:${proxy.port}` }),
       proxyOf("default/limited", { instance: "i2", address: "127.0.0.1:1" }),

@@ -139,7 +139,7 @@ describe("a proxy that follows", () => {
   it("in the same process gets the same", async () => {
     await using policy = await startPolicy({ files: { "a.yaml": deny("one") } });
     await using remote = follow(policy, { instance: "two" });
-    await using local = follow(policy, { transport: policy.local });
+    await using local = follow(policy, { transport: policy.local({ kind: "proxy", name: "web" }) });
     assert.deepEqual(await local.until(() => true), await remote.until(() => true));
   });
 });

@@ -4,7 +4,7 @@ import { describe, it } from "node:test";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { FollowRequestSchema } from "@patchbay/proto/mesh/policy/v1/policy_pb";
 import { envelope } from "@patchbay/runtime";
-import { eventually } from "@patchbay/testkit";
+import { eventually, testToken } from "@patchbay/testkit";
 import { type RunningPolicy, startPolicy } from "./support/policy.ts";
 import { follow } from "./support/proxy.ts";
 import { yaml } from "./support/resources.ts";
@@ -17,7 +17,7 @@ function lazyProxy(policy: RunningPolicy, says: Uint8Array | undefined): ClientH
     ":method": "POST",
     ":path": "/mesh.policy.v1.Policy/Follow",
     "content-type": "application/connect+proto",
-    authorization: `Bearer ${policy.token("proxy", "default/web", "lazy")}`,
+    authorization: `Bearer ${testToken({ kind: "proxy", name: "web", instance: "lazy" })}`,
   });
   stream.on("error", () => undefined);
   stream.once("close", () => session.destroy());

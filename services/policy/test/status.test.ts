@@ -3,7 +3,6 @@ import { describe, it } from "node:test";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { Policy } from "@patchbay/proto/mesh/policy/v1/policy_pb";
 import { DefaultAction } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
-import { createTransport } from "@patchbay/wire";
 import { startPolicy } from "./support/policy.ts";
 import { follow } from "./support/proxy.ts";
 import { pluginOf, proxyOf } from "./support/registrations.ts";
@@ -79,14 +78,12 @@ describe("the status of policies", () => {
 
   it("is for operators, and Follow for proxies", async () => {
     await using policy = await startPolicy();
-    const proxy = createTransport({ address: policy.address, token: () => policy.token("proxy") });
+    const proxy = policy.as({ kind: "proxy" });
     const refused = await createClient(Policy, proxy).status({}).catch(ConnectError.from);
-    proxy.close();
     assert.equal(refused instanceof ConnectError && refused.code, Code.PermissionDenied);
-    const operator = createTransport({ address: policy.address, token: () => policy.token("operator") });
+    const operator = policy.as({ kind: "operator" });
     await using follower = follow(policy, { transport: operator });
     assert.equal(await follower.ended(), Code.PermissionDenied);
-    operator.close();
   });
 });
 

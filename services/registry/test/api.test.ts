@@ -13,24 +13,24 @@ import {
   type WatchResponse,
   WatchResponseSchema,
 } from "@patchbay/proto/mesh/registry/v1/registry_pb";
-import { untilPasses } from "@patchbay/testkit";
+import { TEST_KEY, type TestCaller, untilPasses } from "@patchbay/testkit";
 import { hookToken } from "@patchbay/wire";
 import { proxy, resolver } from "./support/announcements.ts";
 import { startHookServer } from "./support/hook-server.ts";
 import { holdPlugin } from "./support/plugin.ts";
-import { key, startRegistry, type TestRegistry, type Who } from "./support/registry.ts";
+import { startRegistry, type TestRegistry } from "./support/registry.ts";
 
 type Request = MessageInitShape<typeof RegisterRequestSchema>;
 
-const users: Who = { kind: "proxy", name: "users" };
-const operator: Who = { kind: "operator", name: "me" };
+const users: TestCaller = { kind: "proxy", name: "users" };
+const operator: TestCaller = { kind: "operator", name: "me" };
 
 function announcing(announce: ReturnType<typeof proxy>): Request {
   return { message: { case: "announce", value: announce } };
 }
 
 /** Sends these, waits until the other side ends, and returns what it said and how it ended. */
-async function exchange(registry: TestRegistry, who: Who, requests: AsyncIterable<Request> | Request[]) {
+async function exchange(registry: TestRegistry, who: TestCaller, requests: AsyncIterable<Request> | Request[]) {
   const answers: RegisterResponse[] = [];
   async function* send() {
     yield* requests;
@@ -80,11 +80,11 @@ describe("Register", () => {
   it("gives a plugin its grant and what the core will prove itself by, and shows that only to the core", async () => {
     const plugin = holdPlugin(registry, { name: "proofs", manifest: { events: [{ class: "plugin" }] } });
     const accepted = await plugin.lease.accepted();
-    assert.equal(accepted.hookToken, hookToken(key, { namespace: "default", name: "proofs", instance: "one" }));
+    assert.equal(accepted.hookToken, hookToken(TEST_KEY, { namespace: "default", name: "proofs", instance: "one" }));
     assert.equal(accepted.grant?.source, "development");
     assert.equal(accepted.grant?.events[0]?.concurrency, 16);
     assert.ok(accepted.grant?.allowedNetworks.includes("127.0.0.0/8"));
-    const seenBy = async (who: Who) =>
+    const seenBy = async (who: TestCaller) =>
       (await registry.client(who).list({})).registrations.find((one) => one.id === "plugin/default/proofs/one");
     assert.equal((await seenBy(operator))?.hookToken, "");
     assert.equal((await seenBy({ kind: "core", name: "destination" }))?.hookToken, accepted.hookToken);
@@ -109,7 +109,7 @@ describe("Register", () => {
     await second;
   });
 
-  const refusals: readonly (readonly [string, Who, Request[], Code, RegExp])[] = [
+  const refusals: readonly (readonly [string, TestCaller, Request[], Code, RegExp])[] = [
     [
       "a first message that is no announcement",
       users,
@@ -247,7 +247,7 @@ describe("Watch", () => {
 
   /** Follows a watch until its messages satisfy the condition. */
   async function watchUntil(
-    who: Who,
+    who: TestCaller,
     kinds: Kind[],
     enough: (all: WatchResponse[]) => boolean,
   ): Promise<WatchResponse[]> {

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import type { NatsConnection } from "@patchbay/proto/mesh/registry/v1/plugin_pb";
-import { untilPasses } from "@patchbay/testkit";
+import { TEST_KEY, testToken, untilPasses } from "@patchbay/testkit";
 import { connectEvents, type EventBus, mintToken, reportSubject, STREAMS } from "@patchbay/wire";
 import { startNats, type TestNats } from "./support/nats-server.ts";
 import { holdPlugin, type TestPlugin } from "./support/plugin.ts";
 import { connectRaw, type RawNats } from "./support/raw-nats.ts";
-import { key, startRegistry, type TestRegistry, token } from "./support/registry.ts";
+import { startRegistry, type TestRegistry } from "./support/registry.ts";
 
 for (const newAcks of [false, true]) {
   describe(`a plugin's connection to NATS, with ${newAcks ? "new" : "old"} acknowledgements`, () => {
@@ -215,20 +215,20 @@ describe("the auth callout refuses", () => {
       instance: "one",
       expiresAt: Date.now() - 1,
     } as const;
-    await refused(mintToken(key, claims));
+    await refused(mintToken(TEST_KEY, claims));
   });
 
   it("a proxy, an operator and even a core service: they have no business among plugins", async () => {
-    for (const kind of ["proxy", "operator", "core"] as const) await refused(token({ kind, name: "hosts" }));
+    for (const kind of ["proxy", "operator", "core"] as const) await refused(testToken({ kind, name: "hosts" }));
   });
 
-  it("a plugin that is not registered", () => refused(token({ kind: "plugin", name: "stranger" })));
+  it("a plugin that is not registered", () => refused(testToken({ kind: "plugin", name: "stranger" })));
 
   it("a plugin without events, and tells it why", async () => {
     const plugin = holdPlugin(registry, { name: "quiet", manifest: {} });
     await plugin.lease.accepted();
     assert.equal(plugin.accepted[0]?.nats, undefined);
-    await refused(token({ kind: "plugin", name: "quiet" }));
+    await refused(testToken({ kind: "plugin", name: "quiet" }));
     await untilPasses(() =>
       assert.match(plugin.notices.at(-1)?.reason ?? "", /refused: plugin "quiet" is granted no event class/),
     );

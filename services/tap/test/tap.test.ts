@@ -6,8 +6,7 @@ import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { NoticeKind, View, WatchRequestSchema } from "@patchbay/proto/mesh/tap/v1/tap_pb";
 import { envelope } from "@patchbay/runtime";
-import { eventually } from "@patchbay/testkit";
-import { mintToken } from "@patchbay/wire";
+import { eventually, testToken } from "@patchbay/testkit";
 import { type RunningTap, startFakeProxy, startTap, type Watched } from "./support/tap-service.ts";
 
 type Asked = MessageInitShape<typeof WatchRequestSchema>;
@@ -198,7 +197,7 @@ describe("the tap service", () => {
     await eventually("it is written", () => tap.lines.length === 1);
     const { fields, text } = tap.lines[0] ?? { fields: {}, text: "" };
     assert.equal(text, "tap ended");
-    assert.equal(fields["caller"], "operator/default/somebody/one");
+    assert.equal(fields["caller"], "operator/default/tester/one");
     assert.equal(fields["asker"], "ann@desk {}");
     assert.deepEqual([fields["requests"], fields["dropped"], fields["why"]], [1, 0, "the caller went away"]);
     assert.ok(!JSON.stringify(fields).includes("s3cret"));
@@ -241,7 +240,7 @@ describe("the tap service", () => {
     await using users = await startFakeProxy("users");
     tap.know([users]);
     const watched = await listening(tap, USERS);
-    await tap.stopService();
+    await tap.app.stop();
     assert.equal((await watched.ended)?.code, Code.Unavailable);
     await eventually("the proxy has been left", () => users.asked().length === 0);
     assert.equal(tap.lines[0]?.fields["why"], "the service is stopping");
@@ -255,13 +254,11 @@ async function beginWithoutReading(
   asked: Asked = { ...USERS, maxRps: 1_000 },
   ends = true,
 ) {
-  const expiresAt = Date.now() + 3_600_000;
-  const claims = { kind: "operator", namespace: "default", name: "somebody", instance: "two", expiresAt } as const;
   const stream = session.request({
     ":method": "POST",
     ":path": "/mesh.tap.v1.Tap/Watch",
     "content-type": "application/connect+proto",
-    authorization: `Bearer ${mintToken(new Uint8Array(32).fill(7), claims)}`,
+    authorization: `Bearer ${testToken({ kind: "operator", instance: "two" })}`,
   });
   stream.on("error", () => undefined);
   session.on("error", () => undefined);

@@ -7,11 +7,11 @@ import { fileURLToPath } from "node:url";
 import { createClient } from "@connectrpc/connect";
 import { spawnTied } from "@patchbay/process";
 import { GroupBy, type StatRow, Telemetry } from "@patchbay/proto/mesh/telemetry/v1/telemetry_pb";
-import { eventually, freePort, startNats } from "@patchbay/testkit";
+import { eventually, freePort, startNats, transportAs } from "@patchbay/testkit";
 import { connectEvents, noLog, STREAMS } from "@patchbay/wire";
 import { createTestProxy, type TestProxy } from "./support/proxy.ts";
 import { aReport, aRow, encode } from "./support/reports.ts";
-import { createStream, token, transportTo } from "./support/telemetry.ts";
+import { createStream } from "./support/telemetry.ts";
 
 const fixture = fileURLToPath(new URL("fixtures/telemetry-process.ts", import.meta.url));
 
@@ -65,7 +65,7 @@ async function generate(proxies: readonly TestProxy[], signal: AbortSignal) {
 }
 
 async function ask(address: string): Promise<StatRow | undefined> {
-  const transport = transportTo(address, token("operator"));
+  const transport = transportAs(address, { kind: "operator" });
   try {
     const answer = await createClient(Telemetry, transport).stat({ window: 3_600, groupBy: GroupBy.TARGET });
     return answer.partial ? undefined : answer.rows[0];

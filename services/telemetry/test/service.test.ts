@@ -7,7 +7,7 @@ import {
   type StatResponse,
   Telemetry,
 } from "@patchbay/proto/mesh/telemetry/v1/telemetry_pb";
-import { eventually, startNats, type TestNats } from "@patchbay/testkit";
+import { eventually, startNats, type TestNats, testToken, transportAs } from "@patchbay/testkit";
 import { connectEvents, noLog, readCloudEvent, STREAMS } from "@patchbay/wire";
 import { createReportEvents } from "../src/sources/report-events.ts";
 import { readOpenMetrics } from "./support/openmetrics.ts";
@@ -22,7 +22,7 @@ import {
   encode,
   type TestReport,
 } from "./support/reports.ts";
-import { createStream, type RunningTelemetry, startTelemetry, token, transportTo } from "./support/telemetry.ts";
+import { createStream, type RunningTelemetry, startTelemetry } from "./support/telemetry.ts";
 
 let nats: TestNats;
 
@@ -39,7 +39,7 @@ function fresh(report: Partial<TestReport>): TestReport {
 }
 
 async function statOf(telemetry: RunningTelemetry, query: object = {}): Promise<StatResponse> {
-  const transport = transportTo(telemetry.address, token("operator"));
+  const transport = transportAs(telemetry.address, { kind: "operator" });
   try {
     return await createClient(Telemetry, transport).stat({ window: 3_600, groupBy: GroupBy.PAIR, ...query });
   } finally {
@@ -150,7 +150,7 @@ describe("telemetry", { concurrency: 8 }, () => {
     }
     await using later = await startTelemetry(nats.url);
     await settled(await whole(later), "history", 40);
-    const transport = transportTo(later.address, token("operator"));
+    const transport = transportAs(later.address, { kind: "operator" });
     const { rows } = await createClient(Telemetry, transport).health({ window: 3_600, target: "history" });
     transport.close();
     assert.deepEqual([rows.length, rows[0]?.proxies, rows[0]?.refused], [1, 1, 40n]);
@@ -235,8 +235,8 @@ describe("telemetry", { concurrency: 8 }, () => {
 
   test("only proxies report, and only operators and core services ask", async () => {
     await using telemetry = await startTelemetry(nats.url);
-    const operator = transportTo(telemetry.address, token("operator"));
-    const proxy = transportTo(telemetry.address, token("proxy"));
+    const operator = transportAs(telemetry.address, { kind: "operator" });
+    const proxy = transportAs(telemetry.address, { kind: "proxy" });
     async function* one(): AsyncGenerator<{ report: Uint8Array<ArrayBuffer> }> {
       yield { report: new Uint8Array(encode(fresh({}))) };
     }
@@ -256,7 +256,7 @@ describe("telemetry", { concurrency: 8 }, () => {
 
   test("subscribers get an answer now and after every interval", async () => {
     await using telemetry = await startTelemetry(nats.url);
-    const transport = transportTo(telemetry.address, token("operator"));
+    const transport = transportAs(telemetry.address, { kind: "operator" });
     const stopping = new AbortController();
     const seen: StatResponse[] = [];
     const call = createClient(Telemetry, transport).subscribe({ interval: 1 }, { signal: stopping.signal });
@@ -273,7 +273,7 @@ describe("telemetry", { concurrency: 8 }, () => {
     const rows = [{ ...aRow, target: "measured" }];
     proxy.send(1, encode(fresh({ bootId: "metrics-1", rows, exemplars: [anExemplar] })));
     await eventually(() => proxy.waiting() === 0);
-    const authorization = `Bearer ${token("operator")}`;
+    const authorization = `Bearer ${testToken({ kind: "operator" })}`;
     const read = (accept: string): Promise<Response> =>
       fetch(`${telemetry.address}/metrics`, { headers: { authorization, accept } });
     const plain = await read("*/*");
@@ -316,7 +316,7 @@ describe("telemetry", { concurrency: 8 }, () => {
       await eventually(() => proxy.waiting() === 0);
     }
     const ask = async (): Promise<HealthResponse> => {
-      const transport = transportTo(one.address, token("operator"));
+      const transport = transportAs(one.address, { kind: "operator" });
       try {
         return await createClient(Telemetry, transport).health({ source: "sick-caller", target: "sick" });
       } finally {

@@ -2,9 +2,8 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import { ConnectError, createClient } from "@connectrpc/connect";
 import { Proxy as ProxyService } from "@patchbay/proto/mesh/proxy/v1/proxy_pb";
 import type { Notice, Request, SelectorSchema } from "@patchbay/proto/mesh/tap/v1/tap_pb";
-import { eventually } from "@patchbay/testkit";
-import { type CallerKind, type ClosableTransport, createTokenSource, createTransport, noLog } from "@patchbay/wire";
-import { KEY } from "../../../client/test/support/core-server.ts";
+import { eventually, TEST_KEY, transportAs } from "@patchbay/testkit";
+import { type ClosableTransport, noLog } from "@patchbay/wire";
 import { createAdmin } from "../../src/admin/server.ts";
 import { createTaps, type Taps } from "../../src/sources/taps.ts";
 import { type StartedProxy, type StartOptions, startProxy } from "./proxies.ts";
@@ -26,13 +25,6 @@ export interface TappedProxy extends StartedProxy {
   observe(selector: MessageInitShape<typeof SelectorSchema>, maxRps?: number): Promise<Observed>;
 }
 
-export function transportAs(kind: CallerKind, address: string): ClosableTransport {
-  return createTransport({
-    address,
-    token: createTokenSource(KEY, { kind, namespace: "default", name: "tap", instance: "test-1" }),
-  });
-}
-
 /** A proxy that can be tapped, as a sidecar's is. */
 export async function startTappedProxy(
   service: string,
@@ -44,9 +36,9 @@ export async function startTappedProxy(
     serves: options.inbound !== undefined,
   });
   const proxy = await startProxy({ ...options, self: { service, namespace }, witnesses: [taps] });
-  const admin = createAdmin({ key: KEY, taps, log: noLog });
+  const admin = createAdmin({ key: TEST_KEY, taps, log: noLog });
   await admin.start();
-  const transport = transportAs("core", admin.address);
+  const transport = transportAs(admin.address, { kind: "core" });
   const tapped: TappedProxy = {
     ...proxy,
     taps,

@@ -7,8 +7,7 @@ import {
   Policy,
 } from "@patchbay/proto/mesh/policy/v1/policy_pb";
 import type { Snapshot } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
-import { eventually } from "@patchbay/testkit";
-import { createTransport } from "@patchbay/wire";
+import { eventually, transportAs } from "@patchbay/testkit";
 import type { RunningPolicy } from "./policy.ts";
 
 /** A proxy that follows and remembers what it got. */
@@ -34,8 +33,9 @@ export interface ProxyOptions {
 }
 
 export function follow(policy: RunningPolicy, options: ProxyOptions = {}): FollowingProxy {
-  const { workload, instance, hosts = [], version = "" } = options;
-  const own = createTransport({ address: policy.address, token: () => policy.token("proxy", workload, instance) });
+  const { workload = "default/web", instance = "one", hosts = [], version = "" } = options;
+  const [namespace = "", name = ""] = workload.split("/");
+  const own = transportAs(policy.address, { kind: "proxy", namespace, name, instance });
   const client = createClient(Policy, options.transport ?? own);
   const requests = createQueue();
   const snapshots: Snapshot[] = [];

@@ -4,26 +4,18 @@ import { join } from "node:path";
 import { createClient } from "@connectrpc/connect";
 import { Registry } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 import { type Composition, compose, developmentSettings, type Settings } from "@patchbay/runtime";
-import { type CallerKind, type ClosableTransport, createTransport, mintToken, noLog } from "@patchbay/wire";
+import { TEST_KEY, type TestCaller, transportAs } from "@patchbay/testkit";
+import { type ClosableTransport, noLog } from "@patchbay/wire";
 import { createRegistryApp, loadNatsKeys, type RegistryOptions } from "../../src/app.ts";
 import type { TestNats } from "./nats-server.ts";
-
-export const key = new Uint8Array(32).fill(7);
-
-export interface Who {
-  readonly kind: CallerKind;
-  readonly name: string;
-  readonly namespace?: string;
-  readonly instance?: string;
-}
 
 export interface TestRegistry {
   readonly address: string;
   readonly composition: Composition;
   readonly resourcesDir: string;
   /** A transport that proves this caller; closed with the registry. */
-  as(who: Who): ClosableTransport;
-  client(who: Who): ReturnType<typeof createClient<typeof Registry>>;
+  as(who: TestCaller): ClosableTransport;
+  client(who: TestCaller): ReturnType<typeof createClient<typeof Registry>>;
   stop(): Promise<void>;
 }
 
@@ -32,11 +24,6 @@ export interface TestRegistryOptions extends RegistryOptions {
   readonly settings?: Partial<Settings>;
   /** Where nobody listens. */
   readonly natsUrl?: string;
-}
-
-export function token(who: Who): string {
-  const { kind, name, namespace = "default", instance = "one" } = who;
-  return mintToken(key, { kind, name, namespace, instance, expiresAt: Date.now() + 60_000 });
 }
 
 /** A registry as it runs, on a free port, with short leases. */
@@ -61,13 +48,13 @@ export async function startRegistry(wanted: TestRegistryOptions = {}): Promise<T
       defaultAuthorization: "allow",
       profile: "development",
     },
-    key,
+    key: TEST_KEY,
     settings: { ...developmentSettings, leaseMs: 600, heartbeatMs: 200, ...settings },
     log: noLog,
   });
   const transports: ClosableTransport[] = [];
-  const as = (who: Who): ClosableTransport => {
-    const transport = createTransport({ address: composition.address, token: () => token(who) });
+  const as = (who: TestCaller): ClosableTransport => {
+    const transport = transportAs(composition.address, who);
     transports.push(transport);
     return transport;
   };

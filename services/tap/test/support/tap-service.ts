@@ -22,44 +22,10 @@ import {
   Tap,
   type WatchRequestSchema,
 } from "@patchbay/proto/mesh/tap/v1/tap_pb";
-import {
-  type App,
-  createContext,
-  createInProcessTransport,
-  createOutgoing,
-  createTokenCheck,
-  createViewTable,
-  developmentSettings,
-  type Outgoing,
-  readOneRequest,
-  type Settings,
-  serve,
-} from "@patchbay/runtime";
-import { type CallerKind, type ClosableTransport, createTransport, type Log, mintToken, noLog } from "@patchbay/wire";
+import { createOutgoing, type Outgoing, readOneRequest, type Settings } from "@patchbay/runtime";
+import { appOf, localTransport, type RunningService, serveApp, startService } from "@patchbay/testkit";
+import { type CallerKind, type ClosableTransport, type Log, noLog } from "@patchbay/wire";
 import { createTapApp } from "../../src/app.ts";
-
-const key = new Uint8Array(32).fill(7);
-const check = createTokenCheck({ key });
-
-function token(kind: CallerKind): string {
-  const claims = { kind, namespace: "default", name: "somebody", instance: "one" };
-  return mintToken(key, { ...claims, expiresAt: Date.now() + 3_600_000 });
-}
-
-function appOf(name: string, more: Partial<App>): App {
-  return {
-    name,
-    routes: () => undefined,
-    start: () => Promise.resolve(),
-    stop: () => Promise.resolve(),
-    readiness: () => ({ ready: true, reason: "" }),
-    ...more,
-  };
-}
-
-function serveApp(app: App) {
-  return serve({ apps: [app], check, log: noLog, metrics: () => Promise.resolve(""), drainMs: 0 });
-}
 
 /** A proxy's own API, whose requests the test makes up. */
 export interface FakeProxy extends AsyncDisposable {
@@ -137,80 +103,33 @@ export interface Watched {
   stop(): Promise<void>;
 }
 
-export interface RunningTap extends AsyncDisposable {
-  readonly address: string;
+export interface RunningTap extends RunningService {
   readonly lines: readonly Line[];
   /** What the registry knows, from now on. */
   know(proxies: readonly FakeProxy[]): void;
   watch(request: MessageInitShape<typeof WatchRequestSchema>, kind?: CallerKind): Watched;
-  transport(kind?: CallerKind): ClosableTransport;
-  /** The service alone; its server still says what there is to say. */
-  stopService(): Promise<void>;
-  stop(): Promise<void>;
 }
 
 /** The real service, with a registry's view that the test fills and a destination that knows `known` authorities. */
 export async function startTap(
   options: { settings?: Partial<Settings>; known?: readonly string[] } = {},
 ): Promise<RunningTap> {
-  const view = createViewTable();
-  view.apply(create(WatchResponseSchema, { reset: true, complete: true }));
   const lines: Line[] = [];
   const log: Log = {
     ...noLog,
     info: (fields: unknown, text?: string) => void lines.push({ fields: fields as Line["fields"], text: text ?? "" }),
   };
-  const context = createContext({
-    name: "tap",
-    instance: "one",
-    environment: {
-      stateDir: "",
-      resourcesDir: "",
-      registry: undefined,
-      host: "127.0.0.1",
-      port: 0,
-      natsUrl: "",
-      natsSeedFile: "",
-      operatorToken: undefined,
-      logLevel: "error",
-      defaultAuthorization: "allow",
-      profile: "development",
-    },
-    key,
-    registry: createTransport({ address: "http://127.0.0.1:9", token: () => token("core") }),
-    view: { ...view, ready: () => Promise.resolve(), stop: () => undefined },
-    local: new Map([["destination", destinationOf(options.known ?? [])]]),
-    events: () => Promise.reject(new Error("no events here")),
-    settings: { ...developmentSettings, ...options.settings },
-    log,
-  });
-  const app = createTapApp(context);
-  const server = await serveApp(app);
-  const transports: ClosableTransport[] = [];
-  const transport = (kind: CallerKind = "operator"): ClosableTransport => {
-    const made = createTransport({ address: server.address, token: () => token(kind) });
-    transports.push(made);
-    return made;
-  };
-  const shared = transport();
-  const stop = async (): Promise<void> => {
-    await app.stop();
-    await server.stop();
-    context.close();
-    for (const each of transports) each.close();
-  };
+  const local = new Map([["destination", destinationOf(options.known ?? [])]]);
+  const service = await startService("tap", createTapApp, { ...options, local, log });
+  const shared = service.as({ kind: "operator" });
   return {
-    address: server.address,
+    ...service,
     lines,
     know: (proxies) =>
-      view.apply(
+      service.registry(
         create(WatchResponseSchema, { reset: true, complete: true, changed: proxies.map((each) => each.registration) }),
       ),
-    watch: (request, kind) => watch(kind === undefined ? shared : transport(kind), request),
-    transport,
-    stopService: () => app.stop(),
-    stop,
-    [Symbol.asyncDispose]: stop,
+    watch: (request, kind) => watch(kind === undefined ? shared : service.as({ kind }), request),
   };
 }
 
@@ -225,7 +144,7 @@ function destinationOf(known: readonly string[]) {
         }),
       }),
   });
-  return createInProcessTransport({ app, check, token: () => token("core") });
+  return localTransport(app, { kind: "core" });
 }
 
 function watch(transport: ClosableTransport, request: MessageInitShape<typeof WatchRequestSchema>): Watched {

@@ -1,7 +1,7 @@
 import { type Client, createClient } from "@connectrpc/connect";
 import { pause } from "@patchbay/model";
 import { Telemetry } from "@patchbay/proto/mesh/telemetry/v1/telemetry_pb";
-import { token, transportTo } from "./telemetry.ts";
+import { transportAs } from "@patchbay/testkit";
 
 export interface TestProxy extends AsyncDisposable {
   send(sequence: number, report: Uint8Array): void;
@@ -15,7 +15,7 @@ export interface TestProxy extends AsyncDisposable {
 
 /** What a proxy does with its reports: sends them on one stream, and all that were not acknowledged again on the next. */
 export function createTestProxy(address: string, name = "web"): TestProxy {
-  const transport = transportTo(address, token("proxy", name));
+  const transport = transportAs(address, { kind: "proxy", name });
   const client: Client<typeof Telemetry> = createClient(Telemetry, transport);
   const pending = new Map<number, Uint8Array>();
   const refused = new Map<number, string>();

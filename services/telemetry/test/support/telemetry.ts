@@ -1,36 +1,9 @@
 import { create } from "@bufbuild/protobuf";
-import type { Transport } from "@connectrpc/connect";
 import { Kind, RegistrationSchema, State, WatchResponseSchema } from "@patchbay/proto/mesh/registry/v1/registry_pb";
-import {
-  createContext,
-  createTokenCheck,
-  createViewTable,
-  developmentSettings,
-  lazyEvents,
-  serve,
-} from "@patchbay/runtime";
-import {
-  type CallerKind,
-  connectEvents,
-  createTransport,
-  ensureStream,
-  mintToken,
-  noLog,
-  STREAM_SUBJECTS,
-  STREAMS,
-} from "@patchbay/wire";
+import { lazyEvents } from "@patchbay/runtime";
+import { type RunningService, startService } from "@patchbay/testkit";
+import { connectEvents, ensureStream, noLog, STREAM_SUBJECTS, STREAMS } from "@patchbay/wire";
 import { createTelemetryApp } from "../../src/app.ts";
-
-export const key = new Uint8Array(32).fill(7);
-
-export function token(kind: CallerKind, name = "web", namespace = "default"): string {
-  return mintToken(key, { kind, namespace, name, instance: "one", expiresAt: Date.now() + 3_600_000 });
-}
-
-/** A transport that proves to be a proxy of a service, or an operator. */
-export function transportTo(address: string, proof: string): Transport & { close(): void } {
-  return createTransport({ address, token: () => proof });
-}
 
 /** Creates the stream as the registry does. */
 export async function createStream(url: string): Promise<void> {
@@ -45,13 +18,10 @@ export async function createStream(url: string): Promise<void> {
   await bus.close();
 }
 
-export interface RunningTelemetry extends AsyncDisposable {
+export interface RunningTelemetry extends RunningService {
   readonly instance: string;
-  readonly address: string;
-  readonly port: number;
   /** Tells this replica of others by instance and address, as the registry would. */
   meet(others: readonly { readonly instance: string; readonly address: string }[]): void;
-  stop(): Promise<void>;
 }
 
 let count = 0;
@@ -62,57 +32,15 @@ export async function startTelemetry(
   options: { instance?: string; port?: number } = {},
 ): Promise<RunningTelemetry> {
   const instance = options.instance ?? `replica-${++count}`;
-  const view = createViewTable();
-  view.apply(create(WatchResponseSchema, { reset: true, complete: true }));
-  const events = lazyEvents(() => connectEvents({ servers: natsUrl, name: instance, log: noLog }));
-  const context = createContext({
-    name: "telemetry",
-    instance,
-    environment: {
-      stateDir: "",
-      resourcesDir: "",
-      registry: undefined,
-      host: "127.0.0.1",
-      port: 0,
-      natsUrl,
-      natsSeedFile: "",
-      operatorToken: undefined,
-      logLevel: "error",
-      defaultAuthorization: "allow",
-      profile: "development",
-    },
-    key,
-    registry: transportTo("http://127.0.0.1:9", token("core")),
-    view: { ...view, ready: async () => undefined, stop: () => undefined },
-    events: events.events,
-    settings: developmentSettings,
-    log: noLog,
-  });
-  const app = createTelemetryApp(context);
-  const metrics = (): Promise<string> => context.metrics.metrics();
-  const { drainMs } = developmentSettings;
-  const server = await serve({
-    apps: [app],
-    check: createTokenCheck({ key }),
-    log: noLog,
-    metrics,
-    drainMs,
-    port: options.port ?? 0,
-  });
-  await app.start();
-  let stopped = false;
+  const { events, close } = lazyEvents(() => connectEvents({ servers: natsUrl, name: instance, log: noLog }));
+  const service = await startService("telemetry", createTelemetryApp, { ...options, instance, events });
   const stop = async (): Promise<void> => {
-    if (stopped) return;
-    stopped = true;
-    await app.stop();
-    await server.stop();
-    await events.close();
-    context.close();
+    await service.stop();
+    await close();
   };
   return {
+    ...service,
     instance,
-    address: server.address,
-    port: server.port,
     meet(others) {
       const changed = others.map((other) =>
         create(RegistrationSchema, {
@@ -121,7 +49,7 @@ export async function startTelemetry(
           announce: { kind: Kind.CORE, name: "telemetry", ...other, address: other.address.replace("http://", "") },
         }),
       );
-      view.apply(create(WatchResponseSchema, { complete: true, reset: true, changed }));
+      service.registry(create(WatchResponseSchema, { complete: true, reset: true, changed }));
     },
     stop,
     [Symbol.asyncDispose]: stop,
