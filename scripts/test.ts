@@ -9,7 +9,7 @@ import { findNatsServer } from "@patchbay/up";
 import { root } from "./lib/sources.ts";
 
 exitWithParent();
-const rooms = [
+const ROOMS = [
   "bin",
   "cli",
   "model",
@@ -48,7 +48,7 @@ child.once("exit", (code) => {
 });
 
 function testFiles(): string[] {
-  const patterns = rooms.map((room) => `${room}/test/${slow ? "slow/" : ""}*.test.{ts,mjs}`);
+  const patterns = ROOMS.map((room) => `${room}/test/${slow ? "slow/" : ""}*.test.{ts,mjs}`);
   return globSync(patterns, { cwd: root }).sort();
 }
 

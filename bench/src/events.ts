@@ -25,7 +25,7 @@ type Kind = keyof typeof kinds;
 const names = Object.keys(kinds) as Kind[];
 
 /** What is divided by what. */
-const ratios: readonly (readonly [mesh: Kind, bare: Kind])[] = [
+const RATIOS: readonly (readonly [mesh: Kind, bare: Kind])[] = [
   ["head", "bare"],
   ["rows", "bare"],
   ["rows", "decoding"],
@@ -164,7 +164,7 @@ function print(rounds: readonly Readonly<Record<Kind, Round>>[]): void {
     ["report to handler", "publish CPU us", "consume CPU us", "both", "events/s"],
     [
       ...names.map((kind) => [kinds[kind], ...of(kind)]),
-      ...ratios.map(([mesh, bare]) => [`${kinds[mesh]} / ${kinds[bare]}`, ...ratio(mesh, bare)]),
+      ...RATIOS.map(([mesh, bare]) => [`${kinds[mesh]} / ${kinds[bare]}`, ...ratio(mesh, bare)]),
     ],
   );
 }

@@ -2,7 +2,7 @@ import { Command } from "commander";
 import { version } from "./version.ts";
 
 /** What `npm start` runs; a person has no use for it outside the clone. */
-const hidden: ReadonlySet<string> = new Set(["demo"]);
+const HIDDEN: ReadonlySet<string> = new Set(["demo"]);
 
 /** Each command by its name, loaded when it is needed: a command line that asks for one starts in half the time. */
 const commands: Readonly<Record<string, () => Promise<Command>>> = {
@@ -33,12 +33,12 @@ export async function createProgram(only?: string): Promise<Command> {
     .version(version)
     .enablePositionalOptions()
     .showHelpAfterError(helpHint("mesh"))
-    .addHelpText("after", `\n${after}`);
+    .addHelpText("after", `\n${AFTER}`);
   const wanted = Object.entries(commands).filter(([name]) => only === undefined || name === only);
   for (const [name, load] of wanted) {
     // addCommand, unlike command(), leaves inheriting to us.
     const command = (await load()).copyInheritedSettings(program).showHelpAfterError(helpHint(`mesh ${name}`));
-    program.addCommand(command, { hidden: hidden.has(name) });
+    program.addCommand(command, { hidden: HIDDEN.has(name) });
   }
   return program;
 }
@@ -53,7 +53,7 @@ export function commandIn(args: readonly string[]): string | undefined {
   return first in commands && first !== "completion" ? first : undefined;
 }
 
-const after = `Examples:
+const AFTER = `Examples:
   mesh up
   mesh run --service greeter --port 7001 -- node server.js
   mesh stat

@@ -4,7 +4,7 @@ import { bindingsOf } from "./cel/bindings.ts";
 import { LIMITS, tooDeepAt } from "./cel/budget.ts";
 import { checkExpression } from "./cel/check.ts";
 import { ExpressionProblem } from "./cel/problem.ts";
-import { variables } from "./cel/variables.ts";
+import { VARIABLES } from "./cel/variables.ts";
 import { compilePattern, type Pattern, renewWork } from "./match/pattern.ts";
 
 /** A condition in CEL over the table in docs/expressions.md, checked and bounded in its cost. */
@@ -80,7 +80,7 @@ function expressionOf(text: string, names: ReadonlySet<string>, evaluate: Return
   return {
     text,
     names,
-    usesResponse: [...names].some((name) => variables.get(name)?.ended === true),
+    usesResponse: [...names].some((name) => VARIABLES.get(name)?.ended === true),
     matches(request, response) {
       renewWork();
       const result = evaluate(bindingsOf({ request, response }));

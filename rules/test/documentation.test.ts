@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { compileExpression } from "@patchbay/rules";
-import { variables } from "../src/cel/variables.ts";
+import { VARIABLES } from "../src/cel/variables.ts";
 
 const text = readFileSync(new URL("../../docs/expressions.md", import.meta.url), "utf8");
 
@@ -13,12 +13,12 @@ describe("docs/expressions.md", () => {
     );
     assert.deepEqual(
       rows,
-      [...variables].map(([name, { type }]) => `${name}: ${type}`),
+      [...VARIABLES].map(([name, { type }]) => `${name}: ${type}`),
     );
   });
 
   it("says which names policies may not use", () => {
-    for (const [name, { ended = false }] of variables) {
+    for (const [name, { ended = false }] of VARIABLES) {
       const result = compileExpression(`[${name}].size() == 1`, "request");
       assert.equal(result.ok, !ended, name);
     }

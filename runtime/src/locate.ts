@@ -21,7 +21,7 @@ export interface Locator {
   close(): void;
 }
 
-const usable: ReadonlySet<State> = new Set([State.READY, State.DEGRADED, State.STARTING]);
+const USABLE: ReadonlySet<State> = new Set([State.READY, State.DEGRADED, State.STARTING]);
 
 /** Finds core services by what the registry knows. */
 export function createLocator({ view, token, local = new Map() }: LocatorOptions): Locator {
@@ -62,7 +62,7 @@ export function createLocator({ view, token, local = new Map() }: LocatorOptions
 function replicas(view: RegistryView, service: string): readonly Registration[] {
   const all = view
     .list(Kind.CORE)
-    .filter((entry) => entry.announce?.name === service && entry.announce.address !== "" && usable.has(entry.state))
+    .filter((entry) => entry.announce?.name === service && entry.announce.address !== "" && USABLE.has(entry.state))
     .sort((a, b) => (a.id < b.id ? -1 : 1));
   const ready = all.filter((entry) => entry.state === State.READY);
   return ready.length > 0 ? ready : all;

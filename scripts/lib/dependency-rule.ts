@@ -2,7 +2,7 @@ import { dirname, join, normalize } from "node:path/posix";
 import type { SyntaxFacts } from "./syntax.ts";
 
 /** Which rooms' packages a room may import, by the first part of its path. The same room is always allowed. */
-const allowed: ReadonlyMap<string, readonly string[]> = new Map([
+const ALLOWED: ReadonlyMap<string, readonly string[]> = new Map([
   ["proto", []],
   ["model", ["proto"]],
   ["rules", ["proto", "model"]],
@@ -23,7 +23,7 @@ const allowed: ReadonlyMap<string, readonly string[]> = new Map([
   ["scripts", []],
 ]);
 
-const rooms: ReadonlyMap<string, string> = new Map([
+const ROOMS: ReadonlyMap<string, string> = new Map([
   ["@patchbay/proto", "proto"],
   ["@patchbay/model", "model"],
   ["@patchbay/rules", "rules"],
@@ -48,7 +48,7 @@ const rooms: ReadonlyMap<string, string> = new Map([
 ]);
 
 /** What pure code may use of other packages: nothing that does I/O. Of node:net that is BlockList and isIP. */
-const coreMayImport = /^(@patchbay\/(proto\/|model$|rules$)|@bufbuild\/(protobuf|cel|re2)(\/|$)|node:(util|net)$)/;
+const CORE_MAY_IMPORT = /^(@patchbay\/(proto\/|model$|rules$)|@bufbuild\/(protobuf|cel|re2)(\/|$)|node:(util|net)$)/;
 
 /** Breaks of the rule, one sentence each. Tests and benches may start whatever they need. */
 export function dependencyBreaks(files: readonly SyntaxFacts[]): readonly string[] {
@@ -74,13 +74,13 @@ function roomOf(path: string): string {
 
 function packageRoom(specifier: string): string | undefined {
   const name = specifier.startsWith("@") ? specifier.split("/").slice(0, 2).join("/") : (specifier.split("/")[0] ?? "");
-  return rooms.get(name);
+  return ROOMS.get(name);
 }
 
 function mayImport(room: string, target: string): boolean {
   const [from = ""] = room.split("/");
   const [to = ""] = target.split("/");
-  const targets = allowed.get(from) ?? [];
+  const targets = ALLOWED.get(from) ?? [];
   return from === "bench" || targets.includes(to) || targets.includes(target);
 }
 
@@ -90,7 +90,7 @@ function isCore(path: string): boolean {
 }
 
 function coreAllowed(path: string, specifier: string): boolean {
-  if (!specifier.startsWith(".")) return coreMayImport.test(specifier);
+  if (!specifier.startsWith(".")) return CORE_MAY_IMPORT.test(specifier);
   return isCore(normalize(join(dirname(path), specifier)));
 }
 

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 
 /** Format of the state folder; a newer one is refused. */
-export const stateFormat = 1;
+export const STATE_FORMAT = 1;
 
 /** Where things lie in the state folder. */
 export interface Layout {

@@ -9,10 +9,10 @@ import type { RunningServices, RunServicesOptions } from "./run-services.ts";
 import { type Supervised, supervise } from "./supervise.ts";
 import { untilReady } from "./until-ready.ts";
 
-const readyWithinMs = 20_000;
+const READY_WITHIN_MS = 20_000;
 /** A service that stops gets this head start before the next in line is told. */
-const turnMs = 300;
-const killAfterMs = 2_000;
+const TURN_MS = 300;
+const KILL_AFTER_MS = 2_000;
 
 /** Runs each core service as a process of its own, from its own main.ts, and starts again those that end. */
 export async function runProcesses(options: RunServicesOptions): Promise<RunningServices> {
@@ -25,7 +25,7 @@ export async function runProcesses(options: RunServicesOptions): Promise<Running
   });
   const stop = (): Promise<void> => stopInReverse(supervised);
   try {
-    await untilReady({ address, key: options.key, withinMs: readyWithinMs, signal: options.signal });
+    await untilReady({ address, key: options.key, withinMs: READY_WITHIN_MS, signal: options.signal });
   } catch (error) {
     await stop();
     throw error;
@@ -71,9 +71,9 @@ function spawnService(service: CoreService, { options, address, file }: Spawning
 async function stopInReverse(supervised: readonly Supervised[]): Promise<void> {
   const stopping: Promise<void>[] = [];
   for (const each of [...supervised].reverse()) {
-    const stopped = each.stop(killAfterMs);
+    const stopped = each.stop(KILL_AFTER_MS);
     stopping.push(stopped);
-    await Promise.race([stopped, pause(turnMs)]);
+    await Promise.race([stopped, pause(TURN_MS)]);
   }
   await Promise.all(stopping);
 }

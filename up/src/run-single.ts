@@ -3,7 +3,7 @@ import { coreServices } from "./core-services.ts";
 import type { RunningServices, RunServicesOptions } from "./run-services.ts";
 import { untilReady } from "./until-ready.ts";
 
-const readyWithinMs = 10_000;
+const READY_WITHIN_MS = 10_000;
 
 /** Runs all core services in this process, on one port. */
 export async function runSingle(options: RunServicesOptions): Promise<RunningServices> {
@@ -13,7 +13,7 @@ export async function runSingle(options: RunServicesOptions): Promise<RunningSer
   );
   const services = new Map(loaded);
   const composition = await compose({ services, environment, key, settings, logTo: options.openLog("mesh") });
-  await untilReady({ address: composition.address, key, withinMs: readyWithinMs, signal });
+  await untilReady({ address: composition.address, key, withinMs: READY_WITHIN_MS, signal });
   return {
     address: composition.address,
     services: coreServices.map(({ name }) => ({ name, pid: () => process.pid, restarts: () => 0 })),

@@ -23,7 +23,7 @@ export interface Supervised {
 }
 
 /** A child that lived this long was healthy: the next wait begins small again. */
-const healthyAfterMs = 10_000;
+const HEALTHY_AFTER_MS = 10_000;
 
 export function supervise(options: SuperviseOptions): Supervised {
   const { name, log } = options;
@@ -40,7 +40,7 @@ export function supervise(options: SuperviseOptions): Supervised {
       lastExit = await exitOf(child);
       child = undefined;
       if (stopping.signal.aborted) return;
-      if (performance.now() - started > healthyAfterMs) backoff.reset();
+      if (performance.now() - started > HEALTHY_AFTER_MS) backoff.reset();
       const waitMs = backoff.next();
       restarts++;
       log.warn({ child: name, restarts, waitMs }, `${name} ended (${lastExit}); starting it again`);

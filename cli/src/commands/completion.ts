@@ -48,14 +48,14 @@ export function completion(shell: string, commands: readonly Words[]): string[] 
 }
 
 // The shell's own placeholders, apart so that nobody takes them for ours.
-const current = "$" + "{COMP_WORDS[COMP_CWORD]}";
-const command = "$" + "{COMP_WORDS[1]}";
+const CURRENT = "$" + "{COMP_WORDS[COMP_CWORD]}";
+const COMMAND = "$" + "{COMP_WORDS[1]}";
 
 function bash(commands: readonly Words[]): string[] {
   return [
     "_mesh() {",
-    `  local word="${current}" words`,
-    `  case "$COMP_CWORD:${command}" in`,
+    `  local word="${CURRENT}" words`,
+    `  case "$COMP_CWORD:${COMMAND}" in`,
     `    1:*) words="${commands.map((each) => each.name).join(" ")} --help --version" ;;`,
     ...commands.map((each) => `    *:${each.name}) words="${each.flags.map((flag) => flag.long).join(" ")}" ;;`),
     "    *) words= ;;",

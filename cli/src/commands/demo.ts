@@ -12,7 +12,7 @@ import { wrap } from "../output/table.ts";
 import { type AuthorizationOption, authorizationOption, parseTime } from "../parse-options.ts";
 import { createSteps, type Steps } from "../steps.ts";
 import { untilTold } from "../until-told.ts";
-import { addressWithToken, defaultPort, natsText, otherPort } from "./up.ts";
+import { addressWithToken, DEFAULT_PORT, natsText, otherPort } from "./up.ts";
 
 interface DemoOptions extends AuthorizationOption {
   readonly for?: number;
@@ -33,7 +33,7 @@ async function demo(options: DemoOptions): Promise<void> {
   const steps = createSteps();
   const started = performance.now();
   const mesh = await startMesh({
-    port: defaultPort,
+    port: DEFAULT_PORT,
     orFreePort: true,
     ...(options.defaultAuthorization === undefined ? {} : { defaultAuthorization: options.defaultAuthorization }),
     progress: steps.show,
@@ -57,7 +57,7 @@ interface Running {
   readonly options: DemoOptions;
 }
 
-const fleetEndsWithinMs = 1_500;
+const FLEET_ENDS_WITHIN_MS = 1_500;
 
 async function withFleet(running: Running): Promise<void> {
   const { mesh, told, steps } = running;
@@ -70,7 +70,7 @@ async function withFleet(running: Running): Promise<void> {
     if (!told.signal.aborted) await live(running, connection);
   } finally {
     steps.show("stopping the demo application");
-    await fleet.stop(fleetEndsWithinMs);
+    await fleet.stop(FLEET_ENDS_WITHIN_MS);
     steps.clear();
     fleet.closeLog();
   }

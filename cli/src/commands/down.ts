@@ -5,7 +5,7 @@ import { noMesh } from "../connect.ts";
 import { CliError } from "../errors.ts";
 import { type OutputOption, outputOption, print, printJson } from "../output/output.ts";
 
-const withinMs = 6_000;
+const WITHIN_MS = 6_000;
 
 export function downCommand(): Command {
   return new Command("down")
@@ -27,11 +27,11 @@ async function down(options: OutputOption): Promise<void> {
   const run = await readRunFile(dir);
   if (!run) throw noMesh(dir);
   process.kill(run.pid, "SIGTERM");
-  const deadline = performance.now() + withinMs;
+  const deadline = performance.now() + WITHIN_MS;
   while (processAlive(run.pid)) {
     if (performance.now() > deadline) {
       throw new CliError(
-        `Process ${run.pid} has not ended after ${withinMs / 1_000} s. End it with \`kill -9 ${run.pid}\`.`,
+        `Process ${run.pid} has not ended after ${WITHIN_MS / 1_000} s. End it with \`kill -9 ${run.pid}\`.`,
       );
     }
     await pause(50);

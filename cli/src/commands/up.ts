@@ -8,7 +8,7 @@ import { createSteps } from "../steps.ts";
 import { untilTold } from "../until-told.ts";
 
 /** Where `mesh up` listens unless somebody else does. */
-export const defaultPort = 4140;
+export const DEFAULT_PORT = 4140;
 
 interface UpOptions extends OutputOption, AuthorizationOption {
   readonly processes?: true;
@@ -20,7 +20,7 @@ export function upCommand(): Command {
   return new Command("up")
     .description("start the control plane and stay with it until Ctrl-C")
     .option("--processes", "each service a process of its own, restarted when it ends")
-    .option("--port <port>", `port of the API (default: ${defaultPort}, or any free one when it is taken)`, (text) =>
+    .option("--port <port>", `port of the API (default: ${DEFAULT_PORT}, or any free one when it is taken)`, (text) =>
       parsePort(text, 0),
     )
     .option("--for <time>", "stop by itself after this time, such as 30s", parseTime)
@@ -48,7 +48,7 @@ async function up(options: UpOptions): Promise<void> {
   const steps = createSteps();
   const mesh = await startMesh({
     mode: options.processes ? "processes" : "single",
-    port: options.port ?? defaultPort,
+    port: options.port ?? DEFAULT_PORT,
     orFreePort: options.port === undefined,
     ...(options.defaultAuthorization === undefined ? {} : { defaultAuthorization: options.defaultAuthorization }),
     progress: steps.show,
@@ -70,9 +70,9 @@ export function addressWithToken(mesh: Mesh): string {
 /** Says so when somebody else has the usual port. */
 export function otherPort(mesh: Mesh): string[] {
   const { port } = new URL(mesh.address);
-  return port === String(defaultPort)
+  return port === String(DEFAULT_PORT)
     ? []
-    : [`Port ${defaultPort} is taken by another program, so it is ${port} this time.`];
+    : [`Port ${DEFAULT_PORT} is taken by another program, so it is ${port} this time.`];
 }
 
 function upJson(mesh: Mesh): object {

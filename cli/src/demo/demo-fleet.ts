@@ -10,7 +10,7 @@ import type { MeshConnection } from "../connect.ts";
 import { CliError } from "../errors.ts";
 
 const main = fileURLToPath(new URL("./fleet-main.ts", import.meta.url));
-const readyWithinMs = 30_000;
+const READY_WITHIN_MS = 30_000;
 
 /** Starts the process that runs the demo application. */
 export function startDemoFleet(mesh: Mesh): Supervised & { closeLog(): void } {
@@ -44,7 +44,7 @@ export function startDemoFleet(mesh: Mesh): Supervised & { closeLog(): void } {
 
 /** Waits until each service of the demo takes requests. Throws CliError with those that do not. */
 export async function untilDemoReady(connection: MeshConnection, signal: AbortSignal): Promise<void> {
-  const deadline = performance.now() + readyWithinMs;
+  const deadline = performance.now() + READY_WITHIN_MS;
   const wanted = demoServices.filter((service) => service.serves).map((service) => service.name);
   while (!signal.aborted) {
     const { registrations } = await connection.list([Kind.PROXY]);

@@ -6,8 +6,8 @@ import { createRedraw, lineWidth, paint, print } from "../output/output.ts";
 import { latency, percent } from "../output/units.ts";
 
 /** Seconds that the live lines look back. */
-const liveWindow = 10;
-const plainEveryMs = 5_000;
+const LIVE_WINDOW = 10;
+const PLAIN_EVERY_MS = 5_000;
 
 /** Shows a line per service pair until the signal: redrawn each second on a terminal, printed every 5 s elsewhere. */
 export async function showLive(connection: MeshConnection, signal: AbortSignal): Promise<void> {
@@ -16,12 +16,12 @@ export async function showLive(connection: MeshConnection, signal: AbortSignal):
   while (!signal.aborted) {
     try {
       const telemetry = await connection.service("telemetry", Telemetry);
-      const query = { window: liveWindow, groupBy: GroupBy.PAIR };
+      const query = { window: LIVE_WINDOW, groupBy: GroupBy.PAIR };
       for await (const response of telemetry.subscribe({ query, interval: 1 }, { signal })) {
         const stat = statJson(response);
         if (stat.rows.length === 0) continue;
         if (process.stdout.isTTY) redraw(tableLines(stat));
-        else if (performance.now() - shownAt >= plainEveryMs) {
+        else if (performance.now() - shownAt >= PLAIN_EVERY_MS) {
           shownAt = performance.now();
           print(...stat.rows.map(plainLine));
         }
@@ -41,7 +41,7 @@ function tableLines({ rows }: StatJson): string[] {
       const row = rows[index];
       return row && looksWrong(row) ? paint("bad", line) : line;
     }),
-    paint("dim", `last ${liveWindow} s; Ctrl-C stops everything`),
+    paint("dim", `last ${LIVE_WINDOW} s; Ctrl-C stops everything`),
   ];
 }
 

@@ -17,9 +17,9 @@ export interface TableOptions {
   readonly width?: number;
 }
 
-const gap = "  ";
+const GAP = "  ";
 /** A flexible column never gets shorter than this. */
-const shortest = 8;
+const SHORTEST = 8;
 
 /** Lays out a table: one line of titles, one a row, without trailing blanks. */
 export function table({ columns, rows, width = 80 }: TableOptions): string[] {
@@ -27,7 +27,7 @@ export function table({ columns, rows, width = 80 }: TableOptions): string[] {
   const line = (cells: readonly string[]): string =>
     columns
       .map((column, index) => cell(cells[index] ?? "", widths[index] ?? 0, column.align))
-      .join(gap)
+      .join(GAP)
       .trimEnd();
   return [line(columns.map((column) => column.title)), ...rows.map(line)];
 }
@@ -51,12 +51,12 @@ function naturalWidths(columns: readonly Column[], rows: TableOptions["rows"]): 
 
 function fit(columns: readonly Column[], widths: readonly number[], width: number): number[] {
   const fitted = [...widths];
-  const total = (): number => fitted.reduce((sum, each) => sum + each, gap.length * (columns.length - 1));
+  const total = (): number => fitted.reduce((sum, each) => sum + each, GAP.length * (columns.length - 1));
   while (total() > width) {
     let longest = -1;
     for (const [index, column] of columns.entries()) {
       const size = fitted[index] ?? 0;
-      if (column.flexible && size > shortest && size > (fitted[longest] ?? 0)) longest = index;
+      if (column.flexible && size > SHORTEST && size > (fitted[longest] ?? 0)) longest = index;
     }
     if (longest < 0) break;
     fitted[longest] = (fitted[longest] ?? 0) - 1;

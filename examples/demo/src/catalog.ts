@@ -1,12 +1,12 @@
 import { createServer } from "node:http2";
 import { work } from "./http-service.ts";
 
-const products = ["lamp", "chair", "desk", "shelf"];
+const PRODUCTS = ["lamp", "chair", "desk", "shelf"];
 
 const server = createServer();
 server.on("stream", (stream, headers) => {
   const id = /^\/products\/(\d+)$/.exec(headers[":path"] ?? "")?.[1];
-  const product = id === undefined ? products : products[Number(id) % products.length];
+  const product = id === undefined ? PRODUCTS : PRODUCTS[Number(id) % PRODUCTS.length];
   stream.on("error", () => stream.destroy());
   void work(4).then(() => {
     if (stream.destroyed) return;

@@ -35,7 +35,7 @@ interface Holder extends Claim {
 }
 
 /** Proxies of one bucket that are told apart. When there are more, the one that was silent for the longest time begins anew. */
-const maxHolders = 256;
+const MAX_HOLDERS = 256;
 
 /** Begins with nobody. `burst` is the most by which one may be behind the others: older debts are no reason to let them wait. */
 export function createHolders(burst: () => number): Holders {
@@ -71,7 +71,7 @@ class KnownHolders implements Holders {
     this.#holders.delete(holder);
     this.#holders.set(holder, { served, wants, outstanding: granted, until });
     const [oldest] = this.#holders.keys();
-    if (this.#holders.size > maxHolders && oldest !== undefined) this.#holders.delete(oldest);
+    if (this.#holders.size > MAX_HOLDERS && oldest !== undefined) this.#holders.delete(oldest);
   }
 
   forget(now: number): void {

@@ -17,10 +17,10 @@ interface Entry {
 }
 
 /** A lease is a tenth of the limit's time: short enough that what a dead proxy holds is missed by nobody. */
-const shortestLeaseMs = 100;
-const longestLeaseMs = 5_000;
-const soonestRetryMs = 20;
-const latestRetryMs = 5_000;
+const SHORTEST_LEASE_MS = 100;
+const LONGEST_LEASE_MS = 5_000;
+const SOONEST_RETRY_MS = 20;
+const LATEST_RETRY_MS = 5_000;
 
 /** One bucket for each combination of policy, limit and key, at most `maxKeys` of them: the longest unused one goes first. */
 export function createLimiter({ maxKeys }: { readonly maxKeys: number }): Limiter {
@@ -65,7 +65,7 @@ function lease(entry: Entry, { limit, holder, wanted, unspent }: Question, now: 
   const tokens = bucket.left(limit, now);
   const granted = tokens > 0 ? holders.due({ holder, wanted }, tokens) : 0;
   bucket.take(granted);
-  const validFor = Math.min(longestLeaseMs, Math.max(shortestLeaseMs, limit.perMs / 10));
+  const validFor = Math.min(LONGEST_LEASE_MS, Math.max(SHORTEST_LEASE_MS, limit.perMs / 10));
   const retryAfter = granted > 0 ? 0 : retry(entry, tokens);
   // Whoever still wants some has asked again by then.
   const until = now + 2 * Math.max(validFor, retryAfter);
@@ -76,7 +76,7 @@ function lease(entry: Entry, { limit, holder, wanted, unspent }: Question, now: 
 /** When there is one to be had: when the next comes, or, while others come first, when each of those may have got one. */
 function retry({ bucket, holders, limit }: Entry, tokens: number): number {
   const wait = tokens > 0 ? (holders.count * limit.perMs) / limit.requests : bucket.wait(limit);
-  return Math.ceil(Math.min(latestRetryMs, Math.max(soonestRetryMs, wait)));
+  return Math.ceil(Math.min(LATEST_RETRY_MS, Math.max(SOONEST_RETRY_MS, wait)));
 }
 
 /** A full bucket is as good as none. Two at a time, so that more are forgotten than can come. */

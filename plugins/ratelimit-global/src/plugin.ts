@@ -2,8 +2,8 @@ import { definePlugin } from "mesh-sdk";
 import { createLimiter } from "./limiter.ts";
 
 /** Some 60 MB when all of them are in use. */
-const maxKeys = 100_000;
-const limiter = createLimiter({ maxKeys });
+const MAX_KEYS = 100_000;
+const limiter = createLimiter({ maxKeys: MAX_KEYS });
 
 export default definePlugin({
   name: "ratelimit-global",

@@ -6,7 +6,7 @@ export interface Claim {
 }
 
 /** Halvings of the level: enough to tell single tokens apart in a bucket of any size that a policy may have. */
-const steps = 50;
+const STEPS = 50;
 
 /**
  * How many of `tokens` are due to `mine` beside the others: whoever has been served least comes first, until all are level, and
@@ -25,7 +25,7 @@ export function dueTo(mine: Claim, others: readonly Claim[], tokens: number): nu
 function levelOf(claims: readonly Claim[], tokens: number): number {
   let low = Math.min(...claims.map(({ served }) => served));
   let high = Math.max(...claims.map(({ served, wants }) => served + wants));
-  for (let step = 0; step < steps; step += 1) {
+  for (let step = 0; step < STEPS; step += 1) {
     const level = (low + high) / 2;
     const sum = claims.reduce((total, claim) => total + poured(claim, level), 0);
     if (sum > tokens) high = level;

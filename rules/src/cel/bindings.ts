@@ -1,5 +1,5 @@
 import type { CelInput } from "@bufbuild/cel";
-import { type Facts, variables } from "./variables.ts";
+import { type Facts, VARIABLES } from "./variables.ts";
 
 /** The variables of one evaluation, under their full names. Each is made when it is read. */
 class Bindings {
@@ -11,7 +11,7 @@ class Bindings {
   }
 }
 
-for (const [name, variable] of variables)
+for (const [name, variable] of VARIABLES)
   Object.defineProperty(Bindings.prototype, name, {
     get(this: Bindings) {
       return variable.read(this.facts);

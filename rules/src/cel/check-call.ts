@@ -3,7 +3,7 @@ import { compilePattern } from "../match/pattern.ts";
 import { RuleError } from "../rule-error.ts";
 import type { Checking } from "./checking.ts";
 import { type Expr, type ExprOf, isAccumulator, literalText } from "./expr.ts";
-import { functions, macros, methods, operators, type Signature } from "./functions.ts";
+import { FUNCTIONS, MACROS, METHODS, OPERATORS, type Signature } from "./functions.ts";
 import { checkHeaderName } from "./header-name.ts";
 import { ExpressionProblem } from "./problem.ts";
 import { comparable, fits, iterated, nameOfType } from "./types.ts";
@@ -33,17 +33,17 @@ const SPECIAL: ReadonlySet<string> = new Set(["_==_", "_!=_", "@in", "_[_]", "_?
 function signaturesOf(expr: Expr, call: Call): readonly Signature[] {
   const { function: name, target } = call;
   if (SPECIAL.has(name)) return [];
-  const table = target !== undefined ? methods : (operators.get(name) && operators) || functions;
+  const table = target !== undefined ? METHODS : (OPERATORS.get(name) && OPERATORS) || FUNCTIONS;
   const signatures = table.get(name);
   if (signatures !== undefined) return signatures;
-  const others = target !== undefined ? functions : methods;
+  const others = target !== undefined ? FUNCTIONS : METHODS;
   if (others.has(name))
     throw new ExpressionProblem(
       `${name} is used the wrong way round`,
       target ? `Write ${name}(…).` : `Write x.${name}(…).`,
       expr.id,
     );
-  const names = [...table.keys(), ...macros].filter((known) => /^\w+$/.test(known) && !known.startsWith("_"));
+  const names = [...table.keys(), ...MACROS].filter((known) => /^\w+$/.test(known) && !known.startsWith("_"));
   const near = nearest(name, [...names, ...others.keys()]);
   const hint = near === undefined ? `There are ${names.join(", ")}.` : `Did you mean ${near}?`;
   throw new ExpressionProblem(`there is no function ${name}`, hint, expr.id);

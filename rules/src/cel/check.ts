@@ -6,7 +6,7 @@ import { chainOf, type Expr, type ExprOf, firstOf } from "./expr.ts";
 import { checkHeaderName } from "./header-name.ts";
 import { ExpressionProblem } from "./problem.ts";
 import { fits, iterated, nameOfType } from "./types.ts";
-import { roots, variables } from "./variables.ts";
+import { ROOTS, VARIABLES } from "./variables.ts";
 
 /** Types an expression and bounds its cost. Throws ExpressionProblem. Returns the variables that it names. */
 export function checkExpression(expr: Expr, ended: boolean): ReadonlySet<string> {
@@ -92,7 +92,7 @@ function typeOfName(expr: Expr, chain: readonly string[], checking: Checking): s
   const name = chain.join(".");
   const local = checking.locals.get(name);
   if (local !== undefined) return local;
-  const variable = variables.get(name);
+  const variable = VARIABLES.get(name);
   if (variable === undefined) throw unknownName(expr, name);
   if (variable.ended && !checking.ended)
     throw new ExpressionProblem(
@@ -105,19 +105,19 @@ function typeOfName(expr: Expr, chain: readonly string[], checking: Checking): s
 }
 
 function unknownName(expr: Expr, name: string): ExpressionProblem {
-  if (roots.has(name)) {
-    const fields = [...variables.keys()].filter((known) => known.startsWith(`${name}.`));
+  if (ROOTS.has(name)) {
+    const fields = [...VARIABLES.keys()].filter((known) => known.startsWith(`${name}.`));
     return new ExpressionProblem(`${name} is not a value itself`, `It has ${fields.join(", ")}.`, firstOf(expr).id);
   }
-  const near = sameField(name) ?? nearest(name, variables.keys());
-  const hint = near === undefined ? `There are ${[...roots].join(", ")}.` : `Did you mean ${near}?`;
+  const near = sameField(name) ?? nearest(name, VARIABLES.keys());
+  const hint = near === undefined ? `There are ${[...ROOTS].join(", ")}.` : `Did you mean ${near}?`;
   return new ExpressionProblem(`${name} is not known`, hint, firstOf(expr).id);
 }
 
 /** "response.code" for "request.code". */
 function sameField(name: string): string | undefined {
   const field = name.slice(name.indexOf("."));
-  return field.length > 1 ? [...variables.keys()].find((known) => known.endsWith(field)) : undefined;
+  return field.length > 1 ? [...VARIABLES.keys()].find((known) => known.endsWith(field)) : undefined;
 }
 
 function typeOfList(elements: readonly Expr[], checking: Checking): string {
@@ -131,7 +131,7 @@ function typeOfLoop(expr: Expr, loop: ExprOf<"comprehensionExpr">, checking: Che
   const { iterRange, accuInit, loopCondition, loopStep, result, iterVar, accuVar } = loop;
   if (!iterRange || !accuInit || !loopCondition || !loopStep || !result)
     throw new ExpressionProblem("is not complete", "", expr.id);
-  if (roots.has(iterVar))
+  if (ROOTS.has(iterVar))
     throw new ExpressionProblem(
       `${iterVar} means something else here already`,
       "Give the variable another name, such as x.",

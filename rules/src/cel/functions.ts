@@ -4,12 +4,12 @@ export interface Signature {
   readonly result: string;
 }
 
-const numbers = ["int", "double"] as const;
-const ordered = ["int", "double", "string", "duration", "bool"] as const;
+const NUMBERS = ["int", "double"] as const;
+const ORDERED = ["int", "double", "string", "duration", "bool"] as const;
 
 /** Numbers of either kind compare with each other. */
 function comparisons(): readonly Signature[] {
-  const same = ordered.map((type) => ({ args: [type, type], result: "bool" }));
+  const same = ORDERED.map((type) => ({ args: [type, type], result: "bool" }));
   return [...same, { args: ["int", "double"], result: "bool" }, { args: ["double", "int"], result: "bool" }];
 }
 
@@ -19,25 +19,25 @@ function arithmetic(...types: readonly string[]): readonly Signature[] {
 
 const compare = comparisons();
 
-export const operators: ReadonlyMap<string, readonly Signature[]> = new Map<string, readonly Signature[]>([
+export const OPERATORS: ReadonlyMap<string, readonly Signature[]> = new Map<string, readonly Signature[]>([
   ["_&&_", [{ args: ["bool", "bool"], result: "bool" }]],
   ["_||_", [{ args: ["bool", "bool"], result: "bool" }]],
   ["!_", [{ args: ["bool"], result: "bool" }]],
-  ["-_", numbers.map((type) => ({ args: [type], result: type }))],
+  ["-_", NUMBERS.map((type) => ({ args: [type], result: type }))],
   ["_<_", compare],
   ["_<=_", compare],
   ["_>_", compare],
   ["_>=_", compare],
-  ["_+_", arithmetic(...numbers, "string", "duration")],
-  ["_-_", arithmetic(...numbers, "duration")],
-  ["_*_", arithmetic(...numbers)],
-  ["_/_", arithmetic(...numbers)],
+  ["_+_", arithmetic(...NUMBERS, "string", "duration")],
+  ["_-_", arithmetic(...NUMBERS, "duration")],
+  ["_*_", arithmetic(...NUMBERS)],
+  ["_/_", arithmetic(...NUMBERS)],
   ["_%_", arithmetic("int")],
   // Made by macros.
   ["@not_strictly_false", [{ args: ["bool"], result: "bool" }]],
 ]);
 
-export const methods: ReadonlyMap<string, readonly Signature[]> = new Map<string, readonly Signature[]>([
+export const METHODS: ReadonlyMap<string, readonly Signature[]> = new Map<string, readonly Signature[]>([
   ["startsWith", [{ args: ["string", "string"], result: "bool" }]],
   ["endsWith", [{ args: ["string", "string"], result: "bool" }]],
   ["contains", [{ args: ["string", "string"], result: "bool" }]],
@@ -46,7 +46,7 @@ export const methods: ReadonlyMap<string, readonly Signature[]> = new Map<string
   ["size", ["string", "list", "map"].map((type) => ({ args: [type], result: "int" }))],
 ]);
 
-export const functions: ReadonlyMap<string, readonly Signature[]> = new Map<string, readonly Signature[]>([
+export const FUNCTIONS: ReadonlyMap<string, readonly Signature[]> = new Map<string, readonly Signature[]>([
   ["size", ["string", "list", "map"].map((type) => ({ args: [type], result: "int" }))],
   ["duration", [{ args: ["string"], result: "duration" }]],
   ["int", ["int", "double", "string"].map((type) => ({ args: [type], result: "int" }))],
@@ -55,4 +55,4 @@ export const functions: ReadonlyMap<string, readonly Signature[]> = new Map<stri
 ]);
 
 /** Names that the parser turns into something else. */
-export const macros: readonly string[] = ["has", "all", "exists", "exists_one", "map", "filter"];
+export const MACROS: readonly string[] = ["has", "all", "exists", "exists_one", "map", "filter"];

@@ -34,7 +34,7 @@ function plainHost(host: string): string {
 }
 
 /** What expressions may name. */
-export const variables: ReadonlyMap<string, Variable> = new Map<string, Variable>([
+export const VARIABLES: ReadonlyMap<string, Variable> = new Map<string, Variable>([
   ["request.method", ofRequest(({ method }) => method)],
   ["request.path", ofRequest(({ path }) => path)],
   ["request.query", ofRequest(({ query }) => query)],
@@ -68,4 +68,4 @@ export const variables: ReadonlyMap<string, Variable> = new Map<string, Variable
 ]);
 
 /** "request", "response", … */
-export const roots: ReadonlySet<string> = new Set([...variables.keys()].map((name) => name.split(".")[0] ?? name));
+export const ROOTS: ReadonlySet<string> = new Set([...VARIABLES.keys()].map((name) => name.split(".")[0] ?? name));

@@ -8,7 +8,7 @@ export type KeyReader = (facts: RequestFacts) => readonly string[];
 /** Longer values are cut: a client chooses its headers, and each value is a bucket. */
 const MAX_VALUE = 256;
 
-const readers: ReadonlyMap<string, (facts: RequestFacts) => string> = new Map([
+const READERS: ReadonlyMap<string, (facts: RequestFacts) => string> = new Map([
   ["source", ({ source }: RequestFacts) => source.identity],
   ["route", ({ route = "" }: RequestFacts) => route],
   ["method", ({ method }: RequestFacts) => method],
@@ -24,7 +24,7 @@ export function keyReader(by: readonly string[]): KeyReader {
 }
 
 function partReader(by: string): (facts: RequestFacts) => string {
-  const known = readers.get(by);
+  const known = READERS.get(by);
   if (known !== undefined) return known;
   const [, header] = /^header:([!#$%&'*+\-.^_`|~\w]+)$/.exec(by) ?? [];
   if (header === undefined)

@@ -19,7 +19,7 @@ export function createGuard(hosts: readonly string[]): Guard {
   };
 }
 
-export const loopbackHosts: readonly string[] = ["127.0.0.1", "localhost", "[::1]"];
+export const LOOPBACK_HOSTS: readonly string[] = ["127.0.0.1", "localhost", "[::1]"];
 
 function hostname(authority: string): string {
   return authority.toLowerCase().replace(/:\d+$/, "");

@@ -6,7 +6,7 @@ export const contentTypes: Readonly<Record<MetricsFormat, string>> = {
 };
 
 /** The last line of an OpenMetrics text. */
-export const openMetricsEnd = "# EOF\n";
+export const OPEN_METRICS_END = "# EOF\n";
 
 /** The format that a client prefers by its Accept header. OpenMetrics only for those that name it. */
 export function metricsFormatOf(accept = ""): MetricsFormat {

@@ -1,5 +1,5 @@
 import type { App, PageHandler, PageResponse } from "../app.ts";
-import { contentTypes, metricsFormatOf, openMetricsEnd, toOpenMetrics } from "./metrics-format.ts";
+import { contentTypes, metricsFormatOf, OPEN_METRICS_END, toOpenMetrics } from "./metrics-format.ts";
 
 export interface PagesOptions {
   readonly apps: readonly App[];
@@ -8,7 +8,7 @@ export interface PagesOptions {
 }
 
 /** Pages that need no token: whoever watches over the process must be able to ask. */
-export const openPages: ReadonlySet<string> = new Set(["/healthz", "/livez", "/readyz"]);
+export const OPEN_PAGES: ReadonlySet<string> = new Set(["/healthz", "/livez", "/readyz"]);
 
 /** Health, readiness, metrics, and what the apps add. */
 export function createPages({ apps, metrics }: PagesOptions): ReadonlyMap<string, PageHandler> {
@@ -70,7 +70,7 @@ async function sendMetrics(
     const [own, ...parts] = await Promise.all([metrics(), ...apps.map((app) => app.metrics?.(format) ?? "")]);
     response.writeHead(200, { "content-type": contentTypes[format], vary: "accept" });
     response.end(
-      format === "prometheus" ? [own, ...parts].join("") : [toOpenMetrics(own), ...parts, openMetricsEnd].join(""),
+      format === "prometheus" ? [own, ...parts].join("") : [toOpenMetrics(own), ...parts, OPEN_METRICS_END].join(""),
     );
   } catch (error) {
     send(response, 500, "text/plain", `metrics could not be collected: ${String(error)}\n`);

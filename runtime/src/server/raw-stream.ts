@@ -15,7 +15,7 @@ export interface RawCall {
 /** Answers a method on the HTTP/2 stream itself, for paths where a general pipeline would cost more than the work. */
 export type RawStreamHandler = (stream: ServerHttp2Stream, call: RawCall) => void;
 
-const protocols: ReadonlyMap<string, StreamProtocol> = new Map<string, StreamProtocol>([
+const PROTOCOLS: ReadonlyMap<string, StreamProtocol> = new Map<string, StreamProtocol>([
   ["application/connect+proto", "connect"],
   ["application/grpc", "grpc"],
   ["application/grpc+proto", "grpc"],
@@ -25,7 +25,7 @@ const protocols: ReadonlyMap<string, StreamProtocol> = new Map<string, StreamPro
 export function rawProtocol(headers: IncomingHttpHeaders): StreamProtocol | undefined {
   const encoding = headers["connect-content-encoding"] ?? headers["grpc-encoding"] ?? "identity";
   if (encoding !== "identity") return undefined;
-  return protocols.get(headers["content-type"] ?? "");
+  return PROTOCOLS.get(headers["content-type"] ?? "");
 }
 
 /** Prefixes a message with flags and its length: one byte and four, big-endian. */

@@ -6,8 +6,8 @@ import { createProtocolMux, type Log } from "@patchbay/wire";
 import type { App, PageHandler, PageRequest, PageResponse } from "../app.ts";
 import { authInterceptor, bearer, type TokenCheck } from "../auth.ts";
 import { type TracerOf, traceHandlers } from "../trace/rpc-traces.ts";
-import { createGuard, loopbackHosts } from "./guard.ts";
-import { createPages, openPages, send } from "./pages.ts";
+import { createGuard, LOOPBACK_HOSTS } from "./guard.ts";
+import { createPages, OPEN_PAGES, send } from "./pages.ts";
 import { endStream, rawProtocol } from "./raw-stream.ts";
 import { createRpcHandlers, type RequestHandler } from "./rpc.ts";
 
@@ -57,7 +57,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
 
 function createHandler(options: ServeOptions, shutdownSignal: AbortSignal): RequestHandler {
   const { apps, check, log } = options;
-  const guard = createGuard(options.hosts ?? [...loopbackHosts, options.host ?? "127.0.0.1"]);
+  const guard = createGuard(options.hosts ?? [...LOOPBACK_HOSTS, options.host ?? "127.0.0.1"]);
   const routes = (router: ConnectRouter): void => {
     for (const app of apps) app.routes(router);
   };
@@ -68,7 +68,7 @@ function createHandler(options: ServeOptions, shutdownSignal: AbortSignal): Requ
     const url = readUrl(request.url ?? "/");
     if (!url) return send(response, 400, "text/plain", "the request's target is not a path\n");
     const refusal = guard(request.headers);
-    if (refusal && !openPages.has(url.pathname)) return send(response, 403, "text/plain", `refused: ${refusal}\n`);
+    if (refusal && !OPEN_PAGES.has(url.pathname)) return send(response, 403, "text/plain", `refused: ${refusal}\n`);
     const rpc = rpcs.get(url.pathname);
     if (rpc) return rpc(request, response);
     servePage({ page: pages.get(url.pathname), url, check }, request, response);
@@ -89,7 +89,7 @@ interface PageCall {
 function servePage({ page, url, check }: PageCall, request: PageRequest, response: PageResponse): void {
   if (!page) return send(response, 404, "text/plain", `nothing is served at ${url.pathname}\n`);
   if (request.method !== "GET" && request.method !== "HEAD") return send(response, 405, "text/plain", "only GET\n");
-  if (!openPages.has(url.pathname)) {
+  if (!OPEN_PAGES.has(url.pathname)) {
     try {
       const fromUrl = url.searchParams.get("token");
       check(fromUrl ?? bearer(request.headers.authorization));
@@ -110,7 +110,7 @@ function createHttp2Server(
   // A server that never listens turns the streams that nobody took into requests.
   const requests = createHttp2({ settings }, handle);
   const raw = new Map(options.apps.flatMap((app) => [...(app.streams ?? [])]));
-  const guard = createGuard(options.hosts ?? [...loopbackHosts, options.host ?? "127.0.0.1"]);
+  const guard = createGuard(options.hosts ?? [...LOOPBACK_HOSTS, options.host ?? "127.0.0.1"]);
   const sessions = new Set<ServerHttp2Session>();
   http2.on("session", (session) => {
     sessions.add(session);

@@ -4,8 +4,8 @@ import { promisify } from "node:util";
 import { processAlive } from "@patchbay/process/file-lock";
 
 const run = promisify(execFile);
-const lookMs = 300;
-const shells = new Set(["sh", "bash", "dash", "zsh", "ash", "busybox"]);
+const LOOK_MS = 300;
+const SHELLS = new Set(["sh", "bash", "dash", "zsh", "ash", "busybox"]);
 
 /**
  * Under `npm run`: ends this process by SIGTERM when that npm is gone. npm does not pass every signal on, and may be killed;
@@ -19,7 +19,7 @@ export async function exitWithNpm(): Promise<void> {
     if (process.ppid === parent && (above === undefined || processAlive(above))) return;
     clearInterval(timer);
     process.kill(process.pid, "SIGTERM");
-  }, lookMs);
+  }, LOOK_MS);
   timer.unref();
 }
 
@@ -28,7 +28,7 @@ async function parentOfShell(pid: number): Promise<number | undefined> {
   try {
     const { stdout } = await run("ps", ["-o", "ppid=,comm=", "-p", String(pid)]);
     const [, parent, command = ""] = /^\s*(\d+)\s+(.*)$/m.exec(stdout) ?? [];
-    const isShell = shells.has(basename(command.trim()).replace(/^-/, ""));
+    const isShell = SHELLS.has(basename(command.trim()).replace(/^-/, ""));
     return isShell && Number(parent) > 1 ? Number(parent) : undefined;
   } catch {
     return undefined;

@@ -5,11 +5,11 @@ import { pathToFileURL } from "node:url";
 import { isRecord } from "../model/record.ts";
 import { CliError } from "./cli-error.ts";
 
-const usualEntries = ["src/plugin.ts", "src/plugin.js", "plugin.ts", "plugin.js"];
+const USUAL_ENTRIES = ["src/plugin.ts", "src/plugin.js", "plugin.ts", "plugin.js"];
 
 /** The file whose default export is the plugin: the one that was given, else the usual one. */
 export function findEntry(given: string | undefined): string {
-  const candidates = given ? [given] : usualEntries;
+  const candidates = given ? [given] : USUAL_ENTRIES;
   const found = candidates.map((path) => resolve(path)).find((path) => existsSync(path));
   if (found) return found;
   const looked = candidates.map((path) => relative(process.cwd(), resolve(path)));

@@ -17,7 +17,7 @@ export class ConfigError extends Error {
   override readonly name = "ConfigError";
 }
 
-const dialect = "draft-2020-12";
+const DIALECT = "draft-2020-12";
 
 /** Makes the reader once per plugin. Throws a PluginMistake when the schema itself is wrong. */
 export function createConfigReader(config: ConfigSchema | undefined, place: string | undefined): ConfigReader {
@@ -39,7 +39,7 @@ async function readNone(value: unknown): Promise<unknown> {
 
 function standardSchema(config: StandardJsonSchema, place: string | undefined): JsonObject {
   try {
-    return toJson(config["~standard"].jsonSchema.input({ target: dialect }));
+    return toJson(config["~standard"].jsonSchema.input({ target: DIALECT }));
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new PluginMistake(`"config" cannot be written as JSON Schema: ${why}`, { place, thrown: cause });

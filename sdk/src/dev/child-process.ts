@@ -47,7 +47,7 @@ export class LoadError extends Error {
 }
 
 const childScript = join(import.meta.dirname, `child${import.meta.filename.endsWith(".ts") ? ".ts" : ".js"}`);
-const killAfterMs = 500;
+const KILL_AFTER_MS = 500;
 
 /**
  * Starts a child and waits until it has loaded the author's file, or the signal gives it up. Rejects with a LoadError, and no
@@ -162,7 +162,7 @@ class Child implements PluginChild {
     }
     this.#loseAll();
     this.#process.kill("SIGTERM");
-    const timer = setTimeout(() => this.#process.kill("SIGKILL"), killAfterMs);
+    const timer = setTimeout(() => this.#process.kill("SIGKILL"), KILL_AFTER_MS);
     await this.ended;
     clearTimeout(timer);
   }

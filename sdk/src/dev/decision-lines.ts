@@ -9,7 +9,7 @@ export interface DecisionLines {
 }
 
 /** Between two calls of flush(): a page's requests are seen one by one, and a load test does not flood the terminal. */
-const inFull = 8;
+const IN_FULL = 8;
 
 /** `line` gets each of them. */
 export function createDecisionLines(line: (text: string) => void): DecisionLines {
@@ -18,7 +18,7 @@ export function createDecisionLines(line: (text: string) => void): DecisionLines
   return {
     add(decided) {
       printed += 1;
-      if (printed <= inFull) return line(describeDecision(decided));
+      if (printed <= IN_FULL) return line(describeDecision(decided));
       const { hook, answer } = decided;
       const kinds = more.get(hook) ?? new Map<string, number>();
       kinds.set(answer.kind, (kinds.get(answer.kind) ?? 0) + 1);

@@ -23,7 +23,7 @@ export interface DevSession {
   stop(reason: string): Promise<void>;
 }
 
-const drainMs = 1_000;
+const DRAIN_MS = 1_000;
 
 /** `mesh-sdk dev`: runs until a signal. */
 export async function runDev(options: DevOptions): Promise<void> {
@@ -151,7 +151,7 @@ class Session implements DevSession {
       access,
       bind,
       config,
-      drainMs,
+      drainMs: DRAIN_MS,
       log: printer.log,
       observer: printer.observer,
     });

@@ -20,8 +20,8 @@ interface Tally {
   tookMs: number;
 }
 
-const tallyMs = 1_000;
-const startingMs = 2_000;
+const TALLY_MS = 1_000;
+const STARTING_MS = 2_000;
 
 /** `write` gets whole lines. */
 export function createPrinter(write: (text: string) => void = (text) => process.stdout.write(text)): Printer {
@@ -32,7 +32,7 @@ export function createPrinter(write: (text: string) => void = (text) => process.
   const timer = setInterval(() => {
     printTallies(tallies, line);
     decisions.flush();
-  }, tallyMs);
+  }, TALLY_MS);
   timer.unref();
   return {
     line,
@@ -86,7 +86,7 @@ function createStateLine(line: (text: string) => void): (state: string, text: st
   let later: NodeJS.Timeout | undefined;
   return (state, text) => {
     clearTimeout(later);
-    if (state === "starting") later = setTimeout(() => line(text), startingMs).unref();
+    if (state === "starting") later = setTimeout(() => line(text), STARTING_MS).unref();
     else line(text);
   };
 }

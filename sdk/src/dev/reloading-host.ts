@@ -20,9 +20,9 @@ export interface ReloadingHost extends PluginHost {
 }
 
 /** How long the last answer outlives the code that gave it. */
-export const holdMs = 2_000;
+export const HOLD_MS = 2_000;
 /** Time for handlers of the code before to finish after a reload. */
-const graceMs = 1_000;
+const GRACE_MS = 1_000;
 
 /** Begins with a child that has loaded. */
 export function createReloadingHost(first: PluginChild): ReloadingHost {
@@ -53,7 +53,7 @@ class Reloading implements ReloadingHost {
     this.#manifest = next.manifest;
     this.#setChild(next);
     this.#arrival.wake();
-    await before?.stop(graceMs);
+    await before?.stop(GRACE_MS);
     // Whoever waited for the child before has noticed by the next turn.
     await pause(0);
     return this.#again - again;
@@ -140,9 +140,9 @@ class Reloading implements ReloadingHost {
         if (outcome === undefined) return;
         clearTimeout(hold);
         hold = setTimeout(() => {
-          answers.end(new Error(`the reloaded plugin has not answered within ${holdMs / 1_000} s`));
+          answers.end(new Error(`the reloaded plugin has not answered within ${HOLD_MS / 1_000} s`));
           overdue.abort();
-        }, holdMs);
+        }, HOLD_MS);
         await this.#otherThan(child, until);
       }
     } finally {

@@ -11,12 +11,12 @@ export interface WatchOptions {
   readonly onChange: () => void;
 }
 
-const ignored = new Set(["node_modules", "dist", "build", "coverage"]);
-const maxFiles = 5_000;
+const IGNORED = new Set(["node_modules", "dist", "build", "coverage"]);
+const MAX_FILES = 5_000;
 /** An editor writes several files, and some by renaming: look again until nothing changes any more. */
-const settleMs = 60;
+const SETTLE_MS = 60;
 /** Looks by itself too: not every file system tells of changes. */
-const pollMs = 1_000;
+const POLL_MS = 1_000;
 
 /**
  * Watches a folder by what its files are (time, size, inode), not by what the system says happened: a save by renaming, a new
@@ -26,7 +26,7 @@ export async function watchFiles({ folder, signal, onChange }: WatchOptions): Pr
   const hints = createHints(signal);
   let seen = await snapshot(folder, hints.watch);
   while (!signal.aborted) {
-    await hints.next(pollMs);
+    await hints.next(POLL_MS);
     const now = await snapshot(folder, hints.watch);
     if (now === seen || signal.aborted) continue;
     seen = await settled(folder, now, signal);
@@ -38,7 +38,7 @@ export async function watchFiles({ folder, signal, onChange }: WatchOptions): Pr
 async function settled(folder: string, first: string, signal: AbortSignal): Promise<string> {
   let before = first;
   for (;;) {
-    await pause(settleMs, signal);
+    await pause(SETTLE_MS, signal);
     const now = await snapshot(folder, () => undefined);
     if (now === before || signal.aborted) return now;
     before = now;
@@ -52,7 +52,7 @@ async function snapshot(folder: string, onFolder: (path: string) => void): Promi
     onFolder(path);
     const entries = await readdir(path, { withFileTypes: true }).catch(() => []);
     for (const entry of entries) {
-      if (lines.length >= maxFiles || ignored.has(entry.name) || entry.name.startsWith(".")) continue;
+      if (lines.length >= MAX_FILES || IGNORED.has(entry.name) || entry.name.startsWith(".")) continue;
       const inside = join(path, entry.name);
       if (entry.isDirectory()) await visit(inside);
       else lines.push(await describe(inside));

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 /** Everything below is the SDK itself: `src/` in the clone, `dist/` in the package. */
 const sdkRoot = join(import.meta.dirname, "..") + sep;
 
-const framePattern = /(?:\(|at (?:async )?)((?:file:\/\/|\/|[A-Za-z]:[\\/]).*):(\d+):(\d+)\)?$/;
+const FRAME_PATTERN = /(?:\(|at (?:async )?)((?:file:\/\/|\/|[A-Za-z]:[\\/]).*):(\d+):(\d+)\)?$/;
 
 /** Where the author's code is in a stack: `"src/plugin.ts:12:5"`, relative to the working folder; undefined when nowhere. */
 export function placeInStack(stack: string | undefined): string | undefined {
@@ -21,7 +21,7 @@ export function authorFrames(stack: string | undefined): string[] {
 }
 
 function placeInFrame(line: string): string | undefined {
-  const frame = framePattern.exec(line.trim());
+  const frame = FRAME_PATTERN.exec(line.trim());
   const path = frame?.[1] && toPath(frame[1]);
   return path && isAuthors(path) ? `${shortPath(path)}:${frame[2]}:${frame[3]}` : undefined;
 }

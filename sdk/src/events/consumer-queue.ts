@@ -4,7 +4,7 @@ import type { ConsumerSource } from "./event-source.ts";
 import type { EventWorker } from "./worker.ts";
 
 /** How long a paused consumer is read between two pauses. */
-const probeMs = 500;
+const PROBE_MS = 500;
 
 /** One class: a consumer that is read, unless the handler is broken, and the worker that it is read into. */
 export class Lane {
@@ -90,7 +90,7 @@ export class Lane {
       await pause(this.#backoff.next(), until);
       if (until.aborted) return;
       this.#read();
-      await pause(probeMs, until);
+      await pause(PROBE_MS, until);
     }
   }
 }

@@ -1,6 +1,6 @@
 import { durationMs } from "@bufbuild/protobuf/wkt";
 import type { NatsConnection } from "@patchbay/proto/mesh/registry/v1/plugin_pb";
-import { type EventName, eventNames } from "../model/events.ts";
+import { EVENT_NAMES, type EventName } from "../model/events.ts";
 
 /** Where and how the plugin's events are read, as the registry says. */
 export interface EventSource {
@@ -21,7 +21,7 @@ export interface ConsumerSource {
   readonly maxDeliver: number;
 }
 
-const defaultAckWaitMs = 30_000;
+const DEFAULT_ACK_WAIT_MS = 30_000;
 
 /** Reads the registry's message; classes that this SDK does not know are left to a later one. */
 export function readEventSource(message: NatsConnection): EventSource {
@@ -39,7 +39,7 @@ export function readEventSource(message: NatsConnection): EventSource {
               stream,
               consumer,
               concurrency: Math.max(1, concurrency),
-              ackWaitMs: (ackWait && durationMs(ackWait)) || defaultAckWaitMs,
+              ackWaitMs: (ackWait && durationMs(ackWait)) || DEFAULT_ACK_WAIT_MS,
               maxDeliver,
             },
           ]
@@ -54,5 +54,5 @@ export function connectionKey({ servers, inboxPrefix, apiPrefix }: EventSource):
 }
 
 function isEventName(name: string): name is EventName {
-  return eventNames.some((known) => known === name);
+  return EVENT_NAMES.some((known) => known === name);
 }

@@ -8,8 +8,8 @@ export interface FailureStreak {
   failure(key: string | number, why: string): void;
 }
 
-const failuresInARow = 10;
-const distinctEvents = 3;
+const FAILURES_IN_A_ROW = 10;
+const DISTINCT_EVENTS = 3;
 
 /** Opens after ten failures in a row of at least three events, closes with the first success. */
 export function createFailureStreak(): FailureStreak {
@@ -27,8 +27,8 @@ export function createFailureStreak(): FailureStreak {
     failure(key, why) {
       inARow += 1;
       // Only "enough" matters: the set stays small however long everything fails.
-      if (failing.size < distinctEvents) failing.add(key);
-      if (inARow >= failuresInARow && failing.size >= distinctEvents)
+      if (failing.size < DISTINCT_EVENTS) failing.add(key);
+      if (inARow >= FAILURES_IN_A_ROW && failing.size >= DISTINCT_EVENTS)
         reason = `${inARow} tries in a row failed, the last: ${why}`;
     },
   };

@@ -12,8 +12,8 @@ export interface DeliveryLimits {
 }
 
 const acked: Outcome = { status: "acked" };
-const firstWaitMs = 1_000;
-const longestWaitMs = 60_000;
+const FIRST_WAIT_MS = 1_000;
+const LONGEST_WAIT_MS = 60_000;
 
 /** What becomes of an event after its handler ran: waits of 1, 2, 4, 8 s and so on up to a minute between deliveries. */
 export function outcomeOf(result: HandlerResult, limits: DeliveryLimits): Outcome {
@@ -29,6 +29,6 @@ export function outcomeOf(result: HandlerResult, limits: DeliveryLimits): Outcom
 
 /** Wait before the next try after `attempt` (from 1), less up to a quarter at random, so that failures do not march in step. */
 export function retryWaitMs(attempt: number, random: () => number = Math.random): number {
-  const full = Math.min(firstWaitMs * 2 ** Math.min(attempt - 1, 16), longestWaitMs);
+  const full = Math.min(FIRST_WAIT_MS * 2 ** Math.min(attempt - 1, 16), LONGEST_WAIT_MS);
   return Math.round(full * (1 - random() / 4));
 }

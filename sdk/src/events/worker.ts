@@ -37,9 +37,9 @@ export interface EventWorker {
 }
 
 /** The longest wait between two tries in place. */
-const longestHoldMs = 30_000;
+const LONGEST_HOLD_MS = 30_000;
 /** An event that is given back when the plugin stops comes again soon, here or at another instance. */
-const giveBackMs = 100;
+const GIVE_BACK_MS = 100;
 
 /** Holds events until their outcome is known to the stream. */
 export function createWorker(options: WorkerOptions): EventWorker {
@@ -114,7 +114,7 @@ class Worker implements EventWorker {
 
   #try(held: Held): void {
     try {
-      if (this.#stopped.signal.aborted) this.#giveBack(held, giveBackMs);
+      if (this.#stopped.signal.aborted) this.#giveBack(held, GIVE_BACK_MS);
       else this.#run(held);
     } catch (error) {
       this.#fault(held, error);
@@ -135,7 +135,7 @@ class Worker implements EventWorker {
 
   #conclude(held: Held, result: HandlerResult): void {
     try {
-      if (this.#stopped.signal.aborted && result.status !== "done") this.#giveBack(held, giveBackMs);
+      if (this.#stopped.signal.aborted && result.status !== "done") this.#giveBack(held, GIVE_BACK_MS);
       else this.#settle(held, result);
     } catch (error) {
       this.#fault(held, error);
@@ -159,7 +159,7 @@ class Worker implements EventWorker {
   }
 
   #holdMs(tries: number): number {
-    return Math.min(retryWaitMs(tries, this.#options.random), longestHoldMs);
+    return Math.min(retryWaitMs(tries, this.#options.random), LONGEST_HOLD_MS);
   }
 
   #tryAfter(held: Held, ms: number): void {

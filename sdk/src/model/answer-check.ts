@@ -12,9 +12,9 @@ export interface AnswerSource {
   readonly place: () => string | undefined;
 }
 
-const maxTargets = 64;
-const maxWeight = 4_294_967_295;
-const howTo = 'Yield endpoints(["10.0.0.1:80"]), empty(), absent(), rewrite("web") or split([...])';
+const MAX_TARGETS = 64;
+const MAX_WEIGHT = 4_294_967_295;
+const HOW_TO = 'Yield endpoints(["10.0.0.1:80"]), empty(), absent(), rewrite("web") or split([...])';
 const direct: AnswerSource = { doing: "resolve", place: placeOfCaller };
 
 /** Checks what a resolver yielded, which may have been made by hand, and returns it in its normal form. Throws a PluginMistake. */
@@ -32,7 +32,7 @@ export function checkAnswer(value: unknown, source: AnswerSource = direct): Answ
       return { kind: "split", targets: checkTargets(read(value, "targets"), source) };
     default:
       throw new PluginMistake(`${source.doing} yielded ${show(value)}, which is no answer`, {
-        hint: howTo,
+        hint: HOW_TO,
         place: source.place(),
       });
   }
@@ -58,9 +58,9 @@ function checkAuthority(value: unknown, name: string, source: AnswerSource): str
 }
 
 function checkTargets(value: unknown, source: AnswerSource): readonly SplitTarget[] {
-  if (!Array.isArray(value) || value.length === 0 || value.length > maxTargets) {
+  if (!Array.isArray(value) || value.length === 0 || value.length > MAX_TARGETS) {
     const hint = 'Write split([{ authority: "users-v1", weight: 9 }, { authority: "users-v2", weight: 1 }])';
-    throw new PluginMistake(`split() needs 1 to ${maxTargets} targets and got ${show(value)}`, {
+    throw new PluginMistake(`split() needs 1 to ${MAX_TARGETS} targets and got ${show(value)}`, {
       hint,
       place: source.place(),
     });
@@ -76,7 +76,7 @@ function checkTargets(value: unknown, source: AnswerSource): readonly SplitTarge
 function checkTarget(target: unknown, index: number, source: AnswerSource): SplitTarget {
   const { authority, weight } = isRecord(target) ? target : {};
   const checked = checkAuthority(authority, `target ${index} of split()`, source);
-  if (typeof weight === "number" && Number.isInteger(weight) && weight >= 0 && weight <= maxWeight) {
+  if (typeof weight === "number" && Number.isInteger(weight) && weight >= 0 && weight <= MAX_WEIGHT) {
     return { authority: checked, weight };
   }
   const hint = "A weight is a whole number, 0 or more";

@@ -6,10 +6,10 @@ import { isRecord } from "./record.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 
-const maxVary = 16;
-const maxReason = 512;
+const MAX_VARY = 16;
+const MAX_REASON = 512;
 /** Field names of HTTP, https://www.rfc-editor.org/rfc/rfc9110#name-tokens, in lower case. */
-const headerName = /^[a-z0-9!#$%&'*+.^_`|~-]{1,128}$/;
+const HEADER_NAME = /^[a-z0-9!#$%&'*+.^_`|~-]{1,128}$/;
 
 const authorizing: AnswerSource = { doing: "authorize", place: placeOfCaller };
 const limiting: AnswerSource = { doing: "ratelimit", place: placeOfCaller };
@@ -24,8 +24,8 @@ export function checkDecision(value: unknown, source: AnswerSource = authorizing
 
 function checkDeny(fields: Fields, source: AnswerSource): Decision {
   const { reason, status } = fields;
-  if (typeof reason !== "string" || reason.length > maxReason) {
-    const hint = `Write deny("closed at night"), at most ${maxReason} characters; the caller reads it`;
+  if (typeof reason !== "string" || reason.length > MAX_REASON) {
+    const hint = `Write deny("closed at night"), at most ${MAX_REASON} characters; the caller reads it`;
     throw wrong(source, `got deny() with the reason ${show(reason)}`, hint);
   }
   if (status !== 401 && status !== 403) {
@@ -39,7 +39,7 @@ function checkDeny(fields: Fields, source: AnswerSource): Decision {
 function checkReuse({ ttlMs, vary }: Fields, name: string, source: AnswerSource): { ttlMs?: number; vary?: Vary[] } {
   if (ttlMs === undefined && vary === undefined) return {};
   if (typeof ttlMs !== "number" && ttlMs !== undefined)
-    throw wrong(source, `got ${name} with a ttl of ${show(ttlMs)}`, howTtl);
+    throw wrong(source, `got ${name} with a ttl of ${show(ttlMs)}`, HOW_TTL);
   const attributes = checkVary(vary ?? [], name, source);
   if (ttlMs === undefined) {
     throw wrong(
@@ -48,7 +48,7 @@ function checkReuse({ ttlMs, vary }: Fields, name: string, source: AnswerSource)
       'Add for how long, such as ttl: "30s"',
     );
   }
-  if (!Number.isFinite(ttlMs) || ttlMs < 0) throw wrong(source, `got ${name} with a ttl of ${show(ttlMs)}`, howTtl);
+  if (!Number.isFinite(ttlMs) || ttlMs < 0) throw wrong(source, `got ${name} with a ttl of ${show(ttlMs)}`, HOW_TTL);
   if (attributes.length === 0) {
     const hint =
       'Name what the answer depends on, such as vary: ["path", "header:x-tenant"], or ["source"] when only who calls counts';
@@ -57,14 +57,14 @@ function checkReuse({ ttlMs, vary }: Fields, name: string, source: AnswerSource)
   return { ttlMs, vary: attributes };
 }
 
-const howTtl = 'Write ttl: "30s"';
+const HOW_TTL = 'Write ttl: "30s"';
 
 function checkVary(vary: unknown, name: string, source: AnswerSource): Vary[] {
-  if (!Array.isArray(vary) || vary.length > maxVary) {
+  if (!Array.isArray(vary) || vary.length > MAX_VARY) {
     throw wrong(
       source,
       `got ${name} with vary ${show(vary)}`,
-      `Write a list of at most ${maxVary}, such as vary: ["path"]`,
+      `Write a list of at most ${MAX_VARY}, such as vary: ["path"]`,
     );
   }
   return vary.map((each: unknown) => {
@@ -79,7 +79,7 @@ function readAttribute(value: unknown): Vary | undefined {
   if (value === "source" || value === "method" || value === "path") return value;
   if (typeof value !== "string" || !value.startsWith("header:")) return undefined;
   const name = value.slice("header:".length).toLowerCase();
-  return headerName.test(name) ? `header:${name}` : undefined;
+  return HEADER_NAME.test(name) ? `header:${name}` : undefined;
 }
 
 /**

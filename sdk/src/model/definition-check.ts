@@ -1,12 +1,12 @@
 import { DECISION_HOOKS, HOOK_NAMES } from "@patchbay/model";
 import { PluginMistake, show } from "../errors/mistake.ts";
 import { suggestion } from "../errors/suggest.ts";
-import { eventNames } from "./events.ts";
+import { EVENT_NAMES } from "./events.ts";
 import { checkOptions } from "./options-check.ts";
 import { isRecord } from "./record.ts";
 
-const keys = ["name", "version", "config", "hooks", "on", "options"];
-const semver = /^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$/;
+const KEYS = ["name", "version", "config", "hooks", "on", "options"];
+const SEMVER = /^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$/;
 
 /** Throws one PluginMistake with all that is wrong in a definition. */
 export function checkDefinition(definition: unknown, place: string | undefined): void {
@@ -21,12 +21,12 @@ export function checkDefinition(definition: unknown, place: string | undefined):
 function* checkNames(definition: Readonly<Record<string, unknown>>): Generator<string> {
   const { name, version, config } = definition;
   for (const key of Object.keys(definition)) {
-    if (!keys.includes(key)) yield `"${key}" is not a part of a plugin. ${suggestion(key, keys)}`;
+    if (!KEYS.includes(key)) yield `"${key}" is not a part of a plugin. ${suggestion(key, KEYS)}`;
   }
   if (!isPluginName(name)) {
     yield `The name ${show(name)} will not do: lower-case letters, digits and dashes, at most 63, beginning with a letter.`;
   }
-  if (version !== undefined && !(typeof version === "string" && semver.test(version))) {
+  if (version !== undefined && !(typeof version === "string" && SEMVER.test(version))) {
     yield `The version ${show(version)} is not a semantic version such as "1.0.0".`;
   }
   if (config !== undefined && !isSchema(config)) {
@@ -38,7 +38,7 @@ function* checkHandlers(definition: Readonly<Record<string, unknown>>): Generato
   const hooks = definition.hooks ?? {};
   const events = definition.on ?? {};
   yield* checkGroup({ group: hooks, name: "hooks", known: HOOK_NAMES, what: "hook" });
-  yield* checkGroup({ group: events, name: "on", known: eventNames, what: "event" });
+  yield* checkGroup({ group: events, name: "on", known: EVENT_NAMES, what: "event" });
   if (isRecord(hooks)) {
     yield* checkResolve(hooks.resolve);
     for (const name of DECISION_HOOKS) yield* checkDecision(name, hooks[name]);

@@ -5,9 +5,9 @@ import { suggestion } from "../errors/suggest.ts";
 import type { Endpoint } from "../public/answer.ts";
 import { isRecord } from "./record.ts";
 
-const maxEndpoints = 10_000;
-const protocols = ["http1", "http2", "opaque"];
-const fields = ["address", "port", "weight", "zone", "labels", "protocol", "identity"];
+const MAX_ENDPOINTS = 10_000;
+const PROTOCOLS = ["http1", "http2", "opaque"];
+const FIELDS = ["address", "port", "weight", "zone", "labels", "protocol", "identity"];
 
 /** Lists that came out of here; they are frozen, and need no second look when they are yielded. */
 const checkedLists = new WeakSet<object>();
@@ -29,7 +29,7 @@ function readList(list: unknown): readonly Endpoint[] {
   }
   const read: Endpoint[] = [];
   for (const item of list) {
-    if (read.length === maxEndpoints) throw wrong("endpoints() got more than 10,000 endpoints", "Split the service");
+    if (read.length === MAX_ENDPOINTS) throw wrong("endpoints() got more than 10,000 endpoints", "Split the service");
     read.push(readEndpoint(item, read.length));
   }
   if (read.length === 0)
@@ -77,7 +77,7 @@ function fromObject(item: Readonly<Record<string, unknown>>, index: number): End
   if (protocol !== undefined && !isProtocol(protocol))
     throw wrong(
       `endpoint ${index} has the protocol ${show(protocol)}`,
-      suggestion(typeof protocol === "string" ? protocol : "", protocols),
+      suggestion(typeof protocol === "string" ? protocol : "", PROTOCOLS),
     );
   if (identity !== undefined && !isIdentity(identity))
     throw wrong(
@@ -96,8 +96,8 @@ function fromObject(item: Readonly<Record<string, unknown>>, index: number): End
 }
 
 function checkFields(item: Readonly<Record<string, unknown>>, index: number): void {
-  const unknown = Object.keys(item).find((key) => !fields.includes(key));
-  if (unknown) throw wrong(`endpoint ${index} has an unknown field "${unknown}"`, suggestion(unknown, fields));
+  const unknown = Object.keys(item).find((key) => !FIELDS.includes(key));
+  if (unknown) throw wrong(`endpoint ${index} has an unknown field "${unknown}"`, suggestion(unknown, FIELDS));
 }
 
 function checkAddress(address: unknown, index: number): asserts address is string {
@@ -120,7 +120,7 @@ function isLabels(labels: unknown): labels is Readonly<Record<string, string>> {
 }
 
 function isProtocol(protocol: unknown): protocol is "http1" | "http2" | "opaque" {
-  return typeof protocol === "string" && protocols.includes(protocol);
+  return typeof protocol === "string" && PROTOCOLS.includes(protocol);
 }
 
 function isIdentity(identity: unknown): identity is string {

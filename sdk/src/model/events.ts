@@ -21,7 +21,7 @@ export interface EventOf {
 export type EventName = keyof EventOf;
 
 /** The same as a list, for looking names up. */
-export const eventNames: readonly EventName[] = ["report", "endpoint", "plugin", "slo"];
+export const EVENT_NAMES: readonly EventName[] = ["report", "endpoint", "plugin", "slo"];
 
 const decoders: { readonly [Name in EventName]: (data: Uint8Array) => EventOf[Name] } = {
   report: decodeReport,

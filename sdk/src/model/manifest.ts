@@ -6,7 +6,7 @@ import type { Duration } from "../public/duration.ts";
 import type { DecisionOptions, ResolveOptions } from "../public/plugin.ts";
 import type { RunnableDefinition } from "./definition.ts";
 import { readDuration } from "./duration.ts";
-import { type EventName, eventNames } from "./events.ts";
+import { EVENT_NAMES, type EventName } from "./events.ts";
 
 /** What a plugin asks of the mesh, in plain values: survives a message between processes. */
 export interface PluginManifest extends DecisionManifests {
@@ -51,7 +51,7 @@ export function readManifest(definition: RunnableDefinition, configSchema: JsonO
     version,
     resolve: hooks?.resolve && readResolve(options.resolve ?? {}),
     ...readDecisions(definition),
-    events: eventNames.flatMap((event) => readEvent(definition, event)),
+    events: EVENT_NAMES.flatMap((event) => readEvent(definition, event)),
     configSchema,
   };
 }

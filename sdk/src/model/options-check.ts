@@ -2,7 +2,7 @@ import { DECISION_HOOKS, HOOK_KINDS, type HookKind, hookKind, MAX_CHAIN_ORDER } 
 import { show } from "../errors/mistake.ts";
 import { suggestion } from "../errors/suggest.ts";
 import { isDuration, readDuration } from "./duration.ts";
-import { eventNames } from "./events.ts";
+import { EVENT_NAMES } from "./events.ts";
 import { isRecord } from "./record.ts";
 
 interface Rule {
@@ -41,7 +41,7 @@ const eventRules: Rules = {
 const rulesOf: Readonly<Record<string, Rules>> = {
   resolve: resolveRules,
   ...Object.fromEntries(DECISION_HOOKS.map((name) => [name, decisionRules(HOOK_KINDS[name])])),
-  ...Object.fromEntries(eventNames.map((name) => [name, eventRules])),
+  ...Object.fromEntries(EVENT_NAMES.map((name) => [name, eventRules])),
 };
 
 /** Yields a sentence for each option that is unknown, wrong, or belongs to a handler that is not there. */

@@ -1,8 +1,8 @@
 /** Wire types of the protobuf encoding, https://protobuf.dev/programming-guides/encoding. Groups are not read. */
-const varint = 0;
-const i64 = 1;
-const len = 2;
-const i32 = 5;
+const VARINT = 0;
+const I64 = 1;
+const LEN = 2;
+const I32 = 5;
 
 /** Reads protobuf values in place. Every read throws a RangeError when the bytes end before the value does. */
 export class ProtoReader {
@@ -76,10 +76,10 @@ export class ProtoReader {
   /** Passes over the value of a field that nobody here knows. */
   skip(tag: number): void {
     const type = tag & 7;
-    if (type === varint) this.uint64();
-    else if (type === i64) this.#take(8);
-    else if (type === len) this.block();
-    else if (type === i32) this.#take(4);
+    if (type === VARINT) this.uint64();
+    else if (type === I64) this.#take(8);
+    else if (type === LEN) this.block();
+    else if (type === I32) this.#take(4);
     else throw new RangeError(`byte ${this.at}: wire type ${type} is not supported`);
   }
 

@@ -11,11 +11,11 @@ export interface SourceFile {
 /** Where the import of a source file points to in the package; undefined for other packages, which stay as they are. */
 export type ResolveTarget = (specifier: string, from: SourceFile) => string | undefined;
 
-const specifiers = /(\bfrom\s*|\bimport\s*\(\s*|^import\s+)(["'])([^"'\n]+)\2/gm;
+const SPECIFIERS = /(\bfrom\s*|\bimport\s*\(\s*|^import\s+)(["'])([^"'\n]+)\2/gm;
 
 /** What a file imports, as written. */
 export function importsOf(text: string): string[] {
-  return [...text.matchAll(specifiers)].map((found) => found[3] ?? "");
+  return [...text.matchAll(SPECIFIERS)].map((found) => found[3] ?? "");
 }
 
 /** Erases the types of a source file and points its imports into the package. Lines stay where they are. */
@@ -26,7 +26,7 @@ export function toJavaScript(file: SourceFile, resolve: ResolveTarget): string {
 
 /** Points the imports of a declaration file into the package. */
 export function rewriteImports(file: SourceFile, resolve: ResolveTarget, suffix: string): string {
-  return file.text.replaceAll(specifiers, (all, before: string, quote: string, specifier: string) => {
+  return file.text.replaceAll(SPECIFIERS, (all, before: string, quote: string, specifier: string) => {
     const target = resolve(specifier, file);
     return target === undefined ? all : `${before}${quote}${relative(file.target, target)}${suffix}${quote}`;
   });

@@ -7,7 +7,7 @@ export interface ArchiveFile {
   readonly executable?: boolean;
 }
 
-const blockSize = 512;
+const BLOCK_SIZE = 512;
 
 /**
  * A gzipped tar archive in the ustar format (POSIX.1-1988), as npm reads it. The same files give the same bytes: entries are
@@ -16,17 +16,17 @@ const blockSize = 512;
 export function tarball(files: readonly ArchiveFile[]): Uint8Array {
   const sorted = [...files].sort((a, b) => (a.path < b.path ? -1 : 1));
   const blocks = sorted.flatMap((file) => [header(file), padded(file.data)]);
-  return gzipSync(Buffer.concat([...blocks, Buffer.alloc(2 * blockSize)]), { level: 6 });
+  return gzipSync(Buffer.concat([...blocks, Buffer.alloc(2 * BLOCK_SIZE)]), { level: 6 });
 }
 
 function padded(data: Uint8Array): Buffer {
-  const rest = data.length % blockSize;
-  return Buffer.concat([data, Buffer.alloc(rest === 0 ? 0 : blockSize - rest)]);
+  const rest = data.length % BLOCK_SIZE;
+  return Buffer.concat([data, Buffer.alloc(rest === 0 ? 0 : BLOCK_SIZE - rest)]);
 }
 
 function header({ path, data, executable = false }: ArchiveFile): Buffer {
   const [prefix, name] = splitPath(path);
-  const block = Buffer.alloc(blockSize);
+  const block = Buffer.alloc(BLOCK_SIZE);
   block.write(name, 0, 100);
   block.write(executable ? "0000755\0" : "0000644\0", 100);
   block.write("0000000\0", 108);

@@ -44,7 +44,7 @@ export interface ServedHost extends Served {
 }
 
 /** Time that the mesh gets to move its questions elsewhere when the plugin stops. */
-const moveMs = 1_000;
+const MOVE_MS = 1_000;
 
 /** Serves a plugin's hooks, announces it, reads its events, until stop(). Rejects when its port cannot be had. */
 export async function serveHost(options: ServeHostOptions): Promise<ServedHost> {
@@ -250,7 +250,7 @@ class ServedPlugin implements ServedHost {
   }
 
   async #hooksMoved(): Promise<void> {
-    const end = performance.now() + Math.min(moveMs, this.#options.drainMs);
+    const end = performance.now() + Math.min(MOVE_MS, this.#options.drainMs);
     while (this.#hooks.open() > 0 && performance.now() < end) await new Promise((done) => setTimeout(done, 20));
   }
 }

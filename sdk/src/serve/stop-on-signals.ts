@@ -6,17 +6,17 @@ export interface StopOptions {
   readonly log: Log;
 }
 
-const signals = ["SIGTERM", "SIGINT", "SIGHUP"] as const;
+const SIGNALS = ["SIGTERM", "SIGINT", "SIGHUP"] as const;
 
 /** A terminal's Ctrl-C reaches a process itself and by its parent: signals so close together are one. */
-const sameSignalMs = 500;
+const SAME_SIGNAL_MS = 500;
 
 /** Drains and exits with 0 on the first signal; a later one ends at once. */
 export function stopOnSignals({ stop, log }: StopOptions): void {
   let stoppingSince: number | undefined;
   const onSignal = (signal: NodeJS.Signals) => {
     const now = performance.now();
-    if (stoppingSince !== undefined && now - stoppingSince < sameSignalMs) return;
+    if (stoppingSince !== undefined && now - stoppingSince < SAME_SIGNAL_MS) return;
     if (stoppingSince !== undefined) process.exit(130);
     stoppingSince = now;
     log.info(`${signal}: draining`);
@@ -28,5 +28,5 @@ export function stopOnSignals({ stop, log }: StopOptions): void {
       },
     );
   };
-  for (const signal of signals) process.on(signal, onSignal);
+  for (const signal of SIGNALS) process.on(signal, onSignal);
 }

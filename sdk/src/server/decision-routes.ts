@@ -34,7 +34,7 @@ export interface NoDecision {
 }
 
 /** Calls that the core's replicas may have open at a time, together. */
-const maxOpen = 10_000;
+const MAX_OPEN = 10_000;
 
 /** Serves the hooks that decide about requests from a plugin's host. A hook that the plugin has not is UNIMPLEMENTED. */
 export function decisionRoutes(router: ConnectRouter, options: DecisionRoutesOptions): void {
@@ -60,7 +60,7 @@ function createDecide(options: DecisionRoutesOptions): Decide {
     if (!host.manifest[hook]) throw new ConnectError(`this plugin has no hook "${hook}"`, Code.Unimplemented);
     const problem = notReady();
     if (problem) throw new ConnectError(problem, Code.Unavailable);
-    if (open >= maxOpen) throw new ConnectError(`${maxOpen} calls are open already`, Code.ResourceExhausted);
+    if (open >= MAX_OPEN) throw new ConnectError(`${MAX_OPEN} calls are open already`, Code.ResourceExhausted);
     open += 1;
     observer.onCall(1);
     try {

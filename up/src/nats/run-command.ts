@@ -14,7 +14,7 @@ export interface CommandResult {
   readonly output: string;
 }
 
-const keptCharacters = 65_536;
+const KEPT_CHARACTERS = 65_536;
 
 /** Runs a command to its end. Never rejects; the command ends with this process. */
 export function runCommand(command: string, args: readonly string[], options: CommandOptions): Promise<CommandResult> {
@@ -22,7 +22,7 @@ export function runCommand(command: string, args: readonly string[], options: Co
   return new Promise((resolve) => {
     let output = "";
     const keep = (chunk: string) => {
-      output = (output + chunk).slice(-keptCharacters);
+      output = (output + chunk).slice(-KEPT_CHARACTERS);
     };
     child.stdout.setEncoding("utf8").on("data", keep);
     child.stderr.setEncoding("utf8").on("data", keep);

@@ -39,9 +39,9 @@ export interface RunningNats {
   stop(): Promise<void>;
 }
 
-const host = "127.0.0.1";
-const startWithinMs = 15_000;
-const killAfterMs = 500;
+const HOST = "127.0.0.1";
+const START_WITHIN_MS = 15_000;
+const KILL_AFTER_MS = 500;
 
 /** Starts the server with the accounts of the mesh and JetStream in the state folder, or names the foreign one. */
 export async function startNats(options: StartNatsOptions): Promise<RunningNats> {
@@ -69,7 +69,7 @@ interface Starting {
 
 async function startProgram(server: NatsServer & { kind: "program" }, starting: Starting): Promise<RunningNats> {
   const { options, keys, seedFile } = starting;
-  const port = await freePort(host);
+  const port = await freePort(HOST);
   const config = join(options.paths.nats, "nats-server.conf");
   await writeFile(config, configText(options.paths, keys, port), { mode: 0o600 });
   const supervisorLog = createLog({ name: "nats-server", destination: options.log });
@@ -84,9 +84,9 @@ async function startProgram(server: NatsServer & { kind: "program" }, starting: 
     kill: () => guardian?.killCommand(),
   });
   const { version, origin, refused } = server;
-  const stop = (): Promise<void> => supervised.stop(killAfterMs);
+  const stop = (): Promise<void> => supervised.stop(KILL_AFTER_MS);
   try {
-    await waitForNats(host, port, { timeoutMs: startWithinMs, signal: options.signal });
+    await waitForNats(HOST, port, { timeoutMs: START_WITHIN_MS, signal: options.signal });
   } catch (error) {
     await stop();
     const why = supervised.lastExit();
@@ -95,7 +95,7 @@ async function startProgram(server: NatsServer & { kind: "program" }, starting: 
   }
   const pid = async (): Promise<number | undefined> => guardian?.commandPid;
   return {
-    url: `nats://${host}:${port}`,
+    url: `nats://${HOST}:${port}`,
     version,
     origin,
     refused,
@@ -114,7 +114,7 @@ function configText(paths: Layout, keys: NatsKeys, port: number): string {
     issuer: issuer.publicKey,
     storeDir: join(paths.nats, "jetstream"),
     port,
-    host,
+    host: HOST,
   });
   return `server_name: patchbay\nlogtime_utc: true\n${accounts}`;
 }

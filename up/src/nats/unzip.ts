@@ -1,7 +1,7 @@
 import { inflateRawSync } from "node:zlib";
 
-const endOfDirectory = 0x06054b50;
-const directoryEntry = 0x02014b50;
+const END_OF_DIRECTORY = 0x06054b50;
+const DIRECTORY_ENTRY = 0x02014b50;
 
 /**
  * Takes one file out of a zip archive: the first whose path `wanted` accepts. Undefined when there is none.
@@ -10,10 +10,10 @@ const directoryEntry = 0x02014b50;
  */
 export function unzipOne(archive: Buffer, wanted: (path: string) => boolean): Buffer | undefined {
   const end = archive.lastIndexOf(Buffer.from([0x50, 0x4b, 0x05, 0x06]));
-  if (end < 0 || archive.readUInt32LE(end) !== endOfDirectory) throw new Error("not a zip archive");
+  if (end < 0 || archive.readUInt32LE(end) !== END_OF_DIRECTORY) throw new Error("not a zip archive");
   const count = archive.readUInt16LE(end + 10);
   let at = archive.readUInt32LE(end + 16);
-  for (let index = 0; index < count && archive.readUInt32LE(at) === directoryEntry; index++) {
+  for (let index = 0; index < count && archive.readUInt32LE(at) === DIRECTORY_ENTRY; index++) {
     const nameLength = archive.readUInt16LE(at + 28);
     const path = archive.toString("utf8", at + 46, at + 46 + nameLength);
     if (wanted(path)) return readEntry(archive, at);

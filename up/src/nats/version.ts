@@ -1,10 +1,10 @@
 import { runCommand } from "./run-command.ts";
 
 /** Oldest server that has auth callout, multiple filters and the fixes that the accounts rely on. */
-export const minimumVersion = "2.12.0";
+export const MINIMUM_VERSION = "2.12.0";
 
 /** The version that set-up installs. */
-export const installedVersion = "2.15.1";
+export const INSTALLED_VERSION = "2.15.1";
 
 /** What `nats-server --version` says, such as "2.15.1"; undefined when the file does not run. */
 export async function natsVersion(path: string, env: NodeJS.ProcessEnv): Promise<string | undefined> {
@@ -13,7 +13,7 @@ export async function natsVersion(path: string, env: NodeJS.ProcessEnv): Promise
 }
 
 export function isNewEnough(version: string): boolean {
-  const [found, wanted] = [version, minimumVersion].map((text) => text.split(".").map(Number));
+  const [found, wanted] = [version, MINIMUM_VERSION].map((text) => text.split(".").map(Number));
   for (const index of [0, 1, 2]) {
     const difference = (found?.[index] ?? 0) - (wanted?.[index] ?? 0);
     if (difference !== 0) return difference > 0;

@@ -20,7 +20,7 @@ interface CheckOptions extends OutputOption {
   readonly wait?: number;
 }
 
-const againMs = 500;
+const AGAIN_MS = 500;
 
 export function checkCommand(): Command {
   return new Command("check")
@@ -48,7 +48,7 @@ async function check(options: CheckOptions): Promise<void> {
   while (!isWell(findings) && performance.now() < deadline && !signal.aborted) {
     const missing = findings?.find((finding) => !finding.ok)?.component ?? "a mesh";
     if (process.stderr.isTTY) steps.show(`waiting for ${missing}`);
-    await pause(againMs, signal);
+    await pause(AGAIN_MS, signal);
     findings = await look();
   }
   steps.clear();

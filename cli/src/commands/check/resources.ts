@@ -5,7 +5,7 @@ import type { MeshConnection } from "../../connect.ts";
 import { type Finding, ill, well } from "./finding.ts";
 
 /** The link of the chain that reads resource files, and says of them what cannot be used. */
-const reader = "static-services";
+const READER = "static-services";
 
 /** Every resource file about static services can be used as it is. */
 export async function checkResources(mesh: MeshConnection): Promise<Finding> {
@@ -13,7 +13,7 @@ export async function checkResources(mesh: MeshConnection): Promise<Finding> {
   try {
     const destination = await mesh.service("destination", Destination);
     const { links } = await destination.listLinks({});
-    const wrong = links.find((link) => link.name === reader)?.reason ?? "";
+    const wrong = links.find((link) => link.name === READER)?.reason ?? "";
     if (wrong === "") return well(component, `${join(mesh.stateDir, "resources")}, every StaticService can be used`);
     return ill(component, wrong, "until it is mended, its last good version counts, if there was one");
   } catch (error) {

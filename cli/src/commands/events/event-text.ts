@@ -46,7 +46,7 @@ export function describeEvent(eventClass: EventClass, event: ReplayedEvent): str
   const time = new Date(event.time).toTimeString().slice(0, 8);
   const head = `${time} ${eventClass.padEnd(8)} `;
   const text = shorten(sentence(eventClass, event), lineWidth() - head.length);
-  return `${paint("dim", head)}${text.includes(failed) ? paint("bad", text) : text}`;
+  return `${paint("dim", head)}${text.includes(FAILED) ? paint("bad", text) : text}`;
 }
 
 function sentence(eventClass: EventClass, { data, subject }: ReplayedEvent): string {
@@ -58,14 +58,14 @@ function sentence(eventClass: EventClass, { data, subject }: ReplayedEvent): str
 }
 
 /** How a report that is worth a look can be told. */
-const failed = " failed";
+const FAILED = " failed";
 
 const sentences: Readonly<Record<EventClass, (data: Uint8Array) => string>> = {
   report(data) {
     const report = fromBinary(ReportSchema, data);
     const requests = report.rows.reduce((sum, row) => sum + row.count, 0);
     const failures = report.rows.reduce((sum, row) => sum + (row.failure ? row.count : 0), 0);
-    const bad = failures > 0 ? `, ${failures}${failed}` : "";
+    const bad = failures > 0 ? `, ${failures}${FAILED}` : "";
     return `${report.strings[report.reporter] || "-"} #${report.sequence}: ${requests} requests${bad}`;
   },
   endpoint(data) {

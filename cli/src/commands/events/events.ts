@@ -14,15 +14,15 @@ interface EventsOptions extends OutputOption {
   readonly since?: number;
 }
 
-const classes: readonly EventClass[] = ["report", "endpoint", "plugin", "slo"];
-const defaultSinceSeconds = 300;
-const pollMs = 300;
+const CLASSES: readonly EventClass[] = ["report", "endpoint", "plugin", "slo"];
+const DEFAULT_SINCE_SECONDS = 300;
+const POLL_MS = 300;
 
 export function eventsCommand(): Command {
   return new Command("events")
     .description("the events that plugins can receive")
     .option("-f, --follow", "go on with new ones until Ctrl-C")
-    .addOption(new Option("-c, --class <class>", "only one class").choices(classes))
+    .addOption(new Option("-c, --class <class>", "only one class").choices(CLASSES))
     .option("--since <time>", "how far back to begin (default: 5m; with --follow: now)", parseTime)
     .addOption(outputOption())
     .addHelpText(
@@ -43,10 +43,10 @@ async function events(options: EventsOptions): Promise<void> {
   using mesh = await connectMesh();
   const bus = await connectBus(mesh.stateDir);
   const { signal } = untilTold();
-  const seconds = options.since ?? (options.follow ? 0 : defaultSinceSeconds);
+  const seconds = options.since ?? (options.follow ? 0 : DEFAULT_SINCE_SECONDS);
   const since = Date.now() - seconds * 1_000;
   try {
-    const wanted = options.class ? [options.class] : classes;
+    const wanted = options.class ? [options.class] : CLASSES;
     await Promise.all(wanted.map((eventClass) => show(bus, { eventClass, since, signal, options })));
   } finally {
     await bus.close();
@@ -78,6 +78,6 @@ async function show(bus: EventBus, { eventClass, since, signal, options }: Showi
     } catch (error) {
       if (!signal.aborted) throw error;
     }
-    if (options.follow) await pause(pollMs, signal);
+    if (options.follow) await pause(POLL_MS, signal);
   } while (options.follow && !signal.aborted);
 }

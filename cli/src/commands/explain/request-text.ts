@@ -12,7 +12,7 @@ export interface WrittenRequest {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-const form = /^(?:([A-Za-z]+)\s+)?(?:http:\/\/)?([^\s/]+)(\/\S*)?(?:\s+from\s+(\S+))?$/;
+const FORM = /^(?:([A-Za-z]+)\s+)?(?:http:\/\/)?([^\s/]+)(\/\S*)?(?:\s+from\s+(\S+))?$/;
 
 /**
  * Reads "GET users/cart from web": method, service, path and caller; only the service has no default.
@@ -20,7 +20,7 @@ const form = /^(?:([A-Za-z]+)\s+)?(?:http:\/\/)?([^\s/]+)(\/\S*)?(?:\s+from\s+(\
  */
 export function readRequest(text: string, headers: Readonly<Record<string, string>> = {}): WrittenRequest {
   if (text.trimStart().startsWith("{")) return fromTap(text, headers);
-  const found = form.exec(text.trim());
+  const found = FORM.exec(text.trim());
   if (!found) throw cannotRead(text);
   const [, method = "GET", authority = "", path = "/", source = ""] = found;
   return { method: method.toUpperCase(), authority, path, source, headers };

@@ -1,6 +1,6 @@
 import { paint } from "../../output/output.ts";
 
-const hidden: ReadonlySet<string> = new Set(["level", "time", "msg", "component", "name", "pid", "hostname"]);
+const HIDDEN: ReadonlySet<string> = new Set(["level", "time", "msg", "component", "name", "pid", "hostname"]);
 
 /** One log line for people: "12:00:01 registry warn plugin lost its lease name=my-resolver". */
 export function logLine(component: string, text: string): string {
@@ -13,7 +13,7 @@ export function logLine(component: string, text: string): string {
   const level = field("level", "info");
   const style = level === "error" || level === "fatal" ? "bad" : level === "warn" ? "warn" : "dim";
   const fields = Object.entries(record)
-    .filter(([name]) => !hidden.has(name))
+    .filter(([name]) => !HIDDEN.has(name))
     .map(([name, value]) => `${name}=${fieldText(value)}`);
   const head = `${clock(record.time)} ${field("component", component)} ${paint(style, level)}`;
   return [head, field("msg", ""), paint("dim", fields.join(" "))].filter(Boolean).join(" ");

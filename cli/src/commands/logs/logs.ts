@@ -66,7 +66,7 @@ async function logs(component: string | undefined, options: LogsOptions): Promis
 }
 
 /** Where the core services log when they are one process. */
-const sharedLog = "mesh";
+const SHARED_LOG = "mesh";
 
 async function openTails(dir: string, wanted: string | undefined): Promise<Tail[]> {
   const files = (await readdir(dir).catch(() => [])).filter((file) => file.endsWith(".log"));
@@ -75,8 +75,8 @@ async function openTails(dir: string, wanted: string | undefined): Promise<Tail[
     return { path: join(dir, `${file}.log`), component, shared: file !== component, offset: 0 };
   };
   const chosen = components.filter((each) => wanted === undefined || each === wanted).map((each) => tail(each));
-  const inShared = components.includes(sharedLog) ? coreServices.map(({ name }) => name) : [];
-  if (wanted !== undefined && inShared.includes(wanted)) chosen.push(tail(sharedLog, wanted));
+  const inShared = components.includes(SHARED_LOG) ? coreServices.map(({ name }) => name) : [];
+  if (wanted !== undefined && inShared.includes(wanted)) chosen.push(tail(SHARED_LOG, wanted));
   if (chosen.length > 0) return chosen;
   const known = [...new Set([...components, ...inShared])].sort();
   const there = known.length > 0 ? `There are: ${known.join(", ")}.` : "Nothing has been logged yet.";

@@ -15,7 +15,7 @@ export interface HealthOptions {
   readonly watch: boolean;
 }
 
-const everyMs = 1_000;
+const EVERY_MS = 1_000;
 
 /** `mesh stat --health`: how targets stand with the proxies that use them, and what policies decided. */
 export async function statHealth(telemetry: Client<typeof Telemetry>, options: HealthOptions): Promise<void> {
@@ -35,7 +35,7 @@ export async function statHealth(telemetry: Client<typeof Telemetry>, options: H
     if (!response) return;
     if (json) printJsonLine(healthJson(response));
     else redraw(healthLines(response, options));
-    await pause(everyMs, signal);
+    await pause(EVERY_MS, signal);
   }
 }
 

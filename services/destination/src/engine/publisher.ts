@@ -78,7 +78,7 @@ function toEvent(resolution: ResolveResponse, { id, at }: { id: string; at: Date
   return { subject: endpointSubject(resolution.authority), id, headers, data };
 }
 
-const outcomeNames: ReadonlyMap<Outcome, string> = new Map([
+const OUTCOME_NAMES: ReadonlyMap<Outcome, string> = new Map([
   [Outcome.ENDPOINTS, "endpoints"],
   [Outcome.EMPTY, "empty"],
   [Outcome.ABSENT, "absent"],
@@ -93,7 +93,7 @@ function endpointChanged({ authority, version, branches }: ResolveResponse): End
     authority,
     version,
     link: links.join(", "),
-    outcome: outcomeNames.get(best?.outcome ?? Outcome.UNSPECIFIED) ?? "unspecified",
+    outcome: OUTCOME_NAMES.get(best?.outcome ?? Outcome.UNSPECIFIED) ?? "unspecified",
     endpoints: branches.flatMap(({ endpoints }) => endpoints),
   });
 }

@@ -18,9 +18,9 @@ export interface PluginResolvers {
  * The chain has a resolver for a plugin while one of its instances is there, or ought to be: one that broke counts, one that left
  * does not.
  */
-const inChain: ReadonlySet<InstanceUse> = new Set<InstanceUse>(["ready", "doubtful", "broken"]);
+const IN_CHAIN: ReadonlySet<InstanceUse> = new Set<InstanceUse>(["ready", "doubtful", "broken"]);
 /** An instance that starts again, as all do after a restart of the registry, keeps a resolver but does not make one. */
-const staysInChain: ReadonlySet<InstanceUse> = new Set<InstanceUse>([...inChain, "starting"]);
+const STAYS_IN_CHAIN: ReadonlySet<InstanceUse> = new Set<InstanceUse>([...IN_CHAIN, "starting"]);
 
 /** One resolver per plugin that is granted the hook "resolve", as the registry knows them. */
 export function watchPluginResolvers(options: PluginResolversOptions): PluginResolvers {
@@ -36,7 +36,7 @@ export function watchPluginResolvers(options: PluginResolversOptions): PluginRes
     for (const plugin of resolvers.keys()) if (!plugins.includes(plugin)) remove(plugin);
     for (const plugin of plugins) {
       const known = resolvers.get(plugin);
-      if (!belongs(plugin, known ? staysInChain : inChain)) remove(plugin);
+      if (!belongs(plugin, known ? STAYS_IN_CHAIN : IN_CHAIN)) remove(plugin);
       else if (known) known.update();
       else resolvers.set(plugin, createPluginResolver(plugin, options));
     }

@@ -95,7 +95,7 @@ export const staticService: ResourceKind<StaticServiceSpec> = {
   check,
 };
 
-const protocols: ReadonlyMap<StaticEndpoint["protocol"], Protocol> = new Map([
+const PROTOCOLS: ReadonlyMap<StaticEndpoint["protocol"], Protocol> = new Map([
   ["http1", Protocol.HTTP1],
   ["http2", Protocol.HTTP2],
   ["opaque", Protocol.OPAQUE],
@@ -110,7 +110,7 @@ export function staticAnswer({ endpoints = [], rewrite }: StaticServiceSpec, nam
     create(EndpointSchema, {
       ...endpoint,
       labels: { ...labels },
-      protocol: protocols.get(protocol) ?? Protocol.UNSPECIFIED,
+      protocol: PROTOCOLS.get(protocol) ?? Protocol.UNSPECIFIED,
     }),
   );
   return { kind: "endpoints", endpoints: canonicalEndpoints(messages) };

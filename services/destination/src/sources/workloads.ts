@@ -105,14 +105,14 @@ function keyOfService(service: ServiceRef | undefined): string {
   return service === undefined ? "" : serviceKey(service);
 }
 
-const serving: ReadonlySet<State> = new Set([State.READY, State.DEGRADED]);
+const SERVING: ReadonlySet<State> = new Set([State.READY, State.DEGRADED]);
 
 function answerFor(
   authority: Authority,
   { found, complete }: { found: readonly Found[]; complete: boolean },
 ): ResolverEvent {
   const onPort = found.filter(({ workload }) => workload.ports.length === 0 || workload.ports.includes(authority.port));
-  const usable = onPort.filter(({ registration, workload }) => serving.has(registration.state) && workload.ready);
+  const usable = onPort.filter(({ registration, workload }) => SERVING.has(registration.state) && workload.ready);
   const endpoints = usable
     .map(({ workload }) => workload.endpoint)
     .filter((endpoint): endpoint is Endpoint => !!endpoint);
@@ -129,13 +129,13 @@ function answerFor(
 
 function notServing({ shortHost }: Authority, found: readonly Found[]): string {
   const states = found.map(({ registration, workload }) => {
-    const state = stateNames.get(registration.state) ?? "unknown";
-    return workload.ready || !serving.has(registration.state) ? state : "not accepting requests";
+    const state = STATE_NAMES.get(registration.state) ?? "unknown";
+    return workload.ready || !SERVING.has(registration.state) ? state : "not accepting requests";
   });
   return `${shortHost} exists and nobody serves it (${[...new Set(states)].sort().join(", ")})`;
 }
 
-const stateNames: ReadonlyMap<State, string> = new Map([
+const STATE_NAMES: ReadonlyMap<State, string> = new Map([
   [State.STARTING, "starting"],
   [State.QUARANTINED, "quarantined"],
   [State.DRAINING, "draining"],

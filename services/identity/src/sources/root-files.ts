@@ -21,7 +21,7 @@ export interface RootFilesOptions {
   readonly settleMs: number;
 }
 
-const fileName = /^root-(\d+)\.pem$/;
+const FILE_NAME = /^root-(\d+)\.pem$/;
 
 /**
  * Reads the roots, makes the first one, and begins the change to a successor when the newest one ends soon. Files are numbered and
@@ -47,7 +47,7 @@ export async function openRoots({ dir, trustDomain, now, settleMs }: RootFilesOp
 
 /** Newest first. */
 async function numbersIn(dir: string): Promise<readonly number[]> {
-  const matches = (await readdir(dir)).map((name) => fileName.exec(name)?.[1]);
+  const matches = (await readdir(dir)).map((name) => FILE_NAME.exec(name)?.[1]);
   return matches
     .filter((digits) => digits !== undefined)
     .map(Number)

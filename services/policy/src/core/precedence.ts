@@ -16,7 +16,7 @@ export function compareMatches(a: RouteMatch, b: RouteMatch): number {
   );
 }
 
-const ranks: ReadonlyMap<MatchType, number> = new Map([
+const RANKS: ReadonlyMap<MatchType, number> = new Map([
   [MatchType.EXACT, 3],
   [MatchType.REGULAR_EXPRESSION, 2],
   [MatchType.PATH_PREFIX, 1],
@@ -29,7 +29,7 @@ function comparePaths(a: PathMatch | undefined, b: PathMatch | undefined): numbe
 }
 
 function rank(path: PathMatch | undefined): number {
-  return path ? (ranks.get(path.type) ?? 0) : 0;
+  return path ? (RANKS.get(path.type) ?? 0) : 0;
 }
 
 /** The older resource first, then by "namespace/name", then by kind. One without a time counts as the youngest. */

@@ -66,12 +66,12 @@ export const filtersSchema = list(
   0,
 );
 
-const fields: ReadonlyMap<string, keyof FilterSpec> = new Map([
+const FIELDS: ReadonlyMap<string, keyof FilterSpec> = new Map([
   ["RequestHeaderModifier", "requestHeaderModifier"],
   ["ResponseHeaderModifier", "responseHeaderModifier"],
   ["RequestMirror", "requestMirror"],
 ]);
-const hints: ReadonlyMap<string, string> = new Map([
+const HINTS: ReadonlyMap<string, string> = new Map([
   ["ExternalAuth", "an AuthorizationPolicy with action Plugin asks a plugin"],
   ["URLRewrite", "let the service answer under both paths"],
   ["RequestRedirect", "redirects are for browsers; let the service answer them"],
@@ -83,9 +83,9 @@ export function checkFilters(filters: readonly FilterSpec[] | undefined, path: P
 }
 
 function checkFilter(filter: FilterSpec, path: Path): readonly SpecProblem[] {
-  const field = fields.get(filter.type);
+  const field = FIELDS.get(filter.type);
   if (!field) {
-    const hint = hints.get(filter.type) ?? `one of ${[...fields.keys()].join(", ")}`;
+    const hint = HINTS.get(filter.type) ?? `one of ${[...FIELDS.keys()].join(", ")}`;
     return [problem([...path, "type"], `${filter.type} is not supported`, hint)];
   }
   if (filter[field] === undefined) return [problem(path, `is of type ${filter.type} and has no ${field}`)];

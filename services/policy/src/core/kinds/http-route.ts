@@ -28,13 +28,13 @@ interface PathSpec {
   readonly value?: string;
 }
 
-const methods = ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"];
+const METHODS = ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"];
 
 const matchSchema = object({
   path: object({ type: { enum: ["Exact", "PathPrefix", "RegularExpression"] }, value: text(1_024) }),
   headers: valueMatchesSchema,
   queryParams: valueMatchesSchema,
-  method: { enum: methods },
+  method: { enum: METHODS },
 });
 
 function checkMatch({ path: spec, headers, queryParams }: HttpMatchSpec, path: Path): readonly SpecProblem[] {

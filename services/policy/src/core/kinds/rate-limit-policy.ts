@@ -76,10 +76,10 @@ function checkLimit(limit: LimitSpec, path: Path): readonly SpecProblem[] {
   ];
 }
 
-const attributes = new Set(["source", "route", "method"]);
+const ATTRIBUTES = new Set(["source", "route", "method"]);
 
 function checkBy(by: string, path: Path): readonly SpecProblem[] {
-  if (attributes.has(by)) return [];
+  if (ATTRIBUTES.has(by)) return [];
   if (by.startsWith("header:")) return checkHeaderName(by.slice("header:".length), path);
   return [problem(path, `${JSON.stringify(by)} is nothing to count by`, 'source, route, method or "header:x-tenant"')];
 }

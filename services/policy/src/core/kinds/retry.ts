@@ -30,7 +30,7 @@ export const grpcRetrySchema = object({
 });
 
 /** In the order of their numbers (grpc/doc/statuscodes.md). */
-const grpcNames = [
+const GRPC_NAMES = [
   "OK",
   "CANCELLED",
   "UNKNOWN",
@@ -52,8 +52,8 @@ const grpcNames = [
 
 /** The number of a status that is not OK; undefined when there is none. */
 function grpcCode(code: string | number): number | undefined {
-  const number = typeof code === "number" ? code : grpcNames.indexOf(code.toUpperCase().replaceAll("-", "_"));
-  return number > 0 && number < grpcNames.length ? number : undefined;
+  const number = typeof code === "number" ? code : GRPC_NAMES.indexOf(code.toUpperCase().replaceAll("-", "_"));
+  return number > 0 && number < GRPC_NAMES.length ? number : undefined;
 }
 
 export function checkRetry(retry: RetrySpec<string | number> | undefined, path: Path): readonly SpecProblem[] {

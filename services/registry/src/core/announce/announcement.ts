@@ -12,8 +12,8 @@ export const MAX_ANNOUNCEMENT_BYTES = 64 * 1024;
 export const MAX_REASON = 512;
 
 // https://semver.org, without build metadata's finer rules.
-const semanticVersion = /^\d+\.\d+\.\d+([-+][0-9A-Za-z.+-]{1,64})?$/;
-const instancePattern = /^[a-z0-9-]{1,63}$/;
+const SEMANTIC_VERSION = /^\d+\.\d+\.\d+([-+][0-9A-Za-z.+-]{1,64})?$/;
+const INSTANCE_PATTERN = /^[a-z0-9-]{1,63}$/;
 
 /** The SPIFFE ID by which a name is proven. */
 export type IdentityOf = (workload: ServiceRef) => string;
@@ -30,7 +30,7 @@ export function readAnnouncement(message: Announce, identityOf: IdentityOf): Ann
   checkDnsLabel(announce.name, "name");
   checkDnsLabel(announce.namespace, "namespace");
   check(
-    instancePattern.test(announce.instance),
+    INSTANCE_PATTERN.test(announce.instance),
     "instance",
     `"${printable(announce.instance)}" is not 1 to 63 characters of [a-z0-9-]`,
   );
@@ -52,7 +52,7 @@ function withDefaults(message: Announce): Announce {
 
 function checkVersion({ kind, version }: Announce): void {
   if (version === "" && kind !== Kind.PLUGIN) return;
-  check(semanticVersion.test(version), "version", `"${printable(version)}" is not a semantic version such as 1.2.3`);
+  check(SEMANTIC_VERSION.test(version), "version", `"${printable(version)}" is not a semantic version such as 1.2.3`);
 }
 
 function checkContract({ contract }: Announce): void {

@@ -9,7 +9,7 @@ export interface Proven {
   readonly instance: string;
 }
 
-const kindNames: ReadonlyMap<Kind, Proven["kind"]> = new Map([
+const KIND_NAMES: ReadonlyMap<Kind, Proven["kind"]> = new Map([
   [Kind.CORE, "core"],
   [Kind.PROXY, "proxy"],
   [Kind.PLUGIN, "plugin"],
@@ -17,7 +17,7 @@ const kindNames: ReadonlyMap<Kind, Proven["kind"]> = new Map([
 
 /** "core", "proxy" or "plugin". */
 export function kindName(kind: Kind): string {
-  return kindNames.get(kind) ?? "unspecified";
+  return KIND_NAMES.get(kind) ?? "unspecified";
 }
 
 /** "kind/namespace/name/instance", kind in lower case. */

@@ -25,7 +25,7 @@ export const HISTORY = 16;
  * STARTING comes again only after a state that interrupted it, or when an instance announces itself anew.
  * Draining cannot be taken back: only the end follows, and from the end only a new announcement leads out.
  */
-const followers: ReadonlyMap<State, ReadonlySet<State>> = new Map([
+const FOLLOWERS: ReadonlyMap<State, ReadonlySet<State>> = new Map([
   [State.STARTING, new Set([State.READY, State.DEGRADED, State.QUARANTINED, State.DRAINING, State.GONE])],
   [State.READY, new Set([State.DEGRADED, State.QUARANTINED, State.DRAINING, State.GONE])],
   [State.DEGRADED, new Set([State.STARTING, State.READY, State.QUARANTINED, State.DRAINING, State.GONE])],
@@ -36,7 +36,7 @@ const followers: ReadonlyMap<State, ReadonlySet<State>> = new Map([
 
 /** Whether a registration in one state may enter the other. */
 export function mayFollow(from: State, to: State): boolean {
-  return followers.get(from)?.has(to) ?? false;
+  return FOLLOWERS.get(from)?.has(to) ?? false;
 }
 
 /** A registration's first moment, or its first after it was gone; then its history goes on. */

@@ -1,10 +1,10 @@
 import { State } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 
-const names: ReadonlyMap<State, string> = new Map(
+const NAMES: ReadonlyMap<State, string> = new Map(
   Object.entries(State).map(([name, state]) => [state, name.toLowerCase()]),
 );
 
 /** "ready", "degraded", …; "unspecified" for none. */
 export function stateName(state: State): string {
-  return names.get(state) ?? "unspecified";
+  return NAMES.get(state) ?? "unspecified";
 }

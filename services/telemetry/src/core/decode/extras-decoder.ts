@@ -22,7 +22,7 @@ const bytes = (field: number): number => (field << 3) | 2;
 const EXEMPLAR = { row: varint(1), latencyMs: fixed(2), traceId: bytes(3), spanId: bytes(4), atMs: fixed(5) } as const;
 const HEALTH_RETRY_BUDGET = fixed(6);
 /** Columns of TargetHealth by field number; 6 is no whole number. */
-const healthColumns = [-1, 0, 1, 2, 3, 4, -1, 5, 6, 7, 8, 9] as const;
+const HEALTH_COLUMNS = [-1, 0, 1, 2, 3, 4, -1, 5, 6, 7, 8, 9] as const;
 const decisionColumns = [-1, DECISION_POLICY, DECISION_SOURCE, DECISION_VERDICT, DECISION_COUNT] as const;
 
 /** Reads one Exemplar of a report. */
@@ -48,7 +48,7 @@ export function readHealth(reader: WireReader, { extras }: ReportTable): void {
     throw new ReportError(`the report has more than ${MAX_HEALTH} targets' health`);
   const entry = extras.addHealth();
   within(reader, (tag) => {
-    const column = columnOf(healthColumns, tag);
+    const column = columnOf(HEALTH_COLUMNS, tag);
     if (column >= 0) extras.health[entry * HEALTH_INTS + column] = reader.uint32();
     else if (tag === HEALTH_RETRY_BUDGET) extras.retryBudgets[entry] = reader.double();
     else reader.skip(tag);

@@ -56,7 +56,7 @@ for (const [tag, at] of columns) columnOf[tag] = at;
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 /** Goes into headers and ids of events, so nothing that would need an escape there. */
-const bootIdPattern = /^[\w.-]{1,128}$/;
+const BOOT_ID_PATTERN = /^[\w.-]{1,128}$/;
 
 /**
  * Decodes an encoded `mesh.telemetry.v1.Report` straight into columns and checks every limit of the contract. The same
@@ -194,7 +194,7 @@ function readLatency(reader: WireReader, table: ReportTable): void {
 
 function checkReport(table: ReportTable): void {
   const reporter = table.reporterIndex;
-  if (!bootIdPattern.test(table.bootId)) {
+  if (!BOOT_ID_PATTERN.test(table.bootId)) {
     throw new ReportError('boot_id must be 1 to 128 characters of A-Z, a-z, 0-9, "_", "." and "-"');
   }
   if (table.sequence === 0) throw new ReportError("sequence is 0; it counts from 1");
@@ -226,7 +226,7 @@ function checkRows(table: ReportTable): void {
   }
 }
 
-const labelNames = ["", "source", "target", "route", "method"] as const;
+const LABEL_NAMES = ["", "source", "target", "route", "method"] as const;
 
 function checkInts(table: ReportTable, row: number): void {
   const { ints } = table;
@@ -238,7 +238,7 @@ function checkInts(table: ReportTable, row: number): void {
   const strings = Math.max(table.stringCount, 1);
   for (let label = column.SOURCE; label <= column.METHOD; label++) {
     const index = ints[from + label] ?? 0;
-    if (index >= strings) checkString(table, `row ${row}: ${labelNames[label]}`, index);
+    if (index >= strings) checkString(table, `row ${row}: ${LABEL_NAMES[label]}`, index);
   }
   if ((ints[from + column.BACKEND] ?? 0) >= strings)
     checkString(table, `row ${row}: backend`, ints[from + column.BACKEND]);
