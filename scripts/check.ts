@@ -24,7 +24,8 @@ async function tool(command: string, args: readonly string[], folder = "."): Pro
     return [];
   } catch (error) {
     const { stdout = "", stderr = "" } = error as { stdout?: string; stderr?: string };
-    return [`${stdout}${stderr}`.trim() || String(error)];
+    const printed = `${stdout}${stderr}`.trim();
+    return [printed === "" ? String(error) : printed];
   }
 }
 

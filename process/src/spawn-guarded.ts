@@ -46,7 +46,7 @@ export function spawnGuarded(command: string, args: readonly string[], options: 
 function readPid(pipe: unknown): Promise<number | undefined> {
   return new Promise((resolve) => {
     if (!(pipe instanceof Socket)) return resolve(undefined);
-    pipe.once("data", (text) => resolve(Number.parseInt(String(text), 10) || undefined));
+    pipe.once("data", (text) => resolve(Number(String(text))));
     pipe.once("close", () => resolve(undefined));
   });
 }

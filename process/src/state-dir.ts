@@ -13,9 +13,9 @@ export class StateError extends Error {
  * Specification wants it.
  */
 export function stateDir(env: NodeJS.ProcessEnv = process.env): string {
-  if (env["MESH_STATE_DIR"]) return resolve(env["MESH_STATE_DIR"]);
-  const base = env["XDG_STATE_HOME"] ?? "";
-  return join(isAbsolute(base) ? base : join(env["HOME"] || homedir(), ".local", "state"), "patchbay");
+  const { MESH_STATE_DIR: dir = "", XDG_STATE_HOME: base = "", HOME: home = "" } = env;
+  if (dir !== "") return resolve(dir);
+  return join(isAbsolute(base) ? base : join(home === "" ? homedir() : home, ".local", "state"), "patchbay");
 }
 
 /**

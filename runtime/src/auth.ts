@@ -21,9 +21,9 @@ export interface TokenCheckOptions {
 
 const callerKey = createContextKey<Claims | undefined>(undefined, { description: "proven caller" });
 
-export function createTokenCheck({ key, operatorToken, now = Date.now }: TokenCheckOptions): TokenCheck {
+export function createTokenCheck({ key, operatorToken = "", now = Date.now }: TokenCheckOptions): TokenCheck {
   return (token) => {
-    if (operatorToken && sameSecret(token, operatorToken)) {
+    if (operatorToken !== "" && sameSecret(token, operatorToken)) {
       return {
         kind: "operator",
         namespace: DEFAULT_NAMESPACE,
@@ -43,14 +43,14 @@ export function createTokenCheck({ key, operatorToken, now = Date.now }: TokenCh
 
 /** Reads "Bearer …"; throws UNAUTHENTICATED when there is none. */
 export function bearer(header: string | null | undefined): string {
-  const match = /^Bearer (\S+)$/i.exec(header ?? "");
-  if (!match?.[1]) {
+  const token = /^Bearer (\S+)$/i.exec(header ?? "")?.[1];
+  if (token === undefined) {
     throw new ConnectError(
       'no token: send "authorization: Bearer <token>"; the token is in the printed address, and `mesh` commands have their own',
       Code.Unauthenticated,
     );
   }
-  return match[1];
+  return token;
 }
 
 /** Proves each caller before its call reaches a handler. */

@@ -134,7 +134,8 @@ interface Connecting {
 }
 
 async function connectCore({ natsUrl, natsSeedFile }: Environment, connecting: Connecting): Promise<EventBus> {
-  if (!natsUrl) throw new Error("where is NATS? Set MESH_NATS_URL=nats://host:port, or start a whole mesh: mesh up");
+  if (natsUrl === undefined)
+    throw new Error("where is NATS? Set MESH_NATS_URL=nats://host:port, or start a whole mesh: mesh up");
   const seed = (await readFile(natsSeedFile, "utf8")).trim();
   return await connectEvents({ servers: [natsUrl], seed, ...connecting });
 }

@@ -110,8 +110,8 @@ export function lazyEvents(connect: (signal: AbortSignal) => Promise<EventBus>):
 }
 
 function natsPort({ natsUrl }: Environment): readonly number[] {
-  if (!natsUrl || !URL.canParse(natsUrl)) return [];
-  return [Number(new URL(natsUrl).port || 4222)];
+  const port = URL.parse(natsUrl ?? "")?.port;
+  return port === undefined ? [] : [port === "" ? 4222 : Number(port)];
 }
 
 function* corePorts(view: RunningView): Iterable<number> {

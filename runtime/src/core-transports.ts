@@ -32,7 +32,7 @@ export function createCoreTransports(options: CoreTransportsOptions): CoreTransp
   const { names, check, registryAddress, tracerOf } = options;
   const apps = new Map<string, App>();
   const remotes: { close(): void }[] = [];
-  if (!names.includes(REGISTRY) && !registryAddress) {
+  if (!names.includes(REGISTRY) && registryAddress === undefined) {
     throw new Error("where is the registry? Set MESH_REGISTRY=http://host:port, or start a whole mesh: mesh up");
   }
   const inProcess = (name: string, token: () => string): Transport =>
@@ -43,7 +43,7 @@ export function createCoreTransports(options: CoreTransportsOptions): CoreTransp
   return {
     add: (app) => void apps.set(app.name, app),
     registry(token) {
-      if (names.includes(REGISTRY) || !registryAddress) return inProcess(REGISTRY, token);
+      if (names.includes(REGISTRY) || registryAddress === undefined) return inProcess(REGISTRY, token);
       const remote = createTransport({ address: registryAddress, token, interceptors: [traceCalls] });
       remotes.push(remote);
       return remote;

@@ -32,7 +32,7 @@ export function readEnvironment(env: NodeJS.ProcessEnv = process.env): Environme
     registry: url("MESH_REGISTRY", env.MESH_REGISTRY),
     host: env.MESH_HOST ?? "127.0.0.1",
     port: portNumber("MESH_PORT", env.MESH_PORT),
-    natsUrl: env.MESH_NATS_URL,
+    natsUrl: env.MESH_NATS_URL === "" ? undefined : env.MESH_NATS_URL,
     natsSeedFile: env.MESH_NATS_SEED_FILE ?? join(dir, "nats", "core.seed"),
     operatorToken: env.MESH_OPERATOR_TOKEN,
     logLevel: env.MESH_LOG_LEVEL ?? "info",
@@ -50,7 +50,7 @@ function portNumber(name: string, text: string | undefined): number {
 }
 
 function url(name: string, text: string | undefined): string | undefined {
-  if (!text) return undefined;
+  if (text === undefined || text === "") return undefined;
   if (URL.canParse(text) && text.startsWith("http://")) return text.replace(/\/$/, "");
   throw new Error(`${name} must look like http://127.0.0.1:4140, not "${text}"`);
 }

@@ -39,7 +39,7 @@ export function createLocator({ view, token, local = new Map() }: LocatorOptions
     if (here) return here;
     const known = addresses(service);
     const address = known[turn++ % Math.max(known.length, 1)];
-    if (address) return at(address);
+    if (address !== undefined) return at(address);
     throw new ConnectError(
       `no "${service}" service is registered; \`mesh check\` tells what is missing`,
       Code.Unavailable,

@@ -3,7 +3,7 @@ import type { Source } from "./sources.ts";
 /** Lines of the fenced block "map" in ARCHITECTURE.md: a path, two or more spaces, what it is. */
 export function mapEntries(architecture: string): readonly string[] {
   const block = /```map\n([\s\S]*?)```/.exec(architecture)?.[1];
-  if (!block) throw new Error("ARCHITECTURE.md has no ```map block");
+  if (block === undefined) throw new Error("ARCHITECTURE.md has no ```map block");
   return block
     .split("\n")
     .map((line) => line.split(/\s{2,}/)[0]?.trim() ?? "")

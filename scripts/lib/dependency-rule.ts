@@ -59,7 +59,7 @@ function breaks(path: string, specifier: string): readonly string[] {
   const room = roomOf(path);
   const target = specifier.startsWith(".") ? roomOf(normalize(join(dirname(path), specifier))) : packageRoom(specifier);
   const found: string[] = [];
-  if (target && target !== room && !mayImport(room, target))
+  if (target !== undefined && target !== room && !mayImport(room, target))
     found.push(`${path}: ${room} may not import ${target} (${specifier})`);
   if (specifier.startsWith(".") && target !== room)
     found.push(`${path}: reaches into ${target} by path; import its package`);

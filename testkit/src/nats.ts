@@ -141,8 +141,8 @@ class NatsServer implements TestNats {
  * mesh has installed.
  */
 export function natsServerPath(env: NodeJS.ProcessEnv = process.env): string {
-  const fromEnv = env["MESH_NATS_SERVER"];
-  if (fromEnv) return fromEnv;
+  const fromEnv = env["MESH_NATS_SERVER"] ?? "";
+  if (fromEnv !== "") return fromEnv;
   const candidates = [
     ...(env["PATH"] ?? "").split(delimiter).map((folder) => join(folder, "nats-server")),
     ...installed(join(stateDir(env), "tools")),

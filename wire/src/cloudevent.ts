@@ -35,19 +35,14 @@ export function cloudEventHeaders(event: CloudEventAttributes): Record<string, s
 
 /** The attributes again; undefined when a required one is missing or the time is none. */
 export function readCloudEvent(headers: ReadonlyMap<string, string>): CloudEventAttributes | undefined {
-  const read = (name: string) => {
+  const read = (name: string): string | undefined => {
     const value = headers.get(`ce-${name}`);
     return value === undefined ? undefined : decodeValue(value);
   };
-  const [id, source, type, subject, dataschema] = [
-    read("id"),
-    read("source"),
-    read("type"),
-    read("subject"),
-    read("dataschema"),
-  ];
+  const [id = "", source = "", type = ""] = [read("id"), read("source"), read("type")];
+  const [subject, dataschema] = [read("subject"), read("dataschema")];
   const time = new Date(headers.get("ce-time") ?? "");
-  if (!id || !source || !type || Number.isNaN(time.getTime())) return undefined;
+  if ([id, source, type].includes("") || Number.isNaN(time.getTime())) return undefined;
   return {
     id,
     source,

@@ -76,13 +76,14 @@ export function decodeAuthorizationRequest(data: Uint8Array): AuthorizationReque
   const options = field(claims, "connect_opts");
   const client = field(claims, "client_info");
   const user = text(field(claims, "user_nkey"));
+  const token = text(field(options, "auth_token"));
   const serverId = text(field(field(claims, "server_id"), "id"));
   if (user === "" || serverId === "") throw new Error("not an authorization request of a NATS server");
   return {
     serverId,
     user,
     clientName: text(field(options, "name")),
-    token: text(field(options, "auth_token")) || text(field(options, "pass")),
+    token: token === "" ? text(field(options, "pass")) : token,
     host: text(field(client, "host")),
     clientId: Number(field(client, "id") ?? 0),
   };

@@ -62,8 +62,8 @@ export function mintToken(key: Uint8Array, claims: Claims): string {
  * @throws TokenError with its `reason`; nothing of an unproven token is believed, not even its expiry.
  */
 export function verifyToken(key: Uint8Array, token: string, now: number): Claims {
-  const [header, payload, signature, ...rest] = token.length > MAX_TOKEN_LENGTH ? [] : token.split(".");
-  if (!header || !payload || !signature || rest.length > 0)
+  const [header = "", payload = "", signature = "", ...rest] = token.length > MAX_TOKEN_LENGTH ? [] : token.split(".");
+  if ([header, payload, signature].includes("") || rest.length > 0)
     throw new TokenError("malformed", "it is not a compact JWS");
   // Only what mintToken writes is accepted, so no other algorithm can be asked for.
   if (header !== HEADER && !isHs256(header)) throw new TokenError("malformed", "it is not signed with HS256");

@@ -7,7 +7,7 @@ let session: ClientHttp2Session | undefined;
 function proxySession(): ClientHttp2Session {
   if (session && !session.closed && !session.destroyed) return session;
   const proxy = process.env["http_proxy"];
-  if (!proxy) throw new Error("http_proxy is not set: start this program with `mesh run`");
+  if (proxy === undefined) throw new Error("http_proxy is not set: start this program with `mesh run`");
   const opened = connect(proxy);
   // This one alone: by then another one may have taken its place.
   opened.on("error", () => opened.destroy());

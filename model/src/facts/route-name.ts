@@ -26,7 +26,8 @@ const MAX_SEGMENTS = 6;
 const MAX_ROUTE = 200;
 
 function template(path: string): string {
-  if (path === "/" || path === "" || path === "*") return path || "/";
+  if (path === "/" || path === "") return "/";
+  if (path === "*") return path;
   const segments = path.split("/", MAX_SEGMENTS + 2);
   const kept = segments.slice(1, MAX_SEGMENTS + 1).map((segment) => (isId(segment) ? "{id}" : segment));
   return `/${kept.join("/")}${segments.length > MAX_SEGMENTS + 1 ? "/*" : ""}`;

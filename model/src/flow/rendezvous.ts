@@ -9,7 +9,7 @@ export function rendezvousOrder<Node>(
 ): readonly Node[] {
   return nodes
     .map((node) => ({ node, name: nameOf(node), score: hash(`${nameOf(node)}\0${key}`) }))
-    .sort((a, b) => b.score - a.score || (a.name < b.name ? -1 : 1))
+    .sort((a, b) => (a.score === b.score ? (a.name < b.name ? -1 : 1) : b.score - a.score))
     .map(({ node }) => node);
 }
 

@@ -26,5 +26,6 @@ export function durationText(ms: number): string {
     rest -= count * size;
     return count > 0 ? `${count}${unit}` : "";
   });
-  return parts.join("") || "0s";
+  const text = parts.join("");
+  return text === "" ? "0s" : text;
 }

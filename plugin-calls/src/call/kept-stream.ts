@@ -73,7 +73,7 @@ class Conversation implements KeptStream {
       const { use, reason } = attempt.instance;
       if (use !== "broken" && use !== "left") continue;
       attempt.stop();
-      this.#ended(attempt, { reason: reason || "it is gone", hard: false });
+      this.#ended(attempt, { reason: reason === "" ? "it is gone" : reason, hard: false });
     }
     const moving = this.#serving?.instance.use === "draining" && this.#trying.size === 0;
     if (moving) {

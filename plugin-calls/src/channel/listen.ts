@@ -59,5 +59,6 @@ export function listen(call: ClientReadableStream<Buffer>, listener: StreamListe
 }
 
 function reasonOf(error: ServiceError): string {
-  return `${codeName(error)}: ${pluginReason(error.details) || errorMessage(error)}`.slice(0, 512);
+  const reason = pluginReason(error.details);
+  return `${codeName(error)}: ${reason === "" ? errorMessage(error) : reason}`.slice(0, 512);
 }

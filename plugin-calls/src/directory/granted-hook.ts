@@ -28,7 +28,7 @@ export function grantedHook({ grant }: Registration, kind: HookKind): GrantedHoo
 
 /** The instance whose grant counts for all: the newest of those that are in use. */
 export function newestInUse<Instance extends PluginInstance>(instances: readonly Instance[]): Instance | undefined {
-  return [...instances].sort((a, b) => rank(b) - rank(a) || sinceMs(b) - sinceMs(a))[0];
+  return [...instances].sort((a, b) => (rank(a) === rank(b) ? sinceMs(b) - sinceMs(a) : rank(b) - rank(a)))[0];
 }
 
 function rank({ use }: PluginInstance): number {

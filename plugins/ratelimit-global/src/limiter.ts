@@ -44,7 +44,11 @@ export function createLimiter({ maxKeys }: { readonly maxKeys: number }): Limite
 }
 
 function limitOf({ requests, perMs, burst }: RatelimitRequest): Limit {
-  return { requests: Math.max(1, requests), perMs: Math.max(1, perMs), burst: Math.max(1, burst || requests) };
+  return {
+    requests: Math.max(1, requests),
+    perMs: Math.max(1, perMs),
+    burst: Math.max(1, burst > 0 ? burst : requests),
+  };
 }
 
 function open(limit: Limit, now: number): Entry {

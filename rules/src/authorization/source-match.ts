@@ -47,7 +47,7 @@ function namespaceIn(names: readonly string[]): Condition<SourceFacts> {
   const known = new Set(names);
   return {
     holds: ({ namespace }) => namespace !== "" && known.has(namespace),
-    why: ({ namespace }) => `source.namespace is ${namespace || "not known"}, not ${oneOf(names)}`,
+    why: ({ namespace }) => `source.namespace is ${namespace === "" ? "not known" : namespace}, not ${oneOf(names)}`,
   };
 }
 

@@ -33,7 +33,7 @@ const SPECIAL: ReadonlySet<string> = new Set(["_==_", "_!=_", "@in", "_[_]", "_?
 function signaturesOf(expr: Expr, call: Call): readonly Signature[] {
   const { function: name, target } = call;
   if (SPECIAL.has(name)) return [];
-  const table = target !== undefined ? METHODS : (OPERATORS.get(name) && OPERATORS) || FUNCTIONS;
+  const table = target !== undefined ? METHODS : OPERATORS.has(name) ? OPERATORS : FUNCTIONS;
   const signatures = table.get(name);
   if (signatures !== undefined) return signatures;
   const others = target !== undefined ? FUNCTIONS : METHODS;
@@ -137,10 +137,10 @@ function countJoin(expr: Expr, types: readonly string[], checking: Checking): vo
 }
 
 function noSignature(expr: Expr, { function: name }: Call, types: readonly string[]): ExpressionProblem {
-  const shown = name.replaceAll("_", "") || name;
+  const operator = name.replaceAll("_", "");
   const what = types.map(nameOfType).join(" and ");
   return new ExpressionProblem(
-    `${shown} does not go with ${what || "nothing"}`,
+    `${operator === "" ? name : operator} does not go with ${what === "" ? "nothing" : what}`,
     hintFor(types[0] ?? "", types[1] ?? ""),
     expr.id,
   );

@@ -60,7 +60,7 @@ function alertOf(
   const matcher = `{objective=${quote(labels["objective"] ?? "")}}`;
   const allowed = Number((1 - objective.targetRatio).toFixed(9));
   const at = (window: string, burn: number): string => `${RECORD}${window}${matcher} > (${burn} * ${allowed})`;
-  const who = objective.source ? ` from ${objective.source}` : "";
+  const who = objective.source === "" ? "" : ` from ${objective.source}`;
   return {
     alert: "ErrorBudgetBurn",
     expr: pairs.map(({ burn, long, short }) => `(${at(long, burn)} and ${at(short, burn)})`).join(" or "),
@@ -102,7 +102,7 @@ function total(objective: Objective, metric: string, { window, more }: Selection
     `(sum(rate(${metric}{${[...labels, ...(more === undefined ? [] : [more])].join(",")}}[${window}])) or vector(0))`;
   // What was asked for, whichever backend a split chose.
   const asked = `authority=${quote(objective.target)}`;
-  if (objective.source) {
+  if (objective.source !== "") {
     const { name: caller, namespace: of } = parseWorkloadName(objective.source) ?? {
       name: objective.source,
       namespace: "",

@@ -91,10 +91,10 @@ function schemaProblem(error: ErrorObject): [path: readonly (string | number)[],
   const name = dotted(path);
   if (extra !== undefined) {
     const known = Object.keys(isRecord(error.parentSchema?.properties) ? error.parentSchema.properties : {});
-    return [[...path, extra], `${name ? `${name}: ` : ""}unknown field "${extra}"`, suggestion(extra, known)];
+    return [[...path, extra], `${name === "" ? "" : `${name}: `}unknown field "${extra}"`, suggestion(extra, known)];
   }
   const allowed = error.keyword === "enum" ? `: ${JSON.stringify(error.params.allowedValues)}` : "";
-  return [path, `${name || "resource"} ${error.message ?? "is not valid"}${allowed}`, ""];
+  return [path, `${name === "" ? "resource" : name} ${error.message ?? "is not valid"}${allowed}`, ""];
 }
 
 function decodePointer(part: string): string | number {
@@ -103,7 +103,9 @@ function decodePointer(part: string): string | number {
 }
 
 function dotted(path: readonly (string | number)[]): string {
-  return path.map((part, index) => (typeof part === "number" ? `[${part}]` : `${index ? "." : ""}${part}`)).join("");
+  return path
+    .map((part, index) => (typeof part === "number" ? `[${part}]` : `${index > 0 ? "." : ""}${part}`))
+    .join("");
 }
 
 /** A resource as it may be written, before defaults. */

@@ -68,7 +68,8 @@ function createHandler(options: ServeOptions, shutdownSignal: AbortSignal): Requ
     const url = readUrl(request.url ?? "/");
     if (!url) return send(response, 400, "text/plain", "the request's target is not a path\n");
     const refusal = guard(request.headers);
-    if (refusal && !OPEN_PAGES.has(url.pathname)) return send(response, 403, "text/plain", `refused: ${refusal}\n`);
+    if (refusal !== undefined && !OPEN_PAGES.has(url.pathname))
+      return send(response, 403, "text/plain", `refused: ${refusal}\n`);
     const rpc = rpcs.get(url.pathname);
     if (rpc) return rpc(request, response);
     servePage({ page: pages.get(url.pathname), url, check }, request, response);
@@ -120,11 +121,12 @@ function createHttp2Server(
   http2.on("stream", (stream, headers, flags, rawHeaders) => {
     const handler = raw.get(headers[":path"] ?? "");
     const protocol = handler && rawProtocol(headers);
-    if (!handler || !protocol) return void requests.emit("stream", stream, headers, flags, rawHeaders);
+    if (handler === undefined || protocol === undefined)
+      return void requests.emit("stream", stream, headers, flags, rawHeaders);
     stream.on("error", () => stream.destroy());
     try {
       const refusal = guard(headers);
-      if (refusal) throw new ConnectError(refusal, Code.PermissionDenied);
+      if (refusal !== undefined) throw new ConnectError(refusal, Code.PermissionDenied);
       handler(stream, { caller: options.check(bearer(headers.authorization)), headers, protocol });
     } catch (error) {
       endStream(stream, protocol, ConnectError.from(error));

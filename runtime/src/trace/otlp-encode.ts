@@ -84,7 +84,7 @@ function resourceAttributes({ name, namespace, instance, version }: SpanSource):
     "service.name": name,
     "service.namespace": namespace,
     "service.instance.id": instance,
-    "service.version": version || undefined,
+    "service.version": version === "" ? undefined : version,
     "telemetry.sdk.name": "patchbay",
     "telemetry.sdk.language": "nodejs",
   };

@@ -36,11 +36,16 @@ export function readTraceSettings(env: Environment): ReadTraceSettings {
   return { settings, problems };
 }
 
+/** OpenTelemetry treats an empty variable like an unset one. */
+function firstSet(env: Environment, names: readonly string[]): string | undefined {
+  return names.map((name) => env[name]).find((text) => text !== undefined && text !== "");
+}
+
 function endpointOf(env: Environment, problems: string[]): URL | undefined {
-  const traces = env["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"];
+  const traces = firstSet(env, ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"]) !== undefined;
   const name = traces ? "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT" : "OTEL_EXPORTER_OTLP_ENDPOINT";
-  const text = env[name];
-  if (!text) return undefined;
+  const text = env[name] ?? "";
+  if (text === "") return undefined;
   const url = URL.parse(text);
   if (url === null || !/^https?:$/.test(url.protocol)) {
     problems.push(`${name} must look like http://127.0.0.1:4318, not "${text}": no traces are made`);
@@ -51,7 +56,8 @@ function endpointOf(env: Environment, problems: string[]): URL | undefined {
 }
 
 function speaksProtobuf(env: Environment, problems: string[]): boolean {
-  const protocol = env["OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"] || env["OTEL_EXPORTER_OTLP_PROTOCOL"] || "http/protobuf";
+  const protocol =
+    firstSet(env, ["OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"]) ?? "http/protobuf";
   if (protocol === "http/protobuf") return true;
   problems.push(
     `traces are sent by http/protobuf (port 4318 of most collectors), not by ${protocol}: set OTEL_EXPORTER_OTLP_TRACES_PROTOCOL=http/protobuf and an endpoint that takes it. No traces are made`,
@@ -64,7 +70,7 @@ const NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 
 function headersOf(env: Environment, problems: string[]): Record<string, string> {
-  const text = env["OTEL_EXPORTER_OTLP_TRACES_HEADERS"] || env["OTEL_EXPORTER_OTLP_HEADERS"] || "";
+  const text = firstSet(env, ["OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"]) ?? "";
   const headers: Record<string, string> = {};
   for (const pair of text.split(",").filter((part) => part.trim() !== "")) {
     const at = pair.indexOf("=");
@@ -86,7 +92,7 @@ function decoded(value: string): string {
 }
 
 function samplerOf(env: Environment, problems: string[]): SamplerSettings {
-  const name = env["OTEL_TRACES_SAMPLER"] || "parentbased_traceidratio";
+  const name = firstSet(env, ["OTEL_TRACES_SAMPLER"]) ?? "parentbased_traceidratio";
   const parentBased = name.startsWith("parentbased_");
   switch (parentBased ? name.slice("parentbased_".length) : name) {
     case "always_on":
@@ -102,7 +108,7 @@ function samplerOf(env: Environment, problems: string[]): SamplerSettings {
 }
 
 function ratioOf(env: Environment, problems: string[]): number {
-  const text = env["OTEL_TRACES_SAMPLER_ARG"] || "1";
+  const text = firstSet(env, ["OTEL_TRACES_SAMPLER_ARG"]) ?? "1";
   const ratio = Number(text);
   if (ratio >= 0 && ratio <= 1) return ratio;
   problems.push(`OTEL_TRACES_SAMPLER_ARG must be a share from 0 to 1, not "${text}": 1 is taken`);

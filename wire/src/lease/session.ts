@@ -54,7 +54,7 @@ export function openSession(options: SessionOptions): Session {
   const beat = { timer: undefined as NodeJS.Timeout | undefined };
   let ending = false;
   const accept = (accepted: Accepted) => {
-    watch.setLimit(toMs(accepted.lease) || DEFAULT_LEASE_MS);
+    watch.setLimit(leaseMs(accepted));
     clearInterval(beat.timer);
     beat.timer = setInterval(() => outbox.put("heartbeat"), heartbeatMs(accepted));
     options.onAccepted(accepted);
@@ -135,7 +135,12 @@ function dispatch({ message }: RegisterResponse, to: Pick<SessionOptions, "onAcc
 
 function heartbeatMs(accepted: Accepted): number {
   const asked = toMs(accepted.heartbeatInterval);
-  return Math.max(10, asked || (toMs(accepted.lease) || DEFAULT_LEASE_MS) / 3);
+  return Math.max(10, asked > 0 ? asked : leaseMs(accepted) / 3);
+}
+
+function leaseMs({ lease }: Accepted): number {
+  const ms = toMs(lease);
+  return ms > 0 ? ms : DEFAULT_LEASE_MS;
 }
 
 function toMs(duration: Duration | undefined): number {

@@ -132,6 +132,11 @@ async function orAbsent<T>(answer: Promise<T>, code: number): Promise<T | undefi
   }
 }
 
+/** The server refuses a window longer than the stream's maximum age; an age of 0 means unlimited. */
+function duplicateWindowMs({ duplicateWindowMs: windowMs = 120_000, maxAgeMs }: StreamSpec): number {
+  return maxAgeMs === 0 ? windowMs : Math.min(windowMs, maxAgeMs);
+}
+
 function streamConfig(spec: StreamSpec) {
   return {
     name: spec.name,
@@ -140,8 +145,7 @@ function streamConfig(spec: StreamSpec) {
     max_age: nanos(spec.maxAgeMs),
     max_msg_size: spec.maxEventBytes ?? 256 * 1024,
     discard: spec.discard === "new" ? DiscardPolicy.New : DiscardPolicy.Old,
-    // The server refuses a window that is longer than what it keeps.
-    duplicate_window: nanos(Math.min(spec.duplicateWindowMs ?? 120_000, spec.maxAgeMs || Number.POSITIVE_INFINITY)),
+    duplicate_window: nanos(duplicateWindowMs(spec)),
     num_replicas: spec.replicas ?? 1,
     storage: StorageType.File,
     retention: RetentionPolicy.Limits,
