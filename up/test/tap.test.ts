@@ -93,9 +93,11 @@ describe("a tap", () => {
   /** Why a tap is refused; undefined: it listens. */
   async function refusal(asked: Asked): Promise<ConnectError | undefined> {
     const watched = watch(asked);
-    const listens = eventually("it listens or ends", () => watched.coverages.length > 0);
-    const error = await Promise.race([watched.ended, listens]);
+    let over = false;
+    void watched.ended.finally(() => (over = true));
+    await eventually("it listens or ends", () => over || watched.coverages.length > 0);
     watched.stop();
+    const error = await watched.ended;
     return error === undefined ? undefined : ConnectError.from(error);
   }
 

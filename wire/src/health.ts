@@ -1,6 +1,7 @@
 import { Code, ConnectError, type ConnectRouter, type HandlerContext } from "@connectrpc/connect";
-import { pause } from "@patchbay/model";
+import type { Clock } from "@patchbay/model";
 import { Health, HealthCheckResponse_ServingStatus as Status } from "@patchbay/proto/grpc/health/v1/health_pb";
+import { systemClock } from "./system-clock.ts";
 
 /** Full names of services, and "" for the whole server: true when it serves. */
 export type HealthStatuses = () => ReadonlyMap<string, boolean>;
@@ -9,7 +10,7 @@ export type HealthStatuses = () => ReadonlyMap<string, boolean>;
 const WATCH_INTERVAL_MS = 500;
 
 /** Answers grpc.health.v1.Health (github.com/grpc/grpc/blob/master/doc/health-checking.md) from `statuses`. */
-export function healthRoutes(router: ConnectRouter, statuses: HealthStatuses): void {
+export function healthRoutes(router: ConnectRouter, statuses: HealthStatuses, clock: Clock = systemClock): void {
   router.service(Health, {
     check({ service }) {
       const serving = statuses().get(service);
@@ -22,7 +23,7 @@ export function healthRoutes(router: ConnectRouter, statuses: HealthStatuses): v
         const status = toStatus(statuses().get(service));
         if (status !== last) yield { status };
         last = status;
-        await pause(WATCH_INTERVAL_MS, context.signal);
+        await clock.pause(WATCH_INTERVAL_MS, context.signal);
       }
     },
   });

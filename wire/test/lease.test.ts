@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { setTimeout as delay } from "node:timers/promises";
 import { create } from "@bufbuild/protobuf";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError, type ConnectRouter } from "@connectrpc/connect";
@@ -11,7 +10,7 @@ import {
   Registry,
   State,
 } from "@patchbay/proto/mesh/registry/v1/registry_pb";
-import { eventually, freePort, serveH2c } from "@patchbay/testkit";
+import { createFakeClock, createRecordingLog, eventually, freePort, serveH2c } from "@patchbay/testkit";
 import { holdLease, type LeaseOptions } from "../src/lease/hold-lease.ts";
 import { createTransport } from "../src/transport.ts";
 
@@ -64,7 +63,10 @@ function answerTo({ message }: RegisterRequest, registry: TestRegistry) {
   return { case: "ack" as const, value: { sequence: message.value.sequence } };
 }
 
+/** Holds a lease on a clock that stands still until the test moves it. */
 function hold(address: string, options: Partial<LeaseOptions> = {}) {
+  const clock = createFakeClock();
+  const log = createRecordingLog();
   const transport = createTransport({ address, token: () => "" });
   const lost: string[] = [];
   const refused: ConnectError[] = [];
@@ -74,10 +76,15 @@ function hold(address: string, options: Partial<LeaseOptions> = {}) {
     announce: () => ({ kind: Kind.PLUGIN, name: "web", version: String(version), ready: true }),
     onLost: (reason) => lost.push(reason),
     onRefused: (error) => refused.push(error),
+    log,
+    clock,
     ...options,
   });
   return {
     lease,
+    clock,
+    /** How often it has come to nothing. */
+    failures: () => log.records.filter(({ message }) => message.startsWith("no connection")).length,
     lost,
     refused,
     changeTo: (next: number) => {
@@ -96,13 +103,13 @@ describe("a lease", { concurrency: true }, () => {
     await using server = await serveH2c(registry.routes);
     using it = hold(server.address);
     assert.equal((await it.lease.accepted()).lease?.nanos, 900e6);
-    await eventually(() => registry.count("heartbeat") >= 3);
-    assert.deepEqual(registry.heard.slice(0, 4), [
-      "announce 1",
-      "heartbeat 1 true",
-      "heartbeat 2 true",
-      "heartbeat 3 true",
-    ]);
+    for (const beat of [1, 2, 3]) {
+      await it.clock.advance(149);
+      assert.equal(registry.count("heartbeat"), beat - 1);
+      await it.clock.advance(1);
+      await eventually(() => registry.count("heartbeat") === beat);
+    }
+    assert.deepEqual(registry.heard, ["announce 1", "heartbeat 1 true", "heartbeat 2 true", "heartbeat 3 true"]);
     assert.deepEqual(it.lost, []);
   });
 
@@ -115,7 +122,9 @@ describe("a lease", { concurrency: true }, () => {
     it.changeTo(2);
     for (let i = 0; i < 100; i++) it.lease.announceAgain();
     await eventually(() => accepted === 2);
-    await eventually(() => registry.count("heartbeat") >= 2);
+    // A second one would come before the heartbeat.
+    await it.clock.advance(150);
+    await eventually(() => registry.count("heartbeat") === 1);
     assert.equal(registry.count("announce"), 2);
     assert.equal(registry.count("announce 2"), 1);
   });
@@ -124,9 +133,12 @@ describe("a lease", { concurrency: true }, () => {
     const registry = createRegistry();
     await using server = await serveH2c(registry.routes);
     let ready = true;
-    using _it = hold(server.address, { heartbeat: () => ({ ready, reason: "", consumers: [] }) });
+    using it = hold(server.address, { heartbeat: () => ({ ready, reason: "", consumers: [] }) });
+    await it.lease.accepted();
+    await it.clock.advance(150);
     await eventually(() => registry.heard.some((line) => line.endsWith("true")));
     ready = false;
+    await it.clock.advance(150);
     await eventually(() => registry.heard.some((line) => line.endsWith("false")));
   });
 
@@ -138,9 +150,12 @@ describe("a lease", { concurrency: true }, () => {
     await it.lease.accepted();
     await first.stop();
     await eventually(() => it.lost.length === 1);
-    // Long enough for some attempts in vain.
-    await delay(300);
+    for (const inVain of [2, 3, 4]) {
+      await it.clock.advance(1_000);
+      await eventually(() => it.failures() >= inVain);
+    }
     await using _second = await serveH2c(registry.routes, first.port);
+    await it.clock.advance(1_000);
     await eventually(() => accepted === 2);
     assert.equal(it.lost.length, 1);
   });
@@ -148,8 +163,9 @@ describe("a lease", { concurrency: true }, () => {
   test("waits for a registry that is not there yet", async () => {
     const port = await freePort();
     using it = hold(`127.0.0.1:${port}`);
-    await delay(50);
+    await eventually(() => it.failures() === 1);
     await using _server = await serveH2c(createRegistry().routes, port);
+    await it.clock.advance(1_000);
     await it.lease.accepted();
     assert.deepEqual(it.lost, []);
   });
@@ -160,9 +176,13 @@ describe("a lease", { concurrency: true }, () => {
     using it = hold(server.address);
     await it.lease.accepted();
     registry.acknowledges = false;
+    await it.clock.advance(999);
+    assert.deepEqual(it.lost, []);
+    await it.clock.advance(1);
     await eventually(() => it.lost.length === 1);
     assert.match(it.lost[0] ?? "", /said nothing for 900 ms/);
     registry.acknowledges = true;
+    await it.clock.advance(1_000);
     await eventually(() => registry.count("announce") === 2);
   });
 
@@ -187,8 +207,8 @@ describe("a lease", { concurrency: true }, () => {
     await it.lease.accepted();
     await it.lease.drain("stopping");
     assert.equal(registry.count("drain stopping"), 1);
-    const beats = registry.count("heartbeat");
-    await eventually(() => registry.count("heartbeat") > beats);
+    await it.clock.advance(150);
+    await eventually(() => registry.count("heartbeat") === 1);
     it.lease.close();
     await eventually(() => registry.heard.at(-1) === "end");
     assert.deepEqual(it.lost, []);
@@ -203,7 +223,8 @@ describe("a lease", { concurrency: true }, () => {
     await eventually(() => it.lost.length === 1);
     await it.lease.drain("stopping");
     await using _again = await serveH2c(registry.routes, server.port);
-    await delay(300);
+    await it.clock.advance(10_000);
+    assert.equal(it.clock.pending(), 0);
     assert.equal(registry.count("announce"), 1);
   });
 

@@ -179,11 +179,11 @@ describe("consuming", { concurrency: true }, () => {
     for (let i = 0; i < 20; i++) await publish(`m${i}`);
     const held = await collect(bus, name, () => undefined);
     await eventually(() => held.seen.length === 4);
-    await delay(100);
-    assert.equal(held.seen.length, 4);
+    // The server's own count: it has sent four, and holds back the rest.
     const state = await consumerState(admin, name, "c");
     assert.equal(state?.inFlight, 4);
     assert.equal(state?.pending, 16);
+    assert.equal(held.seen.length, 4);
     held.seen[0]?.ack();
     await eventually(() => held.seen.length === 5);
   });
@@ -209,19 +209,25 @@ describe("consuming", { concurrency: true }, () => {
 
   test("takes only the first answer, and working() keeps an event from coming again", async () => {
     const { bus, name, consumer, admin, publish } = await world();
-    await ensureConsumer(admin, { ...consumer, ackWaitMs: 300 });
+    await ensureConsumer(admin, { ...consumer, ackWaitMs: 2_000 });
     await publish("slow");
     const { seen } = await collect(bus, name, () => undefined);
     const [message] = await eventually(() => seen.length > 0 && seen);
-    for (let i = 0; i < 8; i++) {
-      await delay(100);
+    // Longer than the ack wait, with signs of life that leave a busy machine time.
+    for (let i = 0; i < 10; i++) {
+      await delay(250);
       message?.working();
     }
     message?.ack();
     message?.retry(0);
     message?.working();
-    await delay(400);
-    assert.equal(seen.length, 1);
+    // What was asked to come again would come before it.
+    await publish("marker");
+    await eventually(() => seen.length > 1);
+    assert.deepEqual(
+      seen.map((each) => text(each.data)),
+      ["slow", "marker"],
+    );
   });
 
   test("delivers again what a throwing handler had, and goes on", async () => {
@@ -270,9 +276,12 @@ describe("consuming", { concurrency: true }, () => {
     await pauseConsumer(admin, { stream: name, name: "c", until: new Date(Date.now() + 60_000) });
     const { seen } = await collect(bus, name);
     await publish("x");
-    await delay(100);
-    assert.equal(seen.length, 0);
-    assert.equal((await consumerState(admin, name, "c"))?.paused, true);
+    // The server's own count: it has one to deliver, and has not.
+    const state = await eventually(async () => {
+      const now = await consumerState(admin, name, "c");
+      return now?.pending === 1 && now;
+    });
+    assert.deepEqual([state.paused, state.delivered, seen.length], [true, 0, 0]);
     await resumeConsumer(admin, name, "c");
     await publish("y");
     await eventually(() => seen.length === 2);
@@ -355,9 +364,10 @@ describe("requests", () => {
   test("are answered, each on its own, and one of a queue takes each", async () => {
     const bus = await connect();
     const taken = { 0: 0, 1: 0 };
+    const others = Promise.withResolvers<void>();
     const answer = (who: 0 | 1) => async (request: { data: Uint8Array }) => {
       taken[who]++;
-      if (text(request.data) === "slow") await delay(100);
+      if (text(request.data) === "slow") await others.promise;
       return data(`re: ${text(request.data)}`);
     };
     const subscriptions = [
@@ -365,7 +375,10 @@ describe("requests", () => {
       bus.subscribeRequests("ask.me", "q", answer(1)),
     ];
     const asked = ["slow", ...Array.from({ length: 20 }, (_, i) => `n${i}`)];
-    const answers = await Promise.all(asked.map((question) => bus.request("ask.me", data(question))));
+    const [slow, ...rest] = asked.map((question) => bus.request("ask.me", data(question)));
+    const quick = await Promise.all(rest);
+    others.resolve();
+    const answers = [await slow, ...quick].map((answer) => answer ?? data("none"));
     assert.deepEqual(
       answers.map(text),
       asked.map((question) => `re: ${question}`),

@@ -1,6 +1,6 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { Code, ConnectError, type Transport } from "@connectrpc/connect";
-import { createBackoff, pause } from "@patchbay/model";
+import { type Clock, createBackoff } from "@patchbay/model";
 import type { NatsConnection } from "@patchbay/proto/mesh/registry/v1/plugin_pb";
 import {
   type Accepted,
@@ -10,6 +10,7 @@ import {
   State,
 } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 import { type Log, noLog } from "../log.ts";
+import { systemClock } from "../system-clock.ts";
 import { openSession, type Session } from "./session.ts";
 
 /** What a heartbeat says about its sender. */
@@ -33,6 +34,8 @@ export interface LeaseOptions {
   /** The registry understood and said no. Asked again every 5 s, because a grant may still arrive. */
   onRefused?: (error: ConnectError) => void;
   log?: Log;
+  /** Default: the machine's. */
+  clock?: Clock;
 }
 
 export interface Lease {
@@ -69,6 +72,7 @@ export function holdLease(options: LeaseOptions): Lease {
 class Holder implements Lease {
   readonly #options: LeaseOptions;
   readonly #log: Log;
+  readonly #clock: Clock;
   readonly #closed = new AbortController();
   readonly #backoff = createBackoff({ minMs: 100, maxMs: 1000 });
   readonly #waiting: PromiseWithResolvers<Accepted>[] = [];
@@ -82,6 +86,7 @@ class Holder implements Lease {
   constructor(options: LeaseOptions) {
     this.#options = options;
     this.#log = options.log ?? noLog;
+    this.#clock = options.clock ?? systemClock;
   }
 
   accepted(): Promise<Accepted> {
@@ -103,7 +108,7 @@ class Holder implements Lease {
       if (this.#session === undefined || !this.#holding) this.#drain.done.resolve();
       this.#session?.drain();
     }
-    await Promise.race([this.#drain.done.promise, pause(DRAIN_WAIT_MS, this.#closed.signal)]);
+    await Promise.race([this.#drain.done.promise, this.#clock.pause(DRAIN_WAIT_MS, this.#closed.signal)]);
   }
 
   close(): void {
@@ -112,9 +117,9 @@ class Holder implements Lease {
     const session = this.#session;
     session?.end();
     // A registry that does not answer must not keep this process.
-    const timer = setTimeout(() => session?.abort("the lease was closed"), END_WAIT_MS);
-    void session?.done.catch(() => undefined).finally(() => clearTimeout(timer));
-    if (session === undefined) clearTimeout(timer);
+    const cancel = this.#clock.after(END_WAIT_MS, () => session?.abort("the lease was closed"));
+    void session?.done.catch(() => undefined).finally(cancel);
+    if (session === undefined) cancel();
     for (const waiter of this.#waiting.splice(0)) waiter.reject(new Error("the lease was closed"));
   }
 
@@ -137,6 +142,7 @@ class Holder implements Lease {
       onAccepted: (accepted) => this.#accept(accepted),
       onNotice: (notice) => this.#notice(notice),
       onNats: (nats) => this.#options.onNats?.(nats),
+      clock: this.#clock,
     });
     try {
       await this.#session.done;
@@ -193,7 +199,7 @@ class Holder implements Lease {
   async #wait(ms: number): Promise<void> {
     const early = new AbortController();
     this.#retryNow = () => early.abort();
-    await pause(ms, AbortSignal.any([this.#closed.signal, early.signal]));
+    await this.#clock.pause(ms, AbortSignal.any([this.#closed.signal, early.signal]));
     this.#retryNow = () => undefined;
   }
 }

@@ -1,7 +1,7 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { type Duration, durationMs } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError, createClient, type Transport } from "@connectrpc/connect";
-import { createMailbox } from "@patchbay/model";
+import { type Cancel, type Clock, createMailbox } from "@patchbay/model";
 import type { NatsConnection } from "@patchbay/proto/mesh/registry/v1/plugin_pb";
 import {
   type Accepted,
@@ -23,6 +23,7 @@ export interface SessionOptions {
   onAccepted: (accepted: Accepted) => void;
   onNotice: (notice: Notice) => void;
   onNats: (nats: NatsConnection) => void;
+  clock: Clock;
 }
 
 /** One Register stream, from the announcement to its end. */
@@ -49,14 +50,14 @@ const SECOND_CHANCE_MS = 100;
 export function openSession(options: SessionOptions): Session {
   const controller = new AbortController();
   const abort = (reason: string) => controller.abort(new ConnectError(reason, Code.DeadlineExceeded));
-  const watch = createWatch(abort);
+  const watch = createWatch(options.clock, abort);
   const outbox = createMailbox<Part>({ kindOf: (part) => part, first: ORDER });
-  const beat = { timer: undefined as NodeJS.Timeout | undefined };
+  let stopBeating: Cancel = () => undefined;
   let ending = false;
   const accept = (accepted: Accepted) => {
     watch.setLimit(leaseMs(accepted));
-    clearInterval(beat.timer);
-    beat.timer = setInterval(() => outbox.put("heartbeat"), heartbeatMs(accepted));
+    stopBeating();
+    stopBeating = options.clock.every(heartbeatMs(accepted), () => outbox.put("heartbeat"));
     options.onAccepted(accepted);
   };
   const run = async () => {
@@ -73,7 +74,7 @@ export function openSession(options: SessionOptions): Session {
     } catch (error) {
       throw controller.signal.aborted ? controller.signal.reason : error;
     } finally {
-      clearInterval(beat.timer);
+      stopBeating();
       watch.stop();
       outbox.end();
     }
@@ -104,17 +105,17 @@ async function* requests(parts: AsyncIterable<Part>, { announce, heartbeat, drai
 }
 
 // Announcements are never answered in silence, and heartbeats are acknowledged: who says nothing is dead.
-function createWatch(silent: (reason: string) => void) {
+function createWatch(clock: Clock, silent: (reason: string) => void) {
   let limitMs = ANSWER_MS;
-  let timer: NodeJS.Timeout | undefined;
+  let cancel: Cancel = () => undefined;
   const judge = () => silent(`the registry said nothing for ${limitMs} ms`);
   // When this process itself was held up (a closed lid), answers may lie unread: they get a moment to be seen.
   const doubt = () => {
-    timer = setTimeout(judge, SECOND_CHANCE_MS);
+    cancel = clock.after(SECOND_CHANCE_MS, judge);
   };
   const alive = () => {
-    clearTimeout(timer);
-    timer = setTimeout(doubt, limitMs);
+    cancel();
+    cancel = clock.after(limitMs, doubt);
   };
   alive();
   return {
@@ -123,7 +124,7 @@ function createWatch(silent: (reason: string) => void) {
       limitMs = ms;
       alive();
     },
-    stop: () => clearTimeout(timer),
+    stop: () => cancel(),
   };
 }
 
