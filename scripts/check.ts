@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { promisify } from "node:util";
 import { brokenMentions, mapDifferences } from "./lib/architecture-map.ts";
+import { conventionBreaks } from "./lib/conventions.ts";
 import { dependencyBreaks, importCircles } from "./lib/dependency-rule.ts";
 import { dialectBreaks } from "./lib/dialects.ts";
 import { figures, gateBreaks } from "./lib/figures.ts";
@@ -82,7 +83,8 @@ function architecture(): readonly string[] {
   ];
 }
 
-const facts = sources().map(syntaxFacts);
+const read = sources();
+const facts = read.map(syntaxFacts);
 const written = facts.filter(({ path }) => !isTest(path));
 
 const checks: readonly (readonly [string, () => Promise<readonly string[]> | readonly string[]])[] = [
@@ -97,6 +99,7 @@ const checks: readonly (readonly [string, () => Promise<readonly string[]> | rea
   ["dependency rule", () => dependencyBreaks(written)],
   ["import circles", () => importCircles(facts)],
   ["gates", () => gateBreaks(written)],
+  ["conventions", () => read.filter(({ path }) => !isTest(path)).flatMap(conventionBreaks)],
   ["architecture", architecture],
   ["dialects", dialects],
   ["examples", examples],

@@ -9,7 +9,7 @@ import type { Served, ServeOptions } from "../public/serve.ts";
 import type { MeshOptions, TestMesh } from "../public/test-kit.ts";
 
 /** The package that brings the control plane; an optional peer, since few plugins need a whole mesh in their tests. */
-const meshPackage = "@patchbay/up";
+const MESH_PACKAGE = "@patchbay/up";
 
 interface Started {
   readonly address: string;
@@ -80,16 +80,16 @@ async function loadStart(): Promise<Start> {
   const loaded = await load();
   const start = isRecord(loaded) ? loaded.startMesh : undefined;
   if (isStart(start)) return start;
-  throw new Error(`${meshPackage} has no startMesh(): its version does not fit this version of mesh-sdk`);
+  throw new Error(`${MESH_PACKAGE} has no startMesh(): its version does not fit this version of mesh-sdk`);
 }
 
 async function load(): Promise<unknown> {
   try {
-    return await import(meshPackage);
+    return await import(MESH_PACKAGE);
   } catch (cause) {
     if (!isNotFound(cause)) throw cause;
     const hint = "Use startTest() for a test without a mesh, or serve({ registry }) against a mesh that runs";
-    throw new Error(`startMesh() needs the package ${meshPackage}, which is not installed here. ${hint}.`, { cause });
+    throw new Error(`startMesh() needs the package ${MESH_PACKAGE}, which is not installed here. ${hint}.`, { cause });
   }
 }
 

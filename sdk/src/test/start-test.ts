@@ -20,7 +20,7 @@ import { createTestLog } from "./test-log.ts";
 import { openWatch } from "./test-watch.ts";
 
 /** As many deliveries as the mesh makes of an event that fails. */
-const maxDeliver = 5;
+const MAX_DELIVER = 5;
 
 /**
  * Starts a plugin in this process, without a mesh or a network.
@@ -121,6 +121,6 @@ class InProcess implements Omit<TestPlugin, DecisionHook> {
       pending: 0,
     };
     const result = await this.#host.handle({ name, value, delivery, signal: this.#stopped.signal });
-    return outcomeOf(result, { attempt, maxDeliver, random: () => 0 });
+    return outcomeOf(result, { attempt, maxDeliver: MAX_DELIVER, random: () => 0 });
   }
 }
