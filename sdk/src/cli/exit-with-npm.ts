@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { basename } from "node:path";
 import { promisify } from "node:util";
-import { processAlive } from "@patchbay/process/file-lock";
+import { processAlive } from "@patchbay/process";
 
 const run = promisify(execFile);
 const LOOK_MS = 300;

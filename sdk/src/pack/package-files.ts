@@ -8,7 +8,7 @@ import type { ArchiveFile } from "./tar.ts";
 type Manifest = Readonly<Record<string, unknown>>;
 
 /**
- * Builds every file of the package `mesh-sdk` from the clone: JavaScript with proto and wire inlined, declarations, templates.
+ * Builds every file of the package `mesh-sdk` from the clone: JavaScript with proto, model, wire and process inlined, declarations, templates.
  * Files of public types hold nothing that runs, and become declarations only.
  */
 export function buildPackageFiles(clone: string): ArchiveFile[] {
@@ -17,7 +17,7 @@ export function buildPackageFiles(clone: string): ArchiveFile[] {
     ...collectSources(clone)
       .filter(({ target }) => !target.startsWith("dist/public/"))
       .map((source) => file(`${source.target}.js`, toJavaScript(source, resolveTarget))),
-    ...readTree(join(clone, "wire", "src"), "**/*.mjs", "dist/_wire"),
+    ...readTree(join(clone, "process", "src"), "**/*.mjs", "dist/_process"),
     ...declarations(clone),
     ...readTree(join(sdk, "templates"), "**/*", "templates"),
     ...readTree(sdk, "README.md", ""),
