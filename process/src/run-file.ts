@@ -14,18 +14,18 @@ export type Profile = "development" | "cluster";
 /** Tells every command of this user where the running mesh is. */
 export interface RunFile {
   /** Of this format. */
-  version: 1;
+  readonly version: 1;
   /** The process that everything else ends with. */
-  pid: number;
+  readonly pid: number;
   /** The registry's address, such as "http://127.0.0.1:4140", where all else is found. */
-  address: string;
+  readonly address: string;
   /** ISO 8601. */
-  startedAt: string;
+  readonly startedAt: string;
   /** All services in one process, or a process each. */
-  mode: "single" | "processes";
-  profile: Profile;
+  readonly mode: "single" | "processes";
+  readonly profile: Profile;
   /** What sidecars apply until they have policies. */
-  defaultAuthorization: DefaultAuthorization;
+  readonly defaultAuthorization: DefaultAuthorization;
 }
 
 const VERSION = 1;

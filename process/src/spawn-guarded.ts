@@ -8,9 +8,9 @@ export interface GuardedOptions extends TiedOptions {
    * The command leads a process group of its own, which is signalled as a whole. Default true. False for a command
    * that reads from the terminal: only a member of the terminal's session may.
    */
-  group?: boolean;
+  readonly group?: boolean;
   /** Between SIGTERM and SIGKILL when this process is gone. Default 1000 ms. */
-  graceMs?: number;
+  readonly graceMs?: number;
 }
 
 /** The guardian's process: signals sent to it reach the command, and its exit code is the command's. */

@@ -5,12 +5,12 @@ type StandardStream = "ignore" | "inherit" | "pipe" | number;
 
 export interface TiedOptions {
   /** Default: this process's. */
-  env?: NodeJS.ProcessEnv;
-  cwd?: string;
+  readonly env?: NodeJS.ProcessEnv;
+  readonly cwd?: string;
   /** Standard input, output and error. Default: nothing, and the last two inherited. */
-  stdio?: [StandardStream, StandardStream, StandardStream];
+  readonly stdio?: [StandardStream, StandardStream, StandardStream];
   /** Leads a process group (and session) of its own, so that Ctrl-C in the terminal does not reach it. */
-  detached?: boolean;
+  readonly detached?: boolean;
 }
 
 // The first descriptor after the standard streams.

@@ -1,9 +1,9 @@
 import type { Log } from "@patchbay/wire";
 
 export interface LogRecord {
-  level: keyof Log;
-  fields: object;
-  message: string;
+  readonly level: keyof Log;
+  readonly fields: object;
+  readonly message: string;
 }
 
 /** Keeps what is written, for tests that look at it. */

@@ -1,15 +1,15 @@
 /** Context attributes of a CloudEvent, version 1.0. */
 export interface CloudEventAttributes {
   /** Unique together with the source. */
-  id: string;
+  readonly id: string;
   /** URI reference of who says it, such as "/mesh/telemetry". */
-  source: string;
+  readonly source: string;
   /** Such as "dev.patchbay.report.v1". */
-  type: string;
-  time: Date;
-  subject?: string;
+  readonly type: string;
+  readonly time: Date;
+  readonly subject?: string;
   /** URI of the data's schema. */
-  dataschema?: string;
+  readonly dataschema?: string;
 }
 
 const PROTOBUF = "application/protobuf";

@@ -12,9 +12,9 @@ import { errorMessage } from "@patchbay/model";
 
 export interface KeepAlive {
   /** Between signs of life that are asked for. */
-  pingIntervalMs: number;
+  readonly pingIntervalMs: number;
   /** Without an answer for this long the connection is dead. */
-  pingTimeoutMs: number;
+  readonly pingTimeoutMs: number;
 }
 
 const DIAL_MS = 3000;

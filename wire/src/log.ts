@@ -3,10 +3,10 @@ export type LogWrite = (fields: object, message: string) => void;
 
 /** The part of pino's logger that this code uses, so that any logger of that shape fits. */
 export interface Log {
-  debug: LogWrite;
-  info: LogWrite;
-  warn: LogWrite;
-  error: LogWrite;
+  readonly debug: LogWrite;
+  readonly info: LogWrite;
+  readonly warn: LogWrite;
+  readonly error: LogWrite;
 }
 
 const drop: LogWrite = () => undefined;

@@ -3,32 +3,32 @@ import type { Nkey } from "./nkeys.ts";
 
 /** What a connection may do: allow lists only. */
 export interface NatsPermissions {
-  publish: readonly string[];
-  subscribe: readonly string[];
+  readonly publish: readonly string[];
+  readonly subscribe: readonly string[];
 }
 
 export interface UserGrant {
   /** The public key that the server chose for this connection (`user_nkey` of the request). */
-  user: string;
-  name: string;
+  readonly user: string;
+  readonly name: string;
   /** Account name, such as "PLUGINS". */
-  account: string;
-  permissions: NatsPermissions;
+  readonly account: string;
+  readonly permissions: NatsPermissions;
   /** Seconds since the epoch. The server ends the connection then. */
-  expires: number;
+  readonly expires: number;
 }
 
 /** What a server asks when somebody connects ("authorization request" of ADR-26). */
 export interface AuthorizationRequest {
   /** Becomes the audience of the answer. */
-  serverId: string;
-  user: string;
+  readonly serverId: string;
+  readonly user: string;
   /** As the client says. */
-  clientName: string;
-  token: string;
-  host: string;
+  readonly clientName: string;
+  readonly token: string;
+  readonly host: string;
   /** By which the connection can be ended. */
-  clientId: number;
+  readonly clientId: number;
 }
 
 /** A user's JWT, signed by the issuer of the auth callout. */

@@ -5,12 +5,12 @@ export type CallerKind = "core" | "proxy" | "plugin" | "operator";
 
 /** What a token proves. */
 export interface Claims {
-  kind: CallerKind;
-  namespace: string;
-  name: string;
-  instance: string;
+  readonly kind: CallerKind;
+  readonly namespace: string;
+  readonly name: string;
+  readonly instance: string;
   /** Milliseconds since the epoch. */
-  expiresAt: number;
+  readonly expiresAt: number;
 }
 
 export type TokenErrorReason = "malformed" | "signature" | "expired";

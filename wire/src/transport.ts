@@ -4,17 +4,17 @@ import { Http2Connection } from "./http2-connection.ts";
 
 export interface TransportOptions {
   /** "http://host:port" or "host:port"; clear-text HTTP/2. */
-  address: string;
+  readonly address: string;
   /** The bearer token, asked for at each call. */
-  token: () => string;
+  readonly token: () => string;
   /** For a unary call that brings none. Default 5000 ms. Streams have no deadline unless the call brings one. */
-  deadlineMs?: number;
+  readonly deadlineMs?: number;
   /** A silent connection is asked for a sign of life after this. Default 10 s. */
-  pingIntervalMs?: number;
+  readonly pingIntervalMs?: number;
   /** Without an answer in this time the connection and its streams end with UNAVAILABLE. Default 3 s. */
-  pingTimeoutMs?: number;
+  readonly pingTimeoutMs?: number;
   /** Run around each call, first the first. */
-  interceptors?: readonly Interceptor[];
+  readonly interceptors?: readonly Interceptor[];
 }
 
 export interface ClosableTransport extends Transport {

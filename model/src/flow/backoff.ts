@@ -1,10 +1,10 @@
 export interface BackoffOptions {
   /** First wait in milliseconds. */
-  minMs: number;
+  readonly minMs: number;
   /** Longest wait in milliseconds. */
-  maxMs: number;
+  readonly maxMs: number;
   /** A number in [0, 1). Default: Math.random. */
-  random?: () => number;
+  readonly random?: () => number;
 }
 
 export interface Backoff {

@@ -18,24 +18,24 @@ export type HeartbeatState = Pick<MessageInitShape<typeof HeartbeatSchema>, "rea
 
 export interface LeaseOptions {
   /** To the registry. Stays the owner's: close() of the lease leaves it open. */
-  transport: Transport;
+  readonly transport: Transport;
   /** Asked for whenever the announcement is sent. */
-  announce: () => MessageInitShape<typeof AnnounceSchema>;
+  readonly announce: () => MessageInitShape<typeof AnnounceSchema>;
   /** Default: ready and reason of the announcement. */
-  heartbeat?: () => HeartbeatState;
+  readonly heartbeat?: () => HeartbeatState;
   /** After each announcement that the registry accepted, so again after each reconnect and announceAgain(). */
-  onAccepted?: (accepted: Accepted) => void;
+  readonly onAccepted?: (accepted: Accepted) => void;
   /** The registry holds another state for the caller. */
-  onNotice?: (notice: Notice) => void;
+  readonly onNotice?: (notice: Notice) => void;
   /** New NATS parameters, outside of Accepted. */
-  onNats?: (nats: NatsConnection) => void;
+  readonly onNats?: (nats: NatsConnection) => void;
   /** An accepted stream broke. Once per loss; reconnecting has begun. */
-  onLost?: (reason: string) => void;
+  readonly onLost?: (reason: string) => void;
   /** The registry understood and said no. Asked again every 5 s, because a grant may still arrive. */
-  onRefused?: (error: ConnectError) => void;
-  log?: Log;
+  readonly onRefused?: (error: ConnectError) => void;
+  readonly log?: Log;
   /** Default: the machine's. */
-  clock?: Clock;
+  readonly clock?: Clock;
 }
 
 export interface Lease {

@@ -15,15 +15,15 @@ import {
 
 /** What a session says and to whom it passes on what it hears. */
 export interface SessionOptions {
-  transport: Transport;
-  announce: () => MessageInitShape<typeof AnnounceSchema>;
+  readonly transport: Transport;
+  readonly announce: () => MessageInitShape<typeof AnnounceSchema>;
   /** Everything of a heartbeat but its number. */
-  heartbeat: () => MessageInitShape<typeof HeartbeatSchema>;
-  drainReason: () => string;
-  onAccepted: (accepted: Accepted) => void;
-  onNotice: (notice: Notice) => void;
-  onNats: (nats: NatsConnection) => void;
-  clock: Clock;
+  readonly heartbeat: () => MessageInitShape<typeof HeartbeatSchema>;
+  readonly drainReason: () => string;
+  readonly onAccepted: (accepted: Accepted) => void;
+  readonly onNotice: (notice: Notice) => void;
+  readonly onNats: (nats: NatsConnection) => void;
+  readonly clock: Clock;
 }
 
 /** One Register stream, from the announcement to its end. */

@@ -14,60 +14,60 @@ import { nanos } from "@nats-io/nats-core";
 
 /** A stream as it should be. */
 export interface StreamSpec {
-  name: string;
-  subjects: readonly string[];
+  readonly name: string;
+  readonly subjects: readonly string[];
   /** Bytes on disk. Always limited: a full disk makes every publication time out. */
-  maxBytes: number;
+  readonly maxBytes: number;
   /** Milliseconds that an event is kept; 0: until maxBytes. */
-  maxAgeMs: number;
+  readonly maxAgeMs: number;
   /** When full: drop the oldest, or refuse the newest. */
-  discard: "old" | "new";
+  readonly discard: "old" | "new";
   /** Longest event, headers included. Default 256 KiB. */
-  maxEventBytes?: number;
+  readonly maxEventBytes?: number;
   /** For how long an id is remembered. Default 2 minutes. */
-  duplicateWindowMs?: number;
+  readonly duplicateWindowMs?: number;
   /** Default 1. */
-  replicas?: number;
+  readonly replicas?: number;
 }
 
 /** A durable pull consumer as it should be. */
 export interface ConsumerSpec {
-  stream: string;
-  name: string;
+  readonly stream: string;
+  readonly name: string;
   /** Events out and not acknowledged, over all readers. */
-  concurrency: number;
-  ackWaitMs: number;
+  readonly concurrency: number;
+  readonly ackWaitMs: number;
   /** Deliveries of one event, then the advisory MAX_DELIVERIES; -1: for ever. */
-  maxDeliver: number;
+  readonly maxDeliver: number;
   /** Of a new consumer: events from now on, or all that the stream has. Default "new". */
-  deliver?: "new" | "all";
-  subjects?: readonly string[];
+  readonly deliver?: "new" | "all";
+  readonly subjects?: readonly string[];
   /** Waits between deliveries after an ack wait ended, in milliseconds; must be fewer than maxDeliver. */
-  backoffMs?: readonly number[];
+  readonly backoffMs?: readonly number[];
   /** Without a reader for this long it goes. Default 24 h. */
-  inactiveMs?: number;
+  readonly inactiveMs?: number;
   /** Kept with the consumer. */
-  metadata?: Readonly<Record<string, string>>;
+  readonly metadata?: Readonly<Record<string, string>>;
 }
 
 /** What a consumer has before it. */
 export interface ConsumerState {
   /** Not yet delivered. */
-  pending: number;
+  readonly pending: number;
   /** Delivered and not acknowledged. */
-  inFlight: number;
-  redelivered: number;
+  readonly inFlight: number;
+  readonly redelivered: number;
   /** Deliveries since the consumer exists. */
-  delivered: number;
+  readonly delivered: number;
   /** Acknowledged since the consumer exists, at least. */
-  acknowledged: number;
+  readonly acknowledged: number;
   /** Stream sequence of the last delivery. */
-  lastSeq: number;
+  readonly lastSeq: number;
   /** Pull requests that wait: 0 means that nobody reads. */
-  readers: number;
-  paused: boolean;
+  readonly readers: number;
+  readonly paused: boolean;
   /** Milliseconds since the epoch. */
-  created: number;
+  readonly created: number;
 }
 
 const DAY_MS = 24 * 60 * 60_000;

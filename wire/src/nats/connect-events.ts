@@ -11,22 +11,22 @@ import type { EventBus } from "./types.ts";
 
 export interface ConnectEventsOptions {
   /** "nats://host:port". */
-  servers: string | readonly string[];
+  readonly servers: string | readonly string[];
   /** Shown by the server; the auth callout sees it. */
-  name: string;
+  readonly name: string;
   /** Of an nkey user: the core. */
-  seed?: string;
+  readonly seed?: string;
   /** Asked for at each connection: plugins. */
-  token?: () => string;
+  readonly token?: () => string;
   /** Where answers arrive. Default "_INBOX". */
-  inboxPrefix?: string;
+  readonly inboxPrefix?: string;
   /** Of the JetStream API. Default "$JS.API"; plugins are told theirs. */
-  apiPrefix?: string;
-  log?: Log;
+  readonly apiPrefix?: string;
+  readonly log?: Log;
   /** Gives up waiting for the first connection. */
-  signal?: AbortSignal;
+  readonly signal?: AbortSignal;
   /** Of publish(); see PUBLISHER_LIMITS for the defaults. */
-  limits?: Partial<PublisherLimits>;
+  readonly limits?: Partial<PublisherLimits>;
 }
 
 // An auth callout that is away costs the server's whole authorization timeout (5 s), and its answer says more than ours.

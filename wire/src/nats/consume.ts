@@ -5,9 +5,9 @@ import { type AnswerWay, JetStreamDelivery } from "./delivery.ts";
 import type { BusStatus, ConsumeOptions, Delivery } from "./types.ts";
 
 interface ReaderOptions extends ConsumeOptions {
-  js: JetStreamClient;
-  log: Log;
-  closed: AbortSignal;
+  readonly js: JetStreamClient;
+  readonly log: Log;
+  readonly closed: AbortSignal;
 }
 
 interface Connection {

@@ -18,9 +18,9 @@ import type {
 } from "./types.ts";
 
 interface BusOptions {
-  inboxPrefix: string;
-  log: Log;
-  limits: PublisherLimits;
+  readonly inboxPrefix: string;
+  readonly log: Log;
+  readonly limits: PublisherLimits;
 }
 
 const DEFAULT_MAX_PAYLOAD = 1024 * 1024;

@@ -9,9 +9,9 @@ export type PubAckResult = Published | EventBusError | "unavailable";
 const TEMPORARY: readonly unknown[] = [10008, 10009, 10118];
 
 interface PubAck {
-  seq?: unknown;
-  duplicate?: unknown;
-  error?: { err_code?: unknown; description?: unknown };
+  readonly seq?: unknown;
+  readonly duplicate?: unknown;
+  readonly error?: { err_code?: unknown; description?: unknown };
 }
 
 /** Reads the JSON of a PubAck (nats-io/nats-architecture-and-design, ADR-1). */

@@ -7,13 +7,13 @@ import type { OutgoingEvent, Published } from "./types.ts";
 
 export interface PublisherLimits {
   /** Events sent and not yet acknowledged. */
-  window: number;
+  readonly window: number;
   /** Events that wait for a place in the window. */
-  waiting: number;
+  readonly waiting: number;
   /** Bytes of all of them. */
-  bytes: number;
+  readonly bytes: number;
   /** From publish() to the acknowledgement. */
-  deadlineMs: number;
+  readonly deadlineMs: number;
 }
 
 export const PUBLISHER_LIMITS: PublisherLimits = {

@@ -8,10 +8,10 @@ const MAX_IN_FLIGHT = 1000;
 const DEADLINE_MS = 5000;
 
 interface AnswerOptions {
-  subject: string;
-  queue: string | undefined;
-  handler: (request: CoreMessage) => Promise<Uint8Array | undefined>;
-  log: Log;
+  readonly subject: string;
+  readonly queue: string | undefined;
+  readonly handler: (request: CoreMessage) => Promise<Uint8Array | undefined>;
+  readonly log: Log;
 }
 
 /** Answers requests outside of JetStream, each on its own, so that a slow one holds up nobody. */

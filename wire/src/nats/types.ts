@@ -5,20 +5,20 @@ export type { JetStreamManager } from "@nats-io/jetstream";
 
 /** What is published: one message with the id by which duplicates are recognised (for two minutes). */
 export interface OutgoingEvent {
-  subject: string;
+  readonly subject: string;
   /** Becomes the header Nats-Msg-Id. */
-  id: string;
-  headers?: Readonly<Record<string, string>>;
+  readonly id: string;
+  readonly headers?: Readonly<Record<string, string>>;
   /** More of them, which other events have too: `fixedHeaders()` writes them once. */
-  fixedHeaders?: FixedHeaders;
-  data: Uint8Array;
+  readonly fixedHeaders?: FixedHeaders;
+  readonly data: Uint8Array;
 }
 
 export interface Published {
   /** Sequence in the stream. */
-  seq: number;
+  readonly seq: number;
   /** The stream had it already. */
-  duplicate: boolean;
+  readonly duplicate: boolean;
 }
 
 /** One event, to be answered exactly once by ack, retry or term; later answers are ignored. */
@@ -45,39 +45,39 @@ export interface Delivery {
 }
 
 export interface ConsumeOptions {
-  stream: string;
+  readonly stream: string;
   /** Name of a durable consumer, which somebody else creates. */
-  consumer: string;
+  readonly consumer: string;
   /** Events asked for ahead; the consumer's own limit holds over all instances. */
-  concurrency: number;
+  readonly concurrency: number;
   /** Must not throw; what it throws is logged and the event is delivered again. */
-  onMessage: (message: Delivery) => void;
+  readonly onMessage: (message: Delivery) => void;
   /** The consumer cannot be read (once per change of reason), or again can (undefined). Reading is retried for ever. */
-  onProblem?: (problem: string | undefined) => void;
+  readonly onProblem?: (problem: string | undefined) => void;
 }
 
 export interface ReplayedEvent {
-  subject: string;
-  seq: number;
+  readonly subject: string;
+  readonly seq: number;
   /** When the stream stored it, in milliseconds since the epoch. */
-  time: number;
-  data: Uint8Array;
-  headers: ReadonlyMap<string, string>;
+  readonly time: number;
+  readonly data: Uint8Array;
+  readonly headers: ReadonlyMap<string, string>;
 }
 
 export interface ReplayOptions {
-  stream: string;
-  since: Date;
+  readonly stream: string;
+  readonly since: Date;
   /** Subject filters. Default: all of the stream. */
-  subjects?: string[];
-  onMessage: (message: ReplayedEvent) => void;
-  signal?: AbortSignal;
+  readonly subjects?: string[];
+  readonly onMessage: (message: ReplayedEvent) => void;
+  readonly signal?: AbortSignal;
 }
 
 /** A message outside of JetStream. */
 export interface CoreMessage {
-  subject: string;
-  data: Uint8Array;
+  readonly subject: string;
+  readonly data: Uint8Array;
 }
 
 /** What happens to the connection, to its permissions and to its subscriptions. */

@@ -29,7 +29,7 @@ export interface Objectives {
 }
 
 interface Held {
-  spec: ObjectiveSpec;
+  readonly spec: ObjectiveSpec;
   state: ObjectiveState;
   since: number;
   windows: Windows | undefined;

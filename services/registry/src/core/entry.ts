@@ -15,22 +15,22 @@ import { advance, type Life, type Step } from "./lease/life.ts";
 export interface Entry {
   readonly id: string;
   announce: Announce;
-  granted: Granted | undefined;
+  readonly granted: Granted | undefined;
   /** How the identity was proven, such as "development key". */
-  proof: string;
+  readonly proof: string;
   life: Life;
   /** Milliseconds on the monotonic clock. */
-  heardAt: number;
+  readonly heardAt: number;
   /** The stream that holds the lease; undefined once it broke. */
   stream: number | undefined;
-  lease: LeaseState;
-  staleSince: number | undefined;
-  hook: HookState;
-  hookReason: string;
-  quarantine: string | undefined;
-  drain: string | undefined;
-  consumers: readonly ConsumerStats[];
-  streaks: Streaks;
+  readonly lease: LeaseState;
+  readonly staleSince: number | undefined;
+  readonly hook: HookState;
+  readonly hookReason: string;
+  readonly quarantine: string | undefined;
+  readonly drain: string | undefined;
+  readonly consumers: readonly ConsumerStats[];
+  readonly streaks: Streaks;
   /** When watchers last heard of it, monotonic. */
   toldAt: number;
 }

@@ -65,7 +65,7 @@ export function readResponseHead({ status, message, raw, last }: RawResponse): R
 const REASON = /^[\t\x20-\x7e\x80-\xff]*$/;
 
 interface Found {
-  headers: HeaderList;
+  readonly headers: HeaderList;
   length: number;
   chunked: boolean;
   coded: boolean;

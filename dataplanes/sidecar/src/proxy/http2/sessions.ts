@@ -42,7 +42,7 @@ interface Held {
   /** Looks since the last ping was sent. */
   looks: number;
   unanswered: boolean;
-  waiting: Placed[];
+  readonly waiting: Placed[];
 }
 
 /** What a peer must allow before it has said what it allows, RFC 9113 §6.5.2 recommends at least 100. */
