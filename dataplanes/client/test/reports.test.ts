@@ -2,11 +2,12 @@ import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { Code, ConnectError, type Transport } from "@connectrpc/connect";
+import type { Clock } from "@patchbay/model";
 import { type Report, ReportSchema } from "@patchbay/proto/mesh/telemetry/v1/report_pb";
 import { Telemetry } from "@patchbay/proto/mesh/telemetry/v1/telemetry_pb";
 import type { RunningServer } from "@patchbay/runtime";
-import { eventually } from "@patchbay/testkit";
-import { noLog } from "@patchbay/wire";
+import { createFakeClock, eventually } from "@patchbay/testkit";
+import { noLog, systemClock } from "@patchbay/wire";
 import { createReporter, REPORTER_LIMITS, type Reporter, type ReportWindow } from "../src/reports.ts";
 import { proxyTransport, serveCore } from "./support/core-server.ts";
 
@@ -63,7 +64,7 @@ describe("reporter", () => {
   let reporter: Reporter;
   const transports = new Map<string, ReturnType<typeof proxyTransport>>();
 
-  function start(limits = REPORTER_LIMITS): void {
+  function start(limits = REPORTER_LIMITS, clock: Clock = systemClock): void {
     reporter = createReporter({
       take,
       bootId: "boot-1",
@@ -76,6 +77,7 @@ describe("reporter", () => {
       },
       log: noLog,
       limits,
+      clock,
     });
   }
 
@@ -118,7 +120,7 @@ describe("reporter", () => {
   test("sends what was counted, numbered from 1 without gaps", async () => {
     start();
     await load(100);
-    await reporter.flush(1_000);
+    await reporter.flush(20_000);
     assert.equal(applied(telemetry.reports), 100);
     assert.deepEqual(
       telemetry.reports.map((report) => Number(report.sequence)),
@@ -129,8 +131,9 @@ describe("reporter", () => {
   });
 
   test("nothing counted is no report", async () => {
-    start();
-    await new Promise((resolve) => setTimeout(resolve, 60));
+    const clock = createFakeClock();
+    start(REPORTER_LIMITS, clock);
+    await clock.advance(60);
     await reporter.flush(100);
     assert.equal(reporter.stats().made, 0);
   });
@@ -145,7 +148,7 @@ describe("reporter", () => {
     await telemetry.comeBack();
     reporter.retryNow();
     await load(50);
-    await reporter.flush(3_000);
+    await reporter.flush(20_000);
     assert.equal(applied(telemetry.reports), sent);
     assert.equal(reporter.stats().waiting, 0);
   });
@@ -159,7 +162,7 @@ describe("reporter", () => {
     request();
     await eventually("the stream broke", () => telemetry.reports.length >= 2);
     telemetry.mode = "store";
-    await reporter.flush(3_000);
+    await reporter.flush(20_000);
     assert.equal(applied(telemetry.reports), sent);
     assert.ok(telemetry.reports.filter((report) => report.sequence === 1n).length >= 2);
   });
@@ -168,13 +171,15 @@ describe("reporter", () => {
     start({ maxReports: 3, maxBytes: 1_000_000 });
     telemetry.mode = "silent";
     await load(300);
+    await eventually("there is no room", () => reporter.stats().made === 3);
+    await load(50);
     assert.equal(reporter.stats().made, 3);
     telemetry.mode = "break";
     await telemetry.die();
     telemetry.mode = "store";
     await telemetry.comeBack();
     await eventually("they were stored", () => reporter.stats().stored >= 3);
-    await reporter.flush(3_000);
+    await reporter.flush(20_000);
     assert.equal(applied(telemetry.reports), sent);
   });
 
@@ -194,7 +199,7 @@ describe("reporter", () => {
     const own = replicas.find((replica) => replica.reports.length > 0);
     await own?.die();
     request();
-    await reporter.flush(3_000);
+    await reporter.flush(20_000);
     assert.equal(applied(...replicas.map((replica) => replica.reports)), sent);
     assert.ok(replicas.every((replica) => replica.reports.length > 0));
   });

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { createServer } from "node:http2";
+import { createServer, type ServerHttp2Session } from "node:http2";
 import { connect, type Socket } from "node:net";
 import { test } from "node:test";
 import { eventually, listen } from "@patchbay/testkit";
@@ -32,9 +32,14 @@ test("a peer that answers pings is kept, one that does not is dropped after thre
   const sessions = sessionsTo(await listen(server));
   const sockets: Socket[] = [];
   server.on("connection", (socket: Socket) => sockets.push(socket));
+  const held: ServerHttp2Session[] = [];
+  server.on("session", (session) => held.push(session));
   assert.equal(await placed(sessions), undefined);
+  const answered = Promise.withResolvers<void>();
+  // The answer to this ping comes after ours was answered.
+  for (const session of held) session.once("ping", () => void session.ping(() => answered.resolve()));
   for (let look = 0; look < 10; look += 1) sessions.probe();
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  await answered.promise;
   for (let look = 0; look < 9; look += 1) sessions.probe();
   assert.equal(sessions.size, 1, "the first ping was answered");
   // From here on the peer hears nothing.

@@ -111,16 +111,19 @@ describe("HTTP/2 through the proxy", () => {
 
   it("passes a reset on with its code, in both directions", async () => {
     const codes: number[] = [];
+    const begun = Promise.withResolvers<void>();
     await using app = await startHttp2((stream, headers) => {
       // Without waitForTrailers node:http2 would end the response before it resets the stream.
       stream.respond({ ":status": 200 }, { waitForTrailers: true });
       stream.write("begun");
-      if (headers[":path"] === "/server") setTimeout(() => stream.close(11), 20);
+      if (headers[":path"] === "/server") void begun.promise.then(() => stream.close(11));
       stream.once("close", () => codes.push(stream.rstCode));
     });
     await using started = await startProxy({ routes: { users: [endpoint(app.port)] } });
     using client = http2Client(started.proxy.outboundPort);
-    const server = await whole(client.open({ ":path": "/server" }));
+    const responding = client.open({ ":path": "/server" });
+    responding.once("data", () => begun.resolve());
+    const server = await whole(responding);
     assert.deepEqual([server.body, server.code], ["begun", 11]);
     const stream = client.open({ ":path": "/client" });
     await once(stream, "data");
@@ -135,8 +138,9 @@ describe("HTTP/2 through the proxy", () => {
 
   it("never turns an upload that broke off into a whole one", async () => {
     const ends: string[] = [];
+    let arrived = false;
     await using app = await startHttp2((stream) => {
-      stream.resume();
+      stream.on("data", () => (arrived = true));
       stream.once("close", () => ends.push(stream.rstCode === 0 ? "whole" : "broken"));
     });
     await using started = await startProxy({ routes: { users: [endpoint(app.port)] } });
@@ -147,8 +151,7 @@ describe("HTTP/2 through the proxy", () => {
     );
     stream.on("error", () => undefined);
     stream.write("part");
-    await eventually("the upload is on its way", () => started.router.outstanding === 1);
-    await new Promise((resolve) => setTimeout(resolve, 30));
+    await eventually("the upload is on its way", () => arrived);
     stream.close(8);
     await eventually("the program hears of it", () => ends.length > 0);
     assert.deepEqual(ends, ["broken"]);
@@ -174,12 +177,15 @@ describe("HTTP/2 through the proxy", () => {
 
   it("opens a new connection when the peer says GOAWAY, and lets streams in flight end", async () => {
     let sessions = 0;
+    const told = Promise.withResolvers<void>();
     const held: (() => void)[] = [];
     await using app = await startHttp2((stream, headers) => {
       stream.respond({ ":status": 200 });
       if (headers[":path"] !== "/held") return void stream.end("new");
       held.push(() => stream.end("old"));
-      setTimeout(() => stream.session?.goaway(0), 10);
+      stream.session?.goaway(0);
+      // Answered after the GOAWAY was read.
+      stream.session?.ping(() => told.resolve());
     });
     app.server.on("session", () => {
       sessions += 1;
@@ -187,8 +193,7 @@ describe("HTTP/2 through the proxy", () => {
     await using started = await startProxy({ routes: { users: [endpoint(app.port)] } });
     using client = http2Client(started.proxy.outboundPort);
     const first = whole(client.open({ ":path": "/held" }));
-    await eventually("the stream is held", () => held.length === 1);
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await told.promise;
     assert.equal((await whole(client.open({ ":path": "/next" }))).body, "new");
     held[0]?.();
     assert.equal((await first).body, "old");

@@ -393,15 +393,18 @@ describe("what goes wrong", () => {
   });
 
   it("is a broken response for the client when the program breaks off in its middle", async () => {
+    const read = Promise.withResolvers<void>();
     await using app = await startBytes((socket) =>
       socket.once("data", () => {
         socket.write("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf");
-        setTimeout(() => socket.destroy(), 20);
+        void read.promise.then(() => socket.destroy());
       }),
     );
     await using started = await startProxy({ routes: { users: [endpoint(app.port)] } });
     const raw = await openRaw(started.proxy.outboundPort);
     raw.send("GET / HTTP/1.1\r\nHost: users\r\n\r\n");
+    await raw.until((text) => text.endsWith("half"));
+    read.resolve();
     assert.match(await raw.closed(), /half$/);
     const [record] = started.recorder.records;
     assert.deepEqual([record?.status, record?.responseBytes], [0, 4]);
@@ -409,8 +412,10 @@ describe("what goes wrong", () => {
   });
 
   it("ends the attempt when the client goes away, and records that", async () => {
+    let arrived = false;
     let aborted = false;
     await using app = await startApp((request) => {
+      arrived = true;
       request.once("close", () => {
         aborted = true;
       });
@@ -418,8 +423,7 @@ describe("what goes wrong", () => {
     await using started = await startProxy({ routes: { users: [endpoint(app.port)] } });
     const raw = await openRaw(started.proxy.outboundPort);
     raw.send("GET / HTTP/1.1\r\nHost: users\r\n\r\n");
-    await eventually("the attempt is on its way", () => started.router.outstanding === 1);
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await eventually("the attempt is on its way", () => arrived);
     raw.socket.destroy();
     await eventually("the program hears of it", () => aborted);
     assert.deepEqual(
@@ -435,16 +439,16 @@ describe("what goes wrong", () => {
 
   it("never turns an upload that broke off into a whole one", async () => {
     const ends: string[] = [];
+    let arrived = false;
     await using app = await startApp((request) => {
-      request.on("data", () => undefined);
+      request.on("data", () => (arrived = true));
       request.once("end", () => ends.push("complete"));
       request.once("close", () => ends.push(request.complete ? "closed" : "broken"));
     });
     await using started = await startProxy({ routes: { users: [endpoint(app.port)] } });
     const raw = await openRaw(started.proxy.outboundPort);
     raw.send("POST / HTTP/1.1\r\nHost: users\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n");
-    await eventually("the upload is on its way", () => started.router.outstanding === 1);
-    await new Promise((resolve) => setTimeout(resolve, 30));
+    await eventually("the upload is on its way", () => arrived);
     raw.socket.destroy();
     await eventually("the program hears of it", () => ends.length > 0);
     assert.deepEqual(ends, ["broken"]);

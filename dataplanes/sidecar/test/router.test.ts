@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { after, afterEach, beforeEach, describe, test } from "node:test";
 import { Code, ConnectError } from "@connectrpc/connect";
-import { eventually } from "@patchbay/testkit";
-import { noLog } from "@patchbay/wire";
+import type { Clock } from "@patchbay/model";
+import { createFakeClock, eventually } from "@patchbay/testkit";
+import { noLog, systemClock } from "@patchbay/wire";
 import { proxyTransport } from "../../client/test/support/core-server.ts";
 import {
   absentAnswer,
@@ -32,8 +33,8 @@ describe("router", () => {
   let router: RunningRouter;
   let transport: ReturnType<typeof proxyTransport>;
 
-  function start(limits: Partial<RouterLimits> = {}): RunningRouter {
-    router = createRouter({ destination: transport, namespace: "default", log: noLog, limits });
+  function start(limits: Partial<RouterLimits> = {}, clock: Clock = systemClock): RunningRouter {
+    router = createRouter({ destination: transport, namespace: "default", log: noLog, limits, clock });
     return router;
   }
 
@@ -98,13 +99,16 @@ describe("router", () => {
 
   test("destination away: serves what it has, and follows again when it is back", async () => {
     destination.say(USERS, endpointsAnswer(USERS, ["10.0.0.1"]));
-    start({ idleMs: 500, firstAnswerMs: 800 });
+    const clock = createFakeClock();
+    start({ idleMs: 500, firstAnswerMs: 800 }, clock);
     assert.equal((await router.route("users")).kind, "mesh");
     await destination.die();
     // Longer than the idle time: a name whose stream is down must not be forgotten, nobody could tell it again.
-    await new Promise((resolve) => setTimeout(resolve, 800));
+    await clock.advance(800);
     assert.deepEqual(addresses(await router.route("users")), ["10.0.0.1"]);
-    const unknown = await router.route("orders");
+    const asked = router.route("orders");
+    await clock.advance(800);
+    const unknown = await asked;
     assert.equal(unknown.kind === "refused" && unknown.status, 503);
     destination.say(USERS, endpointsAnswer(USERS, ["10.0.0.9"]));
     await destination.comeBack();
@@ -163,8 +167,10 @@ describe("router", () => {
 
   test("idle names are dropped and their streams closed", async () => {
     destination.say(USERS, endpointsAnswer(USERS, ["10.0.0.1"]));
-    start({ idleMs: 60 });
+    const clock = createFakeClock();
+    start({ idleMs: 60 }, clock);
     await router.route("users");
+    await clock.advance(80);
     await eventually("it was dropped", () => router.names() === 0 && destination.streams.get(USERS) === 0);
     assert.deepEqual(addresses(await router.route("users")), ["10.0.0.1"]);
   });
@@ -172,10 +178,11 @@ describe("router", () => {
   test("beyond the cap the name that was used least recently goes", async () => {
     const names = ["a", "b", "c", "d"];
     for (const name of names) destination.say(`${name}.x:80`, endpointsAnswer(`${name}.x:80`, ["10.0.0.1"]));
-    start({ maxNames: 3 });
+    const clock = createFakeClock();
+    start({ maxNames: 3 }, clock);
     for (const name of ["a", "b", "c", "a", "d"]) {
       await router.route(`${name}.x`);
-      await new Promise((resolve) => setTimeout(resolve, 2));
+      await clock.advance(1);
     }
     assert.equal(router.names(), 3);
     await eventually("b was dropped", () => destination.streams.get("b.x:80") === 0);

@@ -96,9 +96,10 @@ describe("mesh run", { concurrency: 4 }, () => {
       command: process.execPath,
       args: [
         "-e",
-        `let ok = false; require("http").createServer((q, r) => {
+        `let ok = false, probed = 0; require("http").createServer((q, r) => {
            ok ||= q.url === "/wake";
-           r.writeHead(q.url === "/healthz" && !ok ? 503 : 200).end();
+           if (q.url === "/healthz") probed += 1;
+           r.writeHead(q.url === "/healthz" && !ok ? 503 : 200).end(String(probed));
          }).listen(${port}, "127.0.0.1")`,
       ],
     });
@@ -106,7 +107,11 @@ describe("mesh run", { concurrency: 4 }, () => {
       "it listens",
       async () => (await fetch(`http://127.0.0.1:${port}/`).catch(() => undefined))?.status === 200,
     );
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    // Asked for its health again and again, it does not take part.
+    await eventually(
+      "it was probed",
+      async () => Number(await (await fetch(`http://127.0.0.1:${port}/probed`)).text()) >= 3,
+    );
     assert.equal((await mesh.workloads("slow")).length, 0);
     await fetch(`http://127.0.0.1:${port}/wake`);
     await ready("slow");
@@ -199,9 +204,13 @@ describe("mesh run", { concurrency: 4 }, () => {
     await eventually("it serves", async () => (await mesh.workloads("stubborn")).length === 1);
     running.child.kill("SIGTERM");
     await gone("stubborn");
-    // Signals within 300 ms of the first count as one.
-    await pause(400);
-    running.child.kill("SIGTERM");
+    // Signals within 300 ms of the first count as one, by the clock of a process that may be held up.
+    let over = false;
+    void running.ended.finally(() => (over = true));
+    while (!over) {
+      await pause(400);
+      running.child.kill("SIGTERM");
+    }
     assert.equal(await running.ended, 137);
   });
 

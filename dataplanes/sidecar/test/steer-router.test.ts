@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, test } from "node:test";
-import { eventually } from "@patchbay/testkit";
+import { createFakeClock, eventually } from "@patchbay/testkit";
 import { absentAnswer } from "../../client/test/support/destination.ts";
 import type { RequestHead } from "../src/core/http/request-head.ts";
 import type { Route } from "../src/core/types.ts";
@@ -195,13 +195,16 @@ describe("the first request for a name", () => {
 
 describe("names of backends", () => {
   test("stay watched as long as the name that leads to them is used, and go with it", async () => {
-    await using world = await startSteered({ users: [1001], "users-next": [1002] }, { routerLimits: { idleMs: 300 } });
+    const clock = createFakeClock();
+    const options = { routerLimits: { idleMs: 300 }, clock };
+    await using world = await startSteered({ users: [1001], "users-next": [1002] }, options);
     world.policy.say(rulesFor("users", [{ backends: [share("users", 1), share("users-next", 0)] }]));
     for (let i = 0; i < 45; i += 1) {
       await world.router.route("users", head("/"));
-      await new Promise((resolve) => setTimeout(resolve, 10));
+      await clock.advance(10);
     }
     assert.equal(world.router.names(), 2);
+    await clock.advance(400);
     await eventually("all are forgotten", () => Promise.resolve(world.router.names() === 0));
     assert.equal(world.policy.followed.size, 0);
   });

@@ -1,5 +1,5 @@
 import { equals } from "@bufbuild/protobuf";
-import { errorMessage, pause, type SourceFacts } from "@patchbay/model";
+import { type Clock, errorMessage, type SourceFacts } from "@patchbay/model";
 import { type Outbound, OutboundSchema } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
 import type { Log } from "@patchbay/wire";
 import { compileTargetRules, retryBudgetOf, type TargetRules } from "../core/routing/target-rules.ts";
@@ -11,6 +11,7 @@ export interface ClusterRoutesOptions {
   readonly source: SourceFacts;
   /** Milliseconds after destination's first answer in which the rules may still come. */
   readonly rulesMs: number;
+  readonly clock: Clock;
   /** Begins to follow the rules of this name. At once when they are known or cannot be. */
   learn(): Outbound | undefined | Promise<Outbound | undefined>;
   /** Watches a name that rules lead to. */
@@ -49,7 +50,7 @@ export function createClusterRoutes(options: ClusterRoutesOptions): ClusterRoute
 
   async function waitFor(answer: Promise<Outbound | undefined>): Promise<void> {
     const over = new AbortController();
-    const late = plain.answered().then(() => pause(options.rulesMs, over.signal));
+    const late = plain.answered().then(() => options.clock.pause(options.rulesMs, over.signal));
     const first = await Promise.race([answer, late]);
     over.abort();
     known = true;

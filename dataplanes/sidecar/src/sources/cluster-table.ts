@@ -1,4 +1,4 @@
-import { type Authority, serviceHost, tryParseAuthority } from "@patchbay/model";
+import { type Authority, type Clock, serviceHost, tryParseAuthority } from "@patchbay/model";
 import type { RoutedCluster } from "./routed-cluster.ts";
 
 export interface ClusterTableOptions {
@@ -7,6 +7,7 @@ export interface ClusterTableOptions {
   readonly idleMs: number;
   /** Beyond, the one that was used least recently goes. */
   readonly maxNames: number;
+  readonly clock: Clock;
   watch(authority: Authority): RoutedCluster;
   /** Names have been forgotten because they were idle. */
   onForgotten(): void;
@@ -23,12 +24,11 @@ export interface ClusterTable {
 }
 
 export function createClusterTable(options: ClusterTableOptions): ClusterTable {
-  const { namespace, idleMs, maxNames } = options;
+  const { namespace, idleMs, maxNames, clock } = options;
   const names = new Map<string, RoutedCluster>();
   // So that a request costs one look-up.
   const spellings = new Map<string, RoutedCluster>();
-  const sweeper = setInterval(sweep, Math.max(10, idleMs / 6));
-  sweeper.unref();
+  const stopSweeping = clock.every(Math.max(10, idleMs / 6), sweep);
 
   function parse(text: string): RoutedCluster | undefined {
     const authority = tryParseAuthority(text, namespace);
@@ -42,7 +42,7 @@ export function createClusterTable(options: ClusterTableOptions): ClusterTable {
   function add(authority: Authority): RoutedCluster {
     if (names.size >= maxNames) dropLeastRecent();
     const name = options.watch(authority);
-    name.plain.lastUsed = performance.now();
+    name.plain.lastUsed = clock.monotonic();
     names.set(authority.key, name);
     return name;
   }
@@ -59,7 +59,7 @@ export function createClusterTable(options: ClusterTableOptions): ClusterTable {
   }
 
   function sweep(): void {
-    const limit = performance.now() - idleMs;
+    const limit = clock.monotonic() - idleMs;
     for (const name of names.values()) if (name.asked && usedAt(name) >= limit) name.keepWarm();
     const before = names.size;
     for (const [key, name] of names) if (usedAt(name) < limit && name.plain.expendable()) drop(key);
@@ -74,7 +74,7 @@ export function createClusterTable(options: ClusterTableOptions): ClusterTable {
     },
     all: () => [...names.values()],
     stop() {
-      clearInterval(sweeper);
+      stopSweeping();
       for (const key of names.keys()) drop(key);
     },
   };

@@ -1,6 +1,6 @@
 import { Code, type ConnectError, type Transport } from "@connectrpc/connect";
 import { openResolveStream } from "@patchbay/dataplane-client";
-import type { Authority } from "@patchbay/model";
+import type { Authority, Clock } from "@patchbay/model";
 import type { Log } from "@patchbay/wire";
 import type { BalancerSettings } from "../core/balancing/balancer.ts";
 import { createTarget, type Target } from "../core/balancing/target.ts";
@@ -15,6 +15,7 @@ export interface ClusterOptions {
   /** From the question to the first answer. */
   readonly firstAnswerMs: number;
   readonly log: Log;
+  readonly clock: Clock;
 }
 
 /** One upstream cluster: an authority that was asked for, what destination said of it last, and the route that follows. */
@@ -42,10 +43,10 @@ export function createCluster(options: ClusterOptions): Cluster {
 
   function settle(): void {
     waiting = false;
-    clearTimeout(deadline);
+    cancel();
     first.resolve();
   }
-  const deadline = setTimeout(settle, options.firstAnswerMs);
+  const cancel = options.clock.after(options.firstAnswerMs, settle);
 
   function update(resolution: Resolution): void {
     held = mergeResolution(held, resolution);
@@ -60,6 +61,7 @@ export function createCluster(options: ClusterOptions): Cluster {
     authority: authority.key,
     namespace: options.namespace,
     log: options.log,
+    clock: options.clock,
     onResolution: (response) => update(resolutionOf(response)),
     onRefused(error) {
       refusal = refused(authority, error);

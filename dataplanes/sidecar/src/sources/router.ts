@@ -1,8 +1,8 @@
 import type { Transport } from "@connectrpc/connect";
 import type { PolicyClient } from "@patchbay/dataplane-client";
-import { type Authority, serviceHost, whyNoAuthority } from "@patchbay/model";
+import { type Authority, type Clock, serviceHost, whyNoAuthority } from "@patchbay/model";
 import type { Outbound } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
-import type { Log } from "@patchbay/wire";
+import { type Log, systemClock } from "@patchbay/wire";
 import type { BalancerSettings, EndpointState } from "../core/balancing/balancer.ts";
 import { BALANCER_DEFAULTS } from "../core/balancing/balancer-defaults.ts";
 import type { HealthSource } from "../core/report/health-part.ts";
@@ -23,6 +23,8 @@ export interface RouterOptions {
   readonly log: Log;
   readonly limits?: Partial<RouterLimits>;
   readonly balancer?: Partial<BalancerSettings>;
+  /** Default: the machine's. */
+  readonly clock?: Clock;
 }
 
 export type PolicySource = Pick<PolicyClient, "follow" | "outbound" | "onChange">;
@@ -57,19 +59,20 @@ export interface RunningRouter extends Router, HealthSource {
  */
 export function createRouter(options: RouterOptions): RunningRouter {
   const limits = { ...ROUTER_LIMITS, ...options.limits };
-  const balancer = { ...BALANCER_DEFAULTS, random: Math.random, now: () => performance.now(), ...options.balancer };
+  const { clock = systemClock } = options;
+  const balancer = { ...BALANCER_DEFAULTS, random: Math.random, now: clock.monotonic, ...options.balancer };
   const { policy, namespace, log, destination } = options;
   const { firstAnswerMs, rulesMs, idleMs, maxNames } = limits;
   const source = { identity: "", namespace, service: options.service ?? "", address: "" };
   const follow = (): void => policy?.follow(askedHosts(names.all()));
-  const names = createClusterTable({ namespace, idleMs, maxNames, watch, onForgotten: follow });
+  const names = createClusterTable({ namespace, idleMs, maxNames, clock, watch, onForgotten: follow });
   const stopListening = policy?.onChange(({ outbound }) => enforce(outbound));
 
   function watch(authority: Authority): RoutedCluster {
-    const plain = createCluster({ authority, destination, namespace, balancer, firstAnswerMs, log });
+    const plain = createCluster({ authority, destination, namespace, balancer, firstAnswerMs, log, clock });
     const lookup = (text: string): Cluster | undefined => names.find(text)?.plain;
     const { random } = balancer;
-    return createRoutedCluster({ plain, source, random, rulesMs, learn: () => learn(authority), lookup, log });
+    return createRoutedCluster({ plain, source, random, rulesMs, clock, learn: () => learn(authority), lookup, log });
   }
 
   function learn(authority: Authority): ReturnType<PolicySource["outbound"]> {
@@ -92,7 +95,7 @@ export function createRouter(options: RouterOptions): RunningRouter {
     async route(text, head) {
       const name = names.find(text);
       if (name === undefined) return malformed(text, namespace);
-      name.plain.lastUsed = performance.now();
+      name.plain.lastUsed = clock.monotonic();
       return name.route(head);
     },
     ruled: (text) => names.peek(text)?.ruled === true,

@@ -1,5 +1,6 @@
 import { request as httpRequest, type IncomingHttpHeaders } from "node:http";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import type { Clock } from "@patchbay/model";
 import { Outcome } from "@patchbay/proto/mesh/destination/v1/destination_pb";
 import {
   MatchType,
@@ -11,7 +12,7 @@ import {
   type Snapshot,
   SnapshotSchema,
 } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
-import { noLog } from "@patchbay/wire";
+import { noLog, systemClock } from "@patchbay/wire";
 import { proxyTransport } from "../../../client/test/support/core-server.ts";
 import { type FakeDestination, startDestination } from "../../../client/test/support/destination.ts";
 import { createProxy } from "../../src/proxy/proxy.ts";
@@ -90,12 +91,12 @@ export interface SteeredWorld extends AsyncDisposable {
 /** A proxy with the real router, between services that a test names by their ports. */
 export async function startSteered(
   services: Readonly<Record<string, readonly number[]>>,
-  options: Partial<ProxyOptions> & { readonly routerLimits?: Partial<RouterLimits> } = {},
+  options: Partial<ProxyOptions> & { readonly routerLimits?: Partial<RouterLimits>; readonly clock?: Clock } = {},
 ): Promise<SteeredWorld> {
   const destination = await startDestination();
   const transport = proxyTransport(destination.address);
   const policy = createFakePolicy();
-  const { routerLimits = {}, ...proxyOptions } = options;
+  const { routerLimits = {}, clock = systemClock, ...proxyOptions } = options;
   const router = createRouter({
     destination: transport,
     namespace: "default",
@@ -103,6 +104,7 @@ export async function startSteered(
     policy,
     log: noLog,
     limits: routerLimits,
+    clock,
   });
   const recorder = createTestRecorder();
   const proxy = createProxy({
