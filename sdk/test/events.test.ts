@@ -40,7 +40,7 @@ interface Setting {
 }
 
 /** A stream of its own, a registry that hands out its consumer, and the plugin. */
-async function start({ handler, options = {}, concurrency = 16, ackWaitMs = 1_000, maxDeliver = 5 }: Setting) {
+async function start({ handler, options = {}, concurrency = 16, ackWaitMs = 10_000, maxDeliver = 5 }: Setting) {
   await bus
     .admin()
     .streams.delete(stream)
@@ -58,7 +58,7 @@ async function start({ handler, options = {}, concurrency = 16, ackWaitMs = 1_00
     stream,
     name: "sink",
     concurrency,
-    ackWait: { seconds: 0n, nanos: ackWaitMs * 1e6 },
+    ackWait: { seconds: BigInt(Math.floor(ackWaitMs / 1_000)), nanos: (ackWaitMs % 1_000) * 1e6 },
     maxDeliver,
   };
   const connection = {
@@ -175,9 +175,9 @@ test("a handler that takes longer than the ack wait is not delivered twice", asy
   await using running = await start({
     handler: async () => {
       calls += 1;
-      await new Promise((done) => setTimeout(done, 1_200));
+      await new Promise((done) => setTimeout(done, 3_000));
     },
-    ackWaitMs: 500,
+    ackWaitMs: 2_000,
   });
   await publish([1]);
   await eventually(() => running.counts()?.handled === 1n);
@@ -244,27 +244,37 @@ test("a handler that fails for everything costs no deliveries: it is not ready u
     ),
   );
   assert.ok(running.registry.heartbeats.length > 0);
-  const before = (await running.state())?.delivered ?? 0;
-  await new Promise((done) => setTimeout(done, 300));
-  assert.equal((await running.state())?.delivered, before, "nothing new is read");
+  const full = await eventually(async () => {
+    const state = await running.state();
+    return state?.inFlight === 12 && state;
+  });
+  await publish([30]);
+  const later = await eventually(async () => {
+    const state = await running.state();
+    return state?.pending === full.pending + 1 && state;
+  });
+  assert.equal(later.delivered, full.delivered, "nothing new is read");
   broken = false;
-  await eventually(() => handled.size === 30);
+  await eventually(() => handled.size === 31);
   await eventually(() => running.registry.announcements.at(-1)?.ready);
   assert.equal(running.counts()?.deadLettered, 0n);
 });
 
 test("stopping finishes what runs, gives the rest back, and another instance gets it", async () => {
   const done: string[] = [];
+  const gate = Promise.withResolvers<void>();
   const running = await start({
     handler: async (report, { signal }) => {
       if (report.id === "b:2") await new Promise((aborted) => signal.addEventListener("abort", aborted));
-      else await new Promise((wait) => setTimeout(wait, 100));
+      else await gate.promise;
       if (!signal.aborted) done.push(report.id);
     },
   });
   await publish([1, 2]);
   await eventually(async () => (await running.state())?.inFlight === 2);
-  await running.served.stop();
+  const stopped = running.served.stop();
+  gate.resolve();
+  await stopped;
   assert.deepEqual(done, ["b:1"]);
   await eventually(async () => (await running.state())?.acknowledged === 1);
   const again: string[] = [];

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import type { Clock } from "@patchbay/model";
 import { parseAuthority } from "@patchbay/model";
-import { eventually } from "@patchbay/testkit";
+import { createFakeClock, eventually } from "@patchbay/testkit";
 import { systemClock } from "@patchbay/wire";
 import type { Answer } from "../src/core/answer.ts";
 import { anyClient } from "../src/core/client-key.ts";
@@ -10,7 +11,7 @@ import { createDns } from "../src/sources/dns.ts";
 import { createDnsLookup } from "../src/sources/dns-lookup.ts";
 import { type DnsServer, startDnsServer, type Zone } from "./support/dns-server.ts";
 
-function link(server: DnsServer, minTtlMs = 50) {
+function link(server: DnsServer, minTtlMs = 50, clock: Clock = systemClock) {
   return createDns({
     lookup: createDnsLookup({ servers: [server.address], timeoutMs: 500, defaultTtlMs: minTtlMs }),
     deadlineMs: 1_000,
@@ -19,16 +20,17 @@ function link(server: DnsServer, minTtlMs = 50) {
     maxTtlMs: 60_000,
     retryMinMs: 20,
     retryMaxMs: 100,
-    clock: systemClock,
+    clock,
     forbids: ({ text }, port) => (text === "127.0.0.1" && port === 4140 ? "the control plane's own" : undefined),
   });
 }
 
 /** Asks and remembers what is told. */
-function ask(server: DnsServer, text: string) {
+function ask(server: DnsServer, text: string, clock?: Clock) {
   const events: ResolverEvent[] = [];
-  const close = link(server).ask({ id: "1", link: "dns", authority: parseAuthority(text), asker: anyClient }, (event) =>
-    events.push(event),
+  const close = link(server, 50, clock).ask(
+    { id: "1", link: "dns", authority: parseAuthority(text), asker: anyClient },
+    (event) => events.push(event),
   );
   return {
     events,
@@ -156,16 +158,21 @@ describe("the DNS link", () => {
 
   it("asks again when the time to live is over, and no more when nobody wants to know", async () => {
     await using server = await startDnsServer({ "db.corp.example": { A: ["10.0.0.1"], ttl: 0 } });
-    const asked = ask(server, "db.corp.example");
-    await asked.answered("endpoints");
+    const clock = createFakeClock();
+    const asked = ask(server, "db.corp.example", clock);
+    const turn = async (kind: Answer["kind"]): Promise<void> => {
+      await asked.answered(kind);
+      await eventually("it waits for its next turn", () => clock.pending() === 1);
+    };
+    await turn("endpoints");
     server.zone = {};
-    await asked.answered("absent");
+    await clock.advance(50);
+    await turn("absent");
     server.zone = { "db.corp.example": {} };
-    await asked.answered("empty");
+    await clock.advance(50);
+    await turn("empty");
     asked.close();
-    const before = server.queries.length;
-    await new Promise((resolve) => setTimeout(resolve, 150));
-    assert.equal(server.queries.length, before);
+    assert.equal(clock.pending(), 0);
   });
 
   it("tells a failure as a break, so that the last answer stays for a while", async () => {

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 import { createClient } from "@connectrpc/connect";
 import { spawnTied } from "@patchbay/process";
 import { Answer, Destination, Effect } from "@patchbay/proto/mesh/destination/v1/destination_pb";
@@ -33,12 +32,20 @@ describe("a resolver plugin", () => {
     assert.equal((await mesh.client.explain({ authority: "legacy" })).watchers, 1_000);
     custom.answer(endpointsOf(9002));
     await Promise.all(watchers.map((watcher) => watcher.until("endpoints 9002 by plugin/custom")));
+    await using marker = watch(mesh.client, "marker");
+    await marker.until("endpoints 9002 by plugin/custom");
     await Promise.all(watchers.slice(1).map((watcher) => watcher.leave()));
-    await sleep(100);
+    await eventually(async () => (await mesh.client.explain({ authority: "legacy" })).watchers === 1);
+    // What was left before it would be let go before it.
+    await marker.leave();
+    await eventually(() => custom.open.size < 2);
     assert.equal(custom.open.size, 1, "one watcher is still there");
     await watchers[0]?.leave();
     await eventually(() => custom.open.size === 0);
-    assert.equal(custom.asked.length, 1);
+    assert.deepEqual(
+      custom.asked.map(({ authority }) => authority.split(".")[0]),
+      ["legacy", "marker"],
+    );
   });
 
   it("sees the canonical authority, the short host and the core's proof, and no context that it did not ask for", async () => {
@@ -214,8 +221,10 @@ describe("a resolver plugin", () => {
     const [holder, other] = one.open.size === 1 ? [one, two] : [two, one];
     holder.kill();
     await eventually(() => other.open.size === 1);
-    await sleep(50);
-    assert.deepEqual(users.messages.map(said), ["endpoints 9001 by plugin/custom"], "nobody noticed");
+    other.answer(endpointsOf(9002));
+    await users.until("endpoints 9002 by plugin/custom");
+    const all = ["endpoints 9001 by plugin/custom", "endpoints 9002 by plugin/custom"];
+    assert.deepEqual(users.messages.map(said), all, "nobody noticed");
     await using stopOther = other;
     assert.ok(stopOther);
   });

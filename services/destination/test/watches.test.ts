@@ -99,7 +99,10 @@ describe("watched authorities", () => {
     await eventually(() => users.got.length === 1);
     b.answer("users", endpoints(2));
     a.answer("users", endpoints(1));
-    await sleep(30);
+    // Changes are settled for all at once, and there is one for this.
+    const other = hold(watches, "other");
+    a.answer("other", endpoints(3));
+    await eventually(() => other.got.length === 1);
     assert.equal(users.got.length, 1);
     watches.stop();
   });

@@ -20,6 +20,7 @@ import { AuthorizeRequestSchema, LeaseRequestSchema } from "@patchbay/proto/mesh
 import { PluginRefSchema, RateLimitSchema } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
 import { WatchResponseSchema } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 import { createMetrics, createViewTable, developmentSettings } from "@patchbay/runtime";
+import { eventually } from "@patchbay/testkit";
 import { type Claims, systemClock } from "@patchbay/wire";
 import { createAuthorize } from "../src/engine/hooks/authorize.ts";
 import { createLeaseShare } from "../src/engine/hooks/lease.ts";
@@ -160,7 +161,7 @@ describe("a question to an authorizer", () => {
     await using started = await start({ authorize: () => gate.promise });
     const both = [started.ask(), started.ask()];
     const other = started.ask({ path: "/other" });
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await eventually("both questions are asked", () => started.asked.length === 2);
     gate.resolve({ decision: { case: "deny", value: { reason: "no\nway" } } });
     for (const answer of await Promise.all([...both, other])) {
       assert.deepEqual([answer.allowed, answer.reason, answer.status], [false, "no?way", 403]);

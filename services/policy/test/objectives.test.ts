@@ -3,6 +3,7 @@ import { describe, it } from "node:test";
 import { createRouterTransport } from "@connectrpc/connect";
 import { Telemetry } from "@patchbay/proto/mesh/telemetry/v1/telemetry_pb";
 import { fileOrigin } from "@patchbay/runtime";
+import { createFakeClock, eventually } from "@patchbay/testkit";
 import { noLog } from "@patchbay/wire";
 import type { ObjectiveSpec } from "../src/core/objectives/objective.ts";
 import { createObjectives } from "../src/engine/objectives.ts";
@@ -25,6 +26,7 @@ const spec: ObjectiveSpec = {
 function start(counted: { failures: number; up: boolean; at?: number; intervalMs?: number }) {
   const asked: string[] = [];
   const changes: ObjectiveChange[] = [];
+  const clock = createFakeClock();
   const telemetry = createRouterTransport(({ service }) =>
     service(Telemetry, {
       stat({ window, source, target }) {
@@ -38,11 +40,11 @@ function start(counted: { failures: number; up: boolean; at?: number; intervalMs
     telemetry,
     onChange: (change) => changes.push(change),
     log: noLog,
-    now: () => counted.at ?? 1_000,
+    clock: { ...clock, now: () => counted.at ?? 1_000 },
     intervalMs: counted.intervalMs ?? 3_600_000,
   });
   objectives.update([spec]);
-  return { objectives, asked, changes, [Symbol.dispose]: () => objectives.stop() };
+  return { objectives, clock, asked, changes, [Symbol.dispose]: () => objectives.stop() };
 }
 
 describe("objectives", () => {
@@ -65,15 +67,15 @@ describe("objectives", () => {
 
   it("are looked at again and again, until they are stopped", async () => {
     using started = start({ failures: 0, up: true, intervalMs: 5 });
-    const end = performance.now() + 10_000;
-    while (started.asked.length < 4) {
-      assert.ok(performance.now() < end);
-      await new Promise((resolve) => setTimeout(resolve, 5));
+    for (const asked of [2, 4]) {
+      await started.clock.advance(50);
+      await eventually("it looked", () => started.asked.length === asked && started.clock.pending() === 1);
     }
     started.objectives.stop();
     await started.objectives.look();
     const { length } = started.asked;
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    assert.equal(started.clock.pending(), 0);
+    await started.clock.advance(1_000);
     assert.equal(started.asked.length, length);
   });
 

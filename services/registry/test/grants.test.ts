@@ -3,12 +3,11 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 import { create } from "@bufbuild/protobuf";
 import { durationFromMs, durationMs } from "@bufbuild/protobuf/wkt";
 import { FailurePolicy, ManifestSchema } from "@patchbay/proto/mesh/registry/v1/plugin_pb";
 import { createFileSource } from "@patchbay/runtime";
-import { untilPasses } from "@patchbay/testkit";
+import { eventually, untilPasses } from "@patchbay/testkit";
 import { type Log, noLog, systemClock } from "@patchbay/wire";
 import { createDevelopmentGrants } from "../src/sources/grants.ts";
 import { resolver } from "./support/announcements.ts";
@@ -25,6 +24,7 @@ async function fromFolder(files: Readonly<Record<string, string>>, log: Log = no
   await grants.start();
   return {
     grants,
+    resources,
     resourcesDir,
     async [Symbol.asyncDispose]() {
       grants.stop();
@@ -60,7 +60,10 @@ describe("grants", () => {
       changes += 1;
     });
     await writeFile(join(resourcesDir, "services.yaml"), resource("StaticService", "{ endpoints: [] }"));
-    await sleep(200); // a look of its own
+    await writeFile(join(resourcesDir, "broken.yaml"), "{");
+    // The same look has seen the file before it.
+    await eventually(() => folder.resources.problems().length > 0);
+    assert.equal(changes, 0);
     await writeFile(join(resourcesDir, "plugins.yaml"), resource("MeshPlugin", "{ config: { a: 1 } }"));
     await untilPasses(() => assert.deepEqual(config(), { a: 1 }));
     assert.equal(changes, 1);

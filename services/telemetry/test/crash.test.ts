@@ -34,9 +34,15 @@ async function startChild(natsUrl: string, port: number, instance: string): Prom
   };
 }
 
-/** Sends a report every few milliseconds until told to stop; returns what it counted itself. */
-async function generate(proxies: readonly TestProxy[], signal: AbortSignal) {
-  const totals = { reports: 0, requests: 0, failures: 0, bytes: 0 };
+interface Totals {
+  reports: number;
+  requests: number;
+  failures: number;
+  bytes: number;
+}
+
+/** Sends a report every few milliseconds until told to stop; `totals`: what it counts itself. */
+async function generate(proxies: readonly TestProxy[], totals: Totals, signal: AbortSignal): Promise<void> {
   for (let sequence = 1; !signal.aborted; sequence++) {
     proxies.forEach((proxy, index) => {
       const count = 1 + ((sequence * 7 + index) % 50);
@@ -61,7 +67,6 @@ async function generate(proxies: readonly TestProxy[], signal: AbortSignal) {
     });
     await delay(5);
   }
-  return totals;
 }
 
 async function ask(address: string): Promise<StatRow | undefined> {
@@ -90,20 +95,25 @@ test("kill -9 of telemetry and of NATS, again and again under load, loses no rep
   await using one = createTestProxy(address);
   await using two = createTestProxy(address);
   const stop = new AbortController();
-  const generator = generate([one, two], stop.signal);
+  const totals: Totals = { reports: 0, requests: 0, failures: 0, bytes: 0 };
+  const generator = generate([one, two], totals, stop.signal);
+  const another = async (reports: number): Promise<void> => {
+    const before = totals.reports;
+    await eventually(() => totals.reports >= before + reports);
+  };
   for (let life = 1; life <= 3; life++) {
-    await delay(250);
+    await another(80);
     await telemetry.kill();
     if (life === 2) await nats.kill();
     if (life === 2) await nats.restart();
     telemetry = await startChild(nats.url, port, `life-${life}`);
   }
-  await delay(200);
+  await another(60);
   await nats.kill();
   await nats.restart();
-  await delay(200);
+  await another(60);
   stop.abort();
-  const totals = await generator;
+  await generator;
   await eventually(() => one.waiting() + two.waiting() === 0);
   assert.ok(totals.reports > 300, String(totals.reports));
 

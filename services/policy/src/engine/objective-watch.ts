@@ -15,7 +15,7 @@ export function watchObjectives(context: AppContext): ObjectiveWatch {
     telemetry: context.locate("telemetry"),
     onChange: createObjectiveEvents({ events: () => context.events(), log }),
     log,
-    now: clock.now,
+    clock,
   });
   return {
     list: objectives.list,

@@ -1,7 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import { durationFromMs, timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { Transport } from "@connectrpc/connect";
-import { errorMessage } from "@patchbay/model";
+import { type Cancel, type Clock, errorMessage } from "@patchbay/model";
 import { type Objective, ObjectiveSchema } from "@patchbay/proto/mesh/policy/v1/policy_pb";
 import type { Log } from "@patchbay/wire";
 import { budgetLeft, burn, nextState, type ObjectiveSpec, type ObjectiveState } from "../core/objectives/objective.ts";
@@ -13,7 +13,7 @@ export interface ObjectivesOptions {
   /** Told of every change into and out of burning. */
   onChange(change: ObjectiveChange): void;
   readonly log: Log;
-  now(): number;
+  readonly clock: Clock;
   /** Between two looks, at least. Default 1 s. */
   readonly intervalMs?: number;
 }
@@ -40,8 +40,8 @@ const INTERVAL_MS = 1_000;
 const PER_OBJECTIVE_MS = 50;
 
 export function createObjectives(options: ObjectivesOptions): Objectives {
-  const { log, now } = options;
-  const count = createWindowCounter(options);
+  const { log, clock } = options;
+  const count = createWindowCounter({ ...options, now: clock.now });
   let held = new Map<string, Held>();
   let looking: Promise<void> | undefined;
   let complained = false;
@@ -57,7 +57,7 @@ export function createObjectives(options: ObjectivesOptions): Objectives {
     if (state === each.state) return;
     const told = state === "burning" || each.state === "burning";
     each.state = state;
-    each.since = now();
+    each.since = clock.now();
     if (told) options.onChange({ spec, state: state === "burning" ? "burning" : "ok", short, long, at: each.since });
   }
 
@@ -77,10 +77,11 @@ export function createObjectives(options: ObjectivesOptions): Objectives {
     });
     return looking;
   };
-  let timer: NodeJS.Timeout | undefined;
+  let cancel: Cancel | undefined;
   const lookLater = (): void => {
     const afterMs = Math.max(options.intervalMs ?? INTERVAL_MS, held.size * PER_OBJECTIVE_MS);
-    timer = setTimeout(() => void look().finally(() => timer && lookLater()), afterMs).unref();
+    const again = (): void => void look().finally(() => cancel && lookLater());
+    cancel = clock.after(afterMs, again, { background: true });
   };
   lookLater();
 
@@ -90,7 +91,7 @@ export function createObjectives(options: ObjectivesOptions): Objectives {
         specs.map((spec) => {
           const key = `${spec.namespace}/${spec.name}`;
           const before = held.get(key);
-          if (!before) return [key, { spec, state: "no-data", since: now(), windows: undefined }];
+          if (!before) return [key, { spec, state: "no-data", since: clock.now(), windows: undefined }];
           // What was measured by other terms says nothing about these.
           const kept = sameTerms(before.spec, spec) ? before.windows : undefined;
           return [key, Object.assign(before, { spec, windows: kept })];
@@ -100,8 +101,8 @@ export function createObjectives(options: ObjectivesOptions): Objectives {
     list: () => [...held.values()].map(toMessage),
     look,
     stop() {
-      clearTimeout(timer);
-      timer = undefined;
+      cancel?.();
+      cancel = undefined;
     },
   };
 }
