@@ -264,8 +264,8 @@ describe("an upgrade", () => {
     );
     assert.match(answer, /^HTTP\/1\.1 101 .*hello$/s);
     assert.doesNotMatch(head, /transfer-encoding/i);
-    const [record] = started.recorder.records;
-    assert.equal(record?.status, 101);
+    await eventually("it is recorded", () => started.recorder.records.length === 1);
+    assert.equal(started.recorder.records[0]?.status, 101);
   });
 
   it("that a server asks for by 426 says to which protocols, RFC 9110 §15.5.22", async () => {

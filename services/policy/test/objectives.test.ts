@@ -67,7 +67,8 @@ describe("objectives", () => {
 
   it("are looked at again and again, until they are stopped", async () => {
     using started = start({ failures: 0, up: true, intervalMs: 5 });
-    for (const asked of [2, 4]) {
+    // Two windows, then the short one alone: an hour changes little in a moment.
+    for (const asked of [2, 3]) {
       await started.clock.advance(50);
       await eventually("it looked", () => started.asked.length === asked && started.clock.pending() === 1);
     }
