@@ -3,7 +3,7 @@ import { delimiter, join } from "node:path";
 import { withFileLock } from "../process/src/file-lock.mjs";
 import { capture, lastLines } from "./lib/capture.mjs";
 import { SetupError } from "./lib/setup-error.mjs";
-import { toolsDir } from "./lib/state-dir.mjs";
+import { toolsDir } from "./lib/tools-dir.mjs";
 
 const wantedMajor = 24;
 const isWindows = process.platform === "win32";

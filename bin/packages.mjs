@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { withFileLock } from "../process/src/file-lock.mjs";
 import { capture, lastLines } from "./lib/capture.mjs";
 import { SetupError } from "./lib/setup-error.mjs";
-import { toolsDir } from "./lib/state-dir.mjs";
+import { toolsDir } from "./lib/tools-dir.mjs";
 
 /** What running the mesh needs; what building and checking it needs on top. */
 export const modes = /** @type {const} */ (["runtime", "development"]);

@@ -1,16 +1,16 @@
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { runDieWithParent, watchNpm } from "./die-with-parent.mjs";
 import { createProgress } from "./lib/progress.mjs";
 import { root } from "./lib/root.mjs";
 import { findNode24 } from "./node24.mjs";
 import { ensurePackages } from "./packages.mjs";
-import { runTied, watchNpm } from "./tied-node.mjs";
 
 const compileCache = new URL("./lib/compile-cache.mjs", import.meta.url).href;
 
 /**
  * Sets up what a script of this clone needs (packages of the mode, a Node 24) and runs it with `args`: in this
- * process when its Node is new enough, else in a child that is tied to it. `script` is a path inside the clone.
+ * process when its Node is new enough, else in a child that dies with it. `script` is a path inside the clone.
  * Returns the child's exit code; undefined when the script runs here and sets its own.
  */
 export async function runProject({ script, args, mode, cwd = process.cwd() }) {
@@ -20,7 +20,9 @@ export async function runProject({ script, args, mode, cwd = process.cwd() }) {
   const path = join(root, script);
   if (node === process.execPath) return runHere({ path, args, cwd });
   // The first releases of Node 24 still warn that they erase types.
-  return runTied(node, ["--disable-warning=ExperimentalWarning", "--import", compileCache, path, ...args], { cwd });
+  return runDieWithParent(node, ["--disable-warning=ExperimentalWarning", "--import", compileCache, path, ...args], {
+    cwd,
+  });
 }
 
 async function runHere({ path, args, cwd }) {

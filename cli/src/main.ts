@@ -5,7 +5,7 @@ import { CommanderError } from "commander";
 import { CliError, exitCodes } from "./errors.ts";
 import { paint } from "./output/output.ts";
 import { commandIn, createProgram } from "./program.ts";
-import { endWithReader } from "./until-told.ts";
+import { endWithReader } from "./stop-request.ts";
 
 exitWithParent();
 endWithReader();

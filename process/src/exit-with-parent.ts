@@ -3,14 +3,14 @@ import { Socket } from "node:net";
 /** Names the file descriptor of the pipe that the parent holds the other end of. */
 export const PARENT_PIPE = "MESH_PARENT_PIPE";
 
-// After this, whoever has not ended by SIGTERM is ended. Longer than every drain time on a laptop.
+// From SIGTERM to SIGKILL. Longer than every drain time on a laptop.
 const GRACE_MS = 2500;
 
 let watching = false;
 
 /**
- * When the environment names a pipe from the parent (spawnTied gives one): sends SIGTERM to this process as soon as
- * the pipe closes, which it does however the parent ended, and ends it for good 2.5 s later.
+ * Dies with the parent, also when the parent was killed: when the pipe from spawnDieWithParent closes, sends SIGTERM to this
+ * process, and SIGKILL 2.5 s later. (Linux has PR_SET_PDEATHSIG for this; a pipe works on every system.)
  * Does nothing without such a pipe, or when called again. Does not keep the process alive.
  */
 export function exitWithParent(env: NodeJS.ProcessEnv = process.env): void {

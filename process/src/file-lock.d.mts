@@ -1,5 +1,6 @@
+/** How to wait for a lock. */
 export interface FileLockOptions {
-  /** Called once when somebody else holds it. */
+  /** Called once when a living process holds it. */
   readonly onWait?: (pid: number) => void;
   readonly pollMs?: number;
 }
@@ -17,7 +18,7 @@ export function takeFileLock(path: string): boolean;
 /** Removes the file when this process holds it. */
 export function releaseFileLock(path: string): void;
 
-/** The process that holds it; undefined when the file is gone, 0 when it names nobody. */
+/** The process that holds it; undefined without a file, 0 when it has no process id. */
 export function fileLockHolder(path: string): number | undefined;
 
 /** True when a process of this user has this id. */

@@ -5,14 +5,14 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 /**
  * Holds a file with this process's id while `work` runs, so that two runs of the same set-up follow each other.
- * The file of a process that is gone is taken over. `onWait(pid)` is called once when somebody else holds it.
+ * A dead process's lock is taken over. `onWait(pid)` is called once when a living process holds it.
  */
 export async function withFileLock(path, work, { onWait = () => undefined, pollMs = 100 } = {}) {
-  let told = false;
+  let waiting = false;
   while (!takeFileLock(path)) {
     const holder = fileLockHolder(path);
-    if (!told && isAlive(holder)) {
-      told = true;
+    if (!waiting && isAlive(holder)) {
+      waiting = true;
       onWait(holder);
     }
     await sleep(pollMs);
@@ -25,15 +25,15 @@ export async function withFileLock(path, work, { onWait = () => undefined, pollM
 }
 
 /**
- * What a dead process left is replaced only by whoever holds the file beside it: otherwise two could find the same dead one, and
- * the slower one would remove what the faster one has just taken.
+ * A dead process's lock is replaced only by the holder of a second lock beside it: otherwise two processes could find the same
+ * stale lock, and the slower one would remove what the faster one has just taken.
  */
 export function takeFileLock(path) {
   if (create(path)) return true;
-  if (!isLeft(path)) return false;
+  if (!isStale(path)) return false;
   const claim = `${path}.next`;
   if (!takeFileLock(claim)) return false;
-  if (isLeft(path)) {
+  if (isStale(path)) {
     renameSync(claim, path);
     return true;
   }
@@ -47,14 +47,15 @@ export function releaseFileLock(path) {
 
 export function fileLockHolder(path) {
   try {
-    return Number.parseInt(readFileSync(path, "utf8"), 10) || 0;
+    const pid = Number.parseInt(readFileSync(path, "utf8"), 10);
+    return Number.isNaN(pid) ? 0 : pid;
   } catch (error) {
     if (error.code === "ENOENT") return undefined;
     throw error;
   }
 }
 
-/** Complete or not at all: nobody finds a file whose process id is yet to come. False when there is one. */
+/** A link to a ready file, so that no reader finds it without a process id. False when the file exists. */
 function create(path) {
   const temporary = `${path}.${randomUUID()}`;
   writeFileSync(temporary, `${process.pid}\n`, { flag: "wx", mode: 0o600 });
@@ -69,8 +70,8 @@ function create(path) {
   }
 }
 
-/** The file is there, and its process is not. */
-function isLeft(path) {
+/** The file exists, and its process does not. */
+function isStale(path) {
   const holder = fileLockHolder(path);
   return holder !== undefined && !isAlive(holder);
 }
@@ -84,7 +85,7 @@ export function processAlive(pid) {
     process.kill(pid, 0);
     return true;
   } catch {
-    // ESRCH: there is none. EPERM: another user's process got the number; who wrote a file that we can read was ours.
+    // ESRCH: no such process. EPERM: the id was reused by another user's process; only our own wrote the file.
     return false;
   }
 }

@@ -10,8 +10,9 @@ export {
   runFilePath,
   writeRunFile,
 } from "./run-file.ts";
-export { type GuardedOptions, type GuardedProcess, spawnGuarded } from "./spawn-guarded.ts";
-export { spawnTied, type TiedOptions } from "./spawn-tied.ts";
-export { ensureStateDir, StateError, stateDir } from "./state-dir.ts";
-export { type Told, untilTold } from "./until-told.ts";
+export { type DieWithParentOptions, spawnDieWithParent } from "./spawn-die-with-parent.ts";
+export { type SupervisedOptions, type SupervisedProcess, spawnSupervised } from "./spawn-supervised.ts";
+export { ensureStateDir, StateError } from "./state-dir.ts";
+export { stateDir } from "./state-path.mjs";
+export { listenForStop, type StopRequest } from "./stop-request.ts";
 export { createPrivateFile, isErrno, replacePrivateFile } from "./write-private-file.ts";

@@ -5,19 +5,19 @@ import { processAlive } from "./file-lock.mjs";
 import { ensureStateDir, StateError } from "./state-dir.ts";
 import { isErrno, replacePrivateFile } from "./write-private-file.ts";
 
-/** What happens to requests that no policy is about. */
+/** What happens to requests that no policy selects. */
 export type DefaultAuthorization = "allow" | "deny";
 
-/** Which settings shape the mesh in time: those of a laptop, or of a cluster. */
+/** Timings of a laptop, or of a cluster. */
 export type Profile = "development" | "cluster";
 
-/** Tells every command of this user where the running mesh is. */
+/** Where the running mesh of this user is, for every command. */
 export interface RunFile {
-  /** Of this format. */
+  /** Of the file format. */
   readonly version: 1;
-  /** The process that everything else ends with. */
+  /** The process that all others of the mesh die with. */
   readonly pid: number;
-  /** The registry's address, such as "http://127.0.0.1:4140", where all else is found. */
+  /** The registry's address, such as "http://127.0.0.1:4140"; the registry knows all others. */
   readonly address: string;
   /** ISO 8601. */
   readonly startedAt: string;
@@ -69,7 +69,7 @@ export async function removeRunFile(dir: string, pid: number = process.pid): Pro
   }
 }
 
-// After a boot the same number may belong to any process. A minute of tolerance for clocks that were set.
+// After a boot the same process id may be any process's. A minute of tolerance for clocks that were set.
 function startedSinceBoot(run: RunFile): boolean {
   return Date.parse(run.startedAt) >= Date.now() - (uptime() + 60) * 1000;
 }

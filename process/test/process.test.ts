@@ -4,26 +4,26 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { after, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { type GuardedOptions, type GuardedProcess, spawnGuarded, spawnTied } from "@patchbay/process";
+import { type SupervisedOptions, type SupervisedProcess, spawnDieWithParent, spawnSupervised } from "@patchbay/process";
 import { eventually, processRunning } from "@patchbay/testkit";
 
 const fixture = (name: string) => fileURLToPath(new URL(`./fixtures/${name}`, import.meta.url));
-const TIED_CHILD = fixture("tied-child.ts");
-const PARENT = fixture("tying-parent.ts");
+const CHILD = fixture("child.ts");
+const PARENT = fixture("parent.ts");
 // Prints its process id, starts a grandchild and prints that too.
 const FAMILY = "echo $$; sleep 30 & echo $!; wait";
 
 const started: ChildProcess[] = [];
 after(() => {
   for (const child of started) child.kill("SIGKILL");
-  for (const child of guarded) child.killCommand();
+  for (const child of supervised) child.killCommand();
 });
 
-const guarded: GuardedProcess[] = [];
+const supervised: SupervisedProcess[] = [];
 
-function guard(script: string, options: GuardedOptions = {}): GuardedProcess {
-  const child = spawnGuarded("sh", ["-c", script], { stdio: ["ignore", "pipe", "inherit"], ...options });
-  guarded.push(child);
+function supervise(script: string, options: SupervisedOptions = {}): SupervisedProcess {
+  const child = spawnSupervised("sh", ["-c", script], { stdio: ["ignore", "pipe", "inherit"], ...options });
+  supervised.push(child);
   return child;
 }
 
@@ -55,10 +55,10 @@ async function exitOf(child: ChildProcess): Promise<[number | null, string | nul
   return [code, signal];
 }
 
-describe("a tied child", { concurrency: true }, () => {
+describe("a child that dies with its parent", { concurrency: true }, () => {
   for (const signal of ["SIGKILL", "SIGTERM"] as const) {
     test(`ends when its parent is ended by ${signal}`, async () => {
-      const parent = startParent("tied", process.execPath, TIED_CHILD);
+      const parent = startParent("die-with-parent", process.execPath, CHILD);
       const [line = ""] = await lines(parent, 1);
       const pid = Number(line.split(" ")[0]);
       assert.ok(await processRunning(pid));
@@ -68,14 +68,14 @@ describe("a tied child", { concurrency: true }, () => {
   }
 
   test("ends also when it ignores SIGTERM", async () => {
-    const parent = startParent("tied", process.execPath, TIED_CHILD, "stubborn");
+    const parent = startParent("die-with-parent", process.execPath, CHILD, "stubborn");
     const [line = ""] = await lines(parent, 1);
     parent.kill("SIGKILL");
     await eventually(async () => !(await processRunning(Number(line.split(" ")[0]))));
   });
 
   test("does not hand the number of its pipe on to its own children", async () => {
-    const child = spawnTied(process.execPath, [TIED_CHILD], { stdio: ["ignore", "pipe", "inherit"] });
+    const child = spawnDieWithParent(process.execPath, [CHILD], { stdio: ["ignore", "pipe", "inherit"] });
     started.push(child);
     const [line = ""] = await lines(child, 1);
     assert.equal(line.split(" ")[1], "none");
@@ -84,14 +84,14 @@ describe("a tied child", { concurrency: true }, () => {
   });
 
   test("that cannot be started is reported by its error event", async () => {
-    const [error] = await once(spawnTied("/no/such/program", []), "error");
+    const [error] = await once(spawnDieWithParent("/no/such/program", []), "error");
     assert.equal(error.code, "ENOENT");
   });
 });
 
-describe("a guarded program", { concurrency: true }, () => {
+describe("a supervised program", { concurrency: true }, () => {
   test("ends with everything that it started when the parent is killed with -9", async () => {
-    const parent = startParent("guarded", "sh", "-c", FAMILY);
+    const parent = startParent("supervised", "sh", "-c", FAMILY);
     const pids = (await lines(parent, 2)).map(Number);
     assert.ok(!(await noneOf(pids)));
     parent.kill("SIGKILL");
@@ -99,20 +99,20 @@ describe("a guarded program", { concurrency: true }, () => {
   });
 
   test("ends also when it ignores SIGTERM", async () => {
-    const parent = startParent("guarded", "sh", "-c", 'trap "" TERM; echo $$; for i in $(seq 30); do sleep 1; done');
+    const parent = startParent("supervised", "sh", "-c", 'trap "" TERM; echo $$; for i in $(seq 30); do sleep 1; done');
     const [pid = ""] = await lines(parent, 1);
     parent.kill("SIGKILL");
     await eventually(async () => !(await processRunning(Number(pid))));
   });
 
-  test("gives its exit code to the guardian, and its signal", async () => {
-    assert.deepEqual(await exitOf(spawnGuarded("sh", ["-c", "exit 7"])), [7, null]);
-    assert.deepEqual(await exitOf(spawnGuarded("sh", ["-c", "kill -KILL $$"])), [null, "SIGKILL"]);
-    assert.deepEqual(await exitOf(spawnGuarded("sh", ["-c", "kill -TERM $$"])), [null, "SIGTERM"]);
+  test("gives its exit code to the supervisor, and its signal", async () => {
+    assert.deepEqual(await exitOf(spawnSupervised("sh", ["-c", "exit 7"])), [7, null]);
+    assert.deepEqual(await exitOf(spawnSupervised("sh", ["-c", "kill -KILL $$"])), [null, "SIGKILL"]);
+    assert.deepEqual(await exitOf(spawnSupervised("sh", ["-c", "kill -TERM $$"])), [null, "SIGTERM"]);
   });
 
   test("that does not exist gives 127 and a sentence", async () => {
-    const child = spawnGuarded("/no/such/program", [], { stdio: ["ignore", "ignore", "pipe"] });
+    const child = spawnSupervised("/no/such/program", [], { stdio: ["ignore", "ignore", "pipe"] });
     let text = "";
     child.stderr?.on("data", (chunk) => (text += chunk));
     assert.deepEqual(await exitOf(child), [127, null]);
@@ -120,8 +120,8 @@ describe("a guarded program", { concurrency: true }, () => {
     assert.equal(await child.commandPid, undefined);
   });
 
-  test("gets the signals that are sent to the guardian", async () => {
-    const child = guard(
+  test("gets the signals that are sent to the supervisor", async () => {
+    const child = supervise(
       'trap "echo hup" HUP; trap "exit 5" TERM; echo ready; for i in $(seq 600); do sleep 0.05; done',
     );
     const output = reader(child);
@@ -133,7 +133,7 @@ describe("a guarded program", { concurrency: true }, () => {
   });
 
   test("can be ended at once with all that it started", async () => {
-    const child = guard(FAMILY);
+    const child = supervise(FAMILY);
     const pids = (await lines(child, 2)).map(Number);
     assert.equal(pids[0], await child.commandPid);
     child.killCommand();
@@ -142,14 +142,14 @@ describe("a guarded program", { concurrency: true }, () => {
   });
 
   test("leaves nothing of its group behind when it ends by itself", async () => {
-    const child = guard("sleep 30 & echo $!");
+    const child = supervise("sleep 30 & echo $!");
     const [pid = ""] = await lines(child, 1);
     assert.deepEqual(await exitOf(child), [0, null]);
     await eventually(async () => !(await processRunning(Number(pid))));
   });
 
   test("shares the terminal's group when asked to, and still ends with the parent", async () => {
-    const child = guard("echo ready; exec sleep 30", { group: false });
+    const child = supervise("echo ready; exec sleep 30", { group: false });
     await lines(child, 1);
     const pid = (await child.commandPid) ?? 0;
     child.kill("SIGINT");

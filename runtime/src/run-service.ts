@@ -1,4 +1,4 @@
-import { exitWithParent, readDevelopmentKey, untilTold } from "@patchbay/process";
+import { exitWithParent, listenForStop, readDevelopmentKey } from "@patchbay/process";
 import type { CreateApp } from "./app.ts";
 import { compose } from "./compose.ts";
 import { readEnvironment } from "./environment.ts";
@@ -11,7 +11,7 @@ export async function runService(name: string, createApp: CreateApp): Promise<vo
   const key = await readDevelopmentKey(environment.stateDir);
   const services = new Map([[name, createApp]]);
   const composition = await compose({ services, environment, key, settings: settingsOf(environment.profile) });
-  await untilTold().first;
+  await listenForStop().first;
   await composition.stop();
   process.exit(0);
 }

@@ -5,7 +5,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { type GuardedProcess, spawnGuarded, stateDir } from "@patchbay/process";
+import { type SupervisedProcess, spawnSupervised, stateDir } from "@patchbay/process";
 import { freePort } from "./ports.ts";
 
 export interface TestNats extends AsyncDisposable {
@@ -50,7 +50,7 @@ class NatsServer implements TestNats {
   readonly dir: string;
   readonly port: number;
   /** Guarded, so that the server ends with the tests, however they end. */
-  #guardian: GuardedProcess | undefined;
+  #supervisor: SupervisedProcess | undefined;
   #pid: number | undefined;
 
   constructor(dir: string, port: number) {
@@ -70,18 +70,18 @@ class NatsServer implements TestNats {
   async restart(): Promise<void> {
     // Counted before the start: a quick server is ready before anybody looks.
     const before = (await this.log()).split("Server is ready").length;
-    this.#guardian = spawnGuarded(natsServerPath(), ["-c", join(this.dir, "nats.conf")], {
+    this.#supervisor = spawnSupervised(natsServerPath(), ["-c", join(this.dir, "nats.conf")], {
       stdio: ["ignore", "ignore", "ignore"],
     });
-    this.#pid = await this.#guardian.commandPid;
-    await this.#ready(this.#guardian, before);
+    this.#pid = await this.#supervisor.commandPid;
+    await this.#ready(this.#supervisor, before);
   }
 
   async kill(signal: NodeJS.Signals = "SIGKILL"): Promise<void> {
-    const guardian = this.#guardian;
-    this.#guardian = undefined;
-    if (guardian === undefined || guardian.exitCode !== null || guardian.signalCode !== null) return;
-    const ended = once(guardian, "exit");
+    const supervisor = this.#supervisor;
+    this.#supervisor = undefined;
+    if (supervisor === undefined || supervisor.exitCode !== null || supervisor.signalCode !== null) return;
+    const ended = once(supervisor, "exit");
     this.signal("SIGCONT");
     this.signal(signal);
     await ended;

@@ -1,7 +1,7 @@
 import type { ChildProcess } from "node:child_process";
 import { getCompileCacheDir } from "node:module";
 import { pause } from "@patchbay/model";
-import { spawnTied } from "@patchbay/process";
+import { spawnDieWithParent } from "@patchbay/process";
 import { createLog } from "@patchbay/runtime";
 import { type CoreService, coreServices } from "./core-services.ts";
 import type { LogFile } from "./log-file.ts";
@@ -42,7 +42,7 @@ interface Spawning {
 function spawnService(service: CoreService, { options, address, file }: Spawning): ChildProcess {
   const { environment } = options;
   const isRegistry = service.name === "registry";
-  const child = spawnTied(process.execPath, ["--disable-warning=ExperimentalWarning", service.main], {
+  const child = spawnDieWithParent(process.execPath, ["--disable-warning=ExperimentalWarning", service.main], {
     env: {
       ...options.env,
       NODE_COMPILE_CACHE: getCompileCacheDir(),

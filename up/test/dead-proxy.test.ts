@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { spawnTied } from "@patchbay/process";
+import { spawnDieWithParent } from "@patchbay/process";
 import { eventually } from "@patchbay/testkit";
 import { startMesh } from "../src/index.ts";
 import { reached } from "./support/load.ts";
@@ -44,7 +44,7 @@ for (const mode of ["processes", "single"] as const) {
 
     await using mesh = await startMesh({ stateDir, mode });
     const handled = join(stateDir, "handled");
-    const plugin = spawnTied(process.execPath, ["--disable-warning=ExperimentalWarning", fixture, handled], {
+    const plugin = spawnDieWithParent(process.execPath, ["--disable-warning=ExperimentalWarning", fixture, handled], {
       env: { ...process.env, MESH_STATE_DIR: stateDir, MESH_REGISTRY: mesh.address },
       stdio: ["ignore", "ignore", "ignore"],
     });

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
-import { spawnTied } from "@patchbay/process";
+import { spawnDieWithParent } from "@patchbay/process";
 import type { Sidecar } from "@patchbay/sidecar";
 import { eventually } from "@patchbay/testkit";
 import { type Mesh, startMesh } from "../src/index.ts";
@@ -74,7 +74,7 @@ describe("plugins that decide about requests, in a mesh", () => {
     const asked = join(stateDir, "asked");
     await writeFile(asked, "");
     questions = async () => (await readFile(asked, "utf8")).split("\n").filter(Boolean);
-    plugin = spawnTied(process.execPath, ["--disable-warning=ExperimentalWarning", fixture, asked], {
+    plugin = spawnDieWithParent(process.execPath, ["--disable-warning=ExperimentalWarning", fixture, asked], {
       env: { ...process.env, MESH_STATE_DIR: stateDir, MESH_REGISTRY: mesh.address },
       stdio: ["ignore", "ignore", "inherit"],
     });

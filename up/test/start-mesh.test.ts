@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { createClient } from "@connectrpc/connect";
-import { readRunFile, spawnGuarded } from "@patchbay/process";
+import { readRunFile, spawnSupervised } from "@patchbay/process";
 import { Kind, Registry, State } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 import { eventually } from "@patchbay/testkit";
 import { createTransport } from "@patchbay/wire";
@@ -96,7 +96,7 @@ describe("a mesh", () => {
 
   it("uses a nats-server of the user's own, and leaves it running", async () => {
     const port = await freePort("127.0.0.1");
-    const server = spawnGuarded(
+    const server = spawnSupervised(
       "nats-server",
       ["-js", "-sd", join(stateDir, "foreign"), "-a", "127.0.0.1", "-p", String(port)],
       {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { describe, test } from "node:test";
 import { Code, ConnectError, type ConnectRouter, createClient, type HandlerContext } from "@connectrpc/connect";
-import { spawnTied } from "@patchbay/process";
+import { spawnDieWithParent } from "@patchbay/process";
 import { Health, HealthCheckResponse_ServingStatus as Status } from "@patchbay/proto/grpc/health/v1/health_pb";
 import { createFakeClock, eventually, freePort, serveH2c } from "@patchbay/testkit";
 import { healthRoutes } from "../src/health.ts";
@@ -26,7 +26,7 @@ async function* hang() {
 
 async function startProcess() {
   const url = new URL("./fixtures/health-server.ts", import.meta.url);
-  const server = spawnTied(process.execPath, [url.pathname], { stdio: ["ignore", "pipe", "inherit"] });
+  const server = spawnDieWithParent(process.execPath, [url.pathname], { stdio: ["ignore", "pipe", "inherit"] });
   assert.ok(server.stdout);
   const [port] = await once(server.stdout, "data");
   return {

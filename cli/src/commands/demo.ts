@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { demoServices } from "@patchbay/demo";
 import { errorMessage, pause } from "@patchbay/model";
-import type { Told } from "@patchbay/process";
+import type { StopRequest } from "@patchbay/process";
 import { type Mesh, pathLine, startMesh } from "@patchbay/up";
 import { Command } from "commander";
 import { connectMesh, type MeshConnection } from "../connect.ts";
@@ -11,7 +11,7 @@ import { lineWidth, paint, print } from "../output/output.ts";
 import { wrap } from "../output/table.ts";
 import { type AuthorizationOption, authorizationOption, parseTime } from "../parse-options.ts";
 import { createSteps, type Steps } from "../steps.ts";
-import { untilTold } from "../until-told.ts";
+import { listenForStop } from "../stop-request.ts";
 import { addressWithToken, DEFAULT_PORT, natsText, otherPort } from "./up.ts";
 
 interface DemoOptions extends AuthorizationOption {
@@ -29,7 +29,7 @@ export function demoCommand(): Command {
 }
 
 async function demo(options: DemoOptions): Promise<void> {
-  const told = untilTold({ outlivesReader: true });
+  const told = listenForStop({ outlivesReader: true });
   const steps = createSteps();
   const started = performance.now();
   const mesh = await startMesh({
@@ -50,7 +50,7 @@ async function demo(options: DemoOptions): Promise<void> {
 
 interface Running {
   readonly mesh: Mesh;
-  readonly told: Told;
+  readonly told: StopRequest;
   readonly steps: Steps;
   /** By the clock of `performance`, in milliseconds. */
   readonly started: number;

@@ -14,8 +14,8 @@ import {
 } from "../output/output.ts";
 import { clock } from "../output/units.ts";
 import { parseAuthorityText } from "../parse-options.ts";
+import { listenForStop } from "../stop-request.ts";
 import { untilAborted } from "../until-aborted.ts";
-import { untilTold } from "../until-told.ts";
 import { isServed, resolutionJson, resolutionLines } from "./explain/resolution.ts";
 
 interface EndpointsOptions extends OutputOption {
@@ -47,7 +47,7 @@ object a line.`,
 async function endpoints(authority: string, options: EndpointsOptions): Promise<void> {
   using mesh = await connectMesh();
   const destination = await mesh.service("destination", Destination);
-  const { signal } = untilTold();
+  const { signal } = listenForStop();
   const request = { authority, context: { namespace: options.namespace } };
   for await (const response of untilAborted(destination.resolve(request, { signal }), signal)) {
     if (options.watch) showChange(response, options);

@@ -5,7 +5,7 @@ import { Command } from "commander";
 import { type OutputOption, outputOption, paint, print, printJsonLine } from "../output/output.ts";
 import { type AuthorizationOption, authorizationOption, parsePort, parseTime } from "../parse-options.ts";
 import { createSteps } from "../steps.ts";
-import { untilTold } from "../until-told.ts";
+import { listenForStop } from "../stop-request.ts";
 
 /** Where `mesh up` listens unless somebody else does. */
 export const DEFAULT_PORT = 4140;
@@ -44,7 +44,7 @@ of 30 s, reports every 10 s, refusals that do not name their policy.`,
 }
 
 async function up(options: UpOptions): Promise<void> {
-  const { signal, first } = untilTold({ outlivesReader: true });
+  const { signal, first } = listenForStop({ outlivesReader: true });
   const steps = createSteps();
   const mesh = await startMesh({
     mode: options.processes ? "processes" : "single",

@@ -2,7 +2,7 @@ import { getCompileCacheDir } from "node:module";
 import { fileURLToPath } from "node:url";
 import { demoServices } from "@patchbay/demo";
 import { pause } from "@patchbay/model";
-import { spawnTied } from "@patchbay/process";
+import { spawnDieWithParent } from "@patchbay/process";
 import { Kind, State } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 import { createLog } from "@patchbay/runtime";
 import { layout, type Mesh, openLogFile, type Supervised, supervise } from "@patchbay/up";
@@ -19,7 +19,7 @@ export function startDemoFleet(mesh: Mesh): Supervised & { closeLog(): void } {
     name: "demo",
     log: createLog({ name: "demo", destination: file }),
     spawn: () => {
-      const child = spawnTied(process.execPath, ["--disable-warning=ExperimentalWarning", main], {
+      const child = spawnDieWithParent(process.execPath, ["--disable-warning=ExperimentalWarning", main], {
         env: {
           ...process.env,
           NODE_COMPILE_CACHE: getCompileCacheDir(),

@@ -1,11 +1,11 @@
 // The demo application as a process of its own: its programs, and a sidecar for each. Ends with the process that started it.
 import { demoServices } from "@patchbay/demo";
-import { exitWithParent, untilTold } from "@patchbay/process";
+import { exitWithParent, listenForStop } from "@patchbay/process";
 import { readEnvironment } from "@patchbay/runtime";
 import { runFleet } from "@patchbay/up";
 
 exitWithParent();
-const told = untilTold().first;
+const told = listenForStop().first;
 const { registry = "", stateDir } = readEnvironment();
 const fleet = await runFleet({ programs: demoServices, registry, stateDir, env: process.env });
 await told;

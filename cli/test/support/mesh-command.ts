@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
-import { spawnTied } from "@patchbay/process";
+import { spawnDieWithParent } from "@patchbay/process";
 
 const main = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
 
@@ -21,7 +21,7 @@ const deadProxies = Object.fromEntries(
 export function meshCommand(stateDir: string, more: NodeJS.ProcessEnv = {}) {
   const env = { ...process.env, ...deadProxies, NODE_USE_ENV_PROXY: "1", MESH_STATE_DIR: stateDir, ...more };
   const start = (...args: string[]) => {
-    const child = spawnTied(process.execPath, [main, ...args], { env, stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawnDieWithParent(process.execPath, [main, ...args], { env, stdio: ["ignore", "pipe", "pipe"] });
     const { stdout, stderr } = child;
     assert.ok(stdout && stderr);
     return Object.assign(child, { stdout, stderr });

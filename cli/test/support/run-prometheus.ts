@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { spawnTied } from "@patchbay/process";
+import { spawnDieWithParent } from "@patchbay/process";
 import { eventually, freePort } from "@patchbay/testkit";
 
 /** One element of an instant vector. */
@@ -48,7 +48,7 @@ export async function runPrometheus(options: PrometheusOptions): Promise<Prometh
   const { promtool } = options;
   const program = promtool.includes("/") ? join(dirname(promtool), "prometheus") : "prometheus";
   const port = await freePort();
-  const child = spawnTied(
+  const child = spawnDieWithParent(
     program,
     [
       `--config.file=${join(dir, "prometheus.yml")}`,

@@ -1,5 +1,5 @@
 import { errorMessage } from "@patchbay/model";
-import { exitWithParent, readDevelopmentKey, readRunFile, untilTold } from "@patchbay/process";
+import { exitWithParent, listenForStop, readDevelopmentKey, readRunFile } from "@patchbay/process";
 import { createLog, readEnvironment, settingsOf } from "@patchbay/runtime";
 import { startSidecar } from "./app.ts";
 import { type Event, encodeLine, readCommands } from "./run/control.ts";
@@ -10,7 +10,7 @@ import type { Sidecar, SidecarOptions } from "./sidecar.ts";
 /** A sidecar as a process of its own: told by its environment what it is, and by a supervisor, if there is one, what to do. */
 async function main(): Promise<void> {
   exitWithParent();
-  const told = untilTold().first;
+  const told = listenForStop().first;
   const own = readSidecarEnvironment(process.env);
   const sidecar = await start(own).catch((error: unknown) => {
     say(own.controlled, { type: "failed", message: errorMessage(error) });

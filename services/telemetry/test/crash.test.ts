@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { createClient } from "@connectrpc/connect";
-import { spawnTied } from "@patchbay/process";
+import { spawnDieWithParent } from "@patchbay/process";
 import { GroupBy, type StatRow, Telemetry } from "@patchbay/proto/mesh/telemetry/v1/telemetry_pb";
 import { eventually, freePort, startNats, transportAs } from "@patchbay/testkit";
 import { connectEvents, noLog, STREAMS } from "@patchbay/wire";
@@ -20,7 +20,7 @@ interface Child {
 }
 
 async function startChild(natsUrl: string, port: number, instance: string): Promise<Child> {
-  const child: ChildProcess = spawnTied(process.execPath, [fixture, natsUrl, String(port), instance], {
+  const child: ChildProcess = spawnDieWithParent(process.execPath, [fixture, natsUrl, String(port), instance], {
     stdio: ["ignore", "pipe", "inherit"],
   });
   assert.ok(child.stdout);

@@ -1,4 +1,4 @@
-import { type DefaultAuthorization, spawnTied } from "@patchbay/process";
+import { type DefaultAuthorization, spawnDieWithParent } from "@patchbay/process";
 import { captureEnvironment, probeProgram, type Sidecar, startSidecar } from "@patchbay/sidecar";
 import type { Log } from "@patchbay/wire";
 import { freePort } from "../free-port.ts";
@@ -63,7 +63,7 @@ function superviseProgram({ program, options, log, output }: MemberOptions, side
     log,
     spawn: () => {
       const args = ["--disable-warning=ExperimentalWarning", "--import", tie, ...program.command];
-      const child = spawnTied(process.execPath, args, {
+      const child = spawnDieWithParent(process.execPath, args, {
         env: { ...options.env, PORT: String(port), ...captureEnvironment(sidecar.outboundPort, options.env) },
         stdio: ["ignore", "pipe", "pipe"],
         detached: true,

@@ -1,7 +1,7 @@
 import type { ChildProcess } from "node:child_process";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type GuardedProcess, spawnGuarded } from "@patchbay/process";
+import { type SupervisedProcess, spawnSupervised } from "@patchbay/process";
 import { natsConfig } from "@patchbay/registry/nats-config";
 import { loadNatsKeys, type NatsKeys } from "@patchbay/registry/nats-keys";
 import { createLog } from "@patchbay/runtime";
@@ -73,15 +73,15 @@ async function startProgram(server: NatsServer & { kind: "program" }, starting: 
   const config = join(options.paths.nats, "nats-server.conf");
   await writeFile(config, configText(options.paths, keys, port), { mode: 0o600 });
   const supervisorLog = createLog({ name: "nats-server", destination: options.log });
-  let guardian: GuardedProcess | undefined;
+  let supervisor: SupervisedProcess | undefined;
   const supervised = supervise({
     name: "nats-server",
     log: supervisorLog,
     spawn: () => {
-      guardian = spawnServer(server.path, config, options);
-      return guardian;
+      supervisor = spawnServer(server.path, config, options);
+      return supervisor;
     },
-    kill: () => guardian?.killCommand(),
+    kill: () => supervisor?.killCommand(),
   });
   const { version, origin, refused } = server;
   const stop = (): Promise<void> => supervised.stop(KILL_AFTER_MS);
@@ -93,7 +93,7 @@ async function startProgram(server: NatsServer & { kind: "program" }, starting: 
     const look = `${error instanceof Error ? error.message : String(error)}${why && ` (it ended with ${why})`}; see ${options.log.path}`;
     throw new Error(look, { cause: error });
   }
-  const pid = async (): Promise<number | undefined> => guardian?.commandPid;
+  const pid = async (): Promise<number | undefined> => supervisor?.commandPid;
   return {
     url: `nats://${HOST}:${port}`,
     version,
@@ -119,10 +119,10 @@ function configText(paths: Layout, keys: NatsKeys, port: number): string {
   return `server_name: patchbay\nlogtime_utc: true\n${accounts}`;
 }
 
-/** nats-server cannot watch a pipe, so a guardian does it and ends it with this process. */
-function spawnServer(path: string, config: string, { env, log }: StartNatsOptions): GuardedProcess {
+/** nats-server cannot watch a pipe, so a supervisor does it and ends it with this process. */
+function spawnServer(path: string, config: string, { env, log }: StartNatsOptions): SupervisedProcess {
   // The server waits for its clients on SIGTERM; they are ours and have been stopped before.
-  const child = spawnGuarded(path, ["--config", config], { env, stdio: ["ignore", "pipe", "pipe"], detached: true });
+  const child = spawnSupervised(path, ["--config", config], { env, stdio: ["ignore", "pipe", "pipe"], detached: true });
   logOutput(child, log);
   return child;
 }

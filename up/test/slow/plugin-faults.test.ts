@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
-import { spawnTied } from "@patchbay/process";
+import { spawnDieWithParent } from "@patchbay/process";
 import { Answer, type Step } from "@patchbay/proto/mesh/destination/v1/destination_pb";
 import { Kind, type Registration, State } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 import type { Sidecar } from "@patchbay/sidecar";
@@ -33,7 +33,7 @@ describe("a plugin that is asked for every name", () => {
 
   const handledFile = (): string => join(stateDir, "handled");
   const startPlugin = (): ChildProcess =>
-    spawnTied(process.execPath, ["--disable-warning=ExperimentalWarning", fixture, handledFile()], {
+    spawnDieWithParent(process.execPath, ["--disable-warning=ExperimentalWarning", fixture, handledFile()], {
       env: { ...process.env, MESH_STATE_DIR: stateDir, MESH_REGISTRY: mesh.address },
       stdio: ["ignore", "ignore", "ignore"],
     });

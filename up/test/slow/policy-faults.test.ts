@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { pause } from "@patchbay/model";
-import { spawnTied } from "@patchbay/process";
+import { spawnDieWithParent } from "@patchbay/process";
 import { Kind, State } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 import { GroupBy } from "@patchbay/proto/mesh/telemetry/v1/telemetry_pb";
 import type { Sidecar } from "@patchbay/sidecar";
@@ -229,10 +229,14 @@ describe("policy and tap, as processes", () => {
 
   it("a plugin that hangs costs its own requests the deadline, others nothing, and is asked again when it is back", async (t) => {
     const env = { ...process.env, MESH_STATE_DIR: mesh.stateDir, MESH_REGISTRY: mesh.address };
-    const plugin = spawnTied(process.execPath, ["--disable-warning=ExperimentalWarning", fixture("authorizer")], {
-      env,
-      stdio: ["ignore", "ignore", "ignore"],
-    });
+    const plugin = spawnDieWithParent(
+      process.execPath,
+      ["--disable-warning=ExperimentalWarning", fixture("authorizer")],
+      {
+        env,
+        stdio: ["ignore", "ignore", "ignore"],
+      },
+    );
     await using _plugin = { [Symbol.asyncDispose]: () => endOf(plugin, "SIGKILL") };
     for (const name of ["strict", "lenient", "other"])
       stack.use(await startSidecarHere(mesh, name, { port: web.port }));

@@ -2,7 +2,7 @@ import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import { fileURLToPath } from "node:url";
-import { readDevelopmentKey, spawnTied } from "@patchbay/process";
+import { readDevelopmentKey, spawnDieWithParent } from "@patchbay/process";
 import { type Sidecar, type SidecarOptions, startSidecar } from "@patchbay/sidecar";
 import { noLog } from "@patchbay/wire";
 import type { Mesh } from "../../src/index.ts";
@@ -73,7 +73,7 @@ export function spawnSidecar(
   name: string,
   port: number,
 ): AsyncDisposable & { readonly child: ChildProcess } {
-  const child = spawnTied(process.execPath, ["--disable-warning=ExperimentalWarning", sidecarMain], {
+  const child = spawnDieWithParent(process.execPath, ["--disable-warning=ExperimentalWarning", sidecarMain], {
     env: {
       ...process.env,
       MESH_STATE_DIR: mesh.stateDir,

@@ -7,7 +7,7 @@ import { lineWidth, type OutputOption, outputOption, paint, print, printJson } f
 import { wrap } from "../../output/table.ts";
 import { parseTime } from "../../parse-options.ts";
 import { createSteps } from "../../steps.ts";
-import { untilTold } from "../../until-told.ts";
+import { listenForStop } from "../../stop-request.ts";
 import { checkEvents } from "./events.ts";
 import { type Finding, well } from "./finding.ts";
 import { checkPolicies } from "./policies.ts";
@@ -41,7 +41,7 @@ Exit code 0 when all is well, 1 when something failed, 3 when no mesh runs.`,
 }
 
 async function check(options: CheckOptions): Promise<void> {
-  const { signal } = untilTold();
+  const { signal } = listenForStop();
   const deadline = performance.now() + (options.wait ?? 0) * 1_000;
   const steps = createSteps();
   let findings = await look();

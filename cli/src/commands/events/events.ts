@@ -5,7 +5,7 @@ import { connectMesh } from "../../connect.ts";
 import { connectBus } from "../../event-bus.ts";
 import { type OutputOption, outputOption, print, printJsonLine } from "../../output/output.ts";
 import { parseTime } from "../../parse-options.ts";
-import { untilTold } from "../../until-told.ts";
+import { listenForStop } from "../../stop-request.ts";
 import { describeEvent, eventJson } from "./event-text.ts";
 
 interface EventsOptions extends OutputOption {
@@ -42,7 +42,7 @@ for them. With -o json one object a line.`,
 async function events(options: EventsOptions): Promise<void> {
   using mesh = await connectMesh();
   const bus = await connectBus(mesh.stateDir);
-  const { signal } = untilTold();
+  const { signal } = listenForStop();
   const seconds = options.since ?? (options.follow ? 0 : DEFAULT_SINCE_SECONDS);
   const since = Date.now() - seconds * 1_000;
   try {

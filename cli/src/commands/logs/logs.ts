@@ -7,7 +7,7 @@ import { layout } from "@patchbay/up/layout";
 import { Command } from "commander";
 import { CliError } from "../../errors.ts";
 import { type OutputOption, outputOption, print } from "../../output/output.ts";
-import { untilTold } from "../../until-told.ts";
+import { listenForStop } from "../../stop-request.ts";
 import { logJson, logLine } from "./log-line.ts";
 
 interface LogsOptions extends OutputOption {
@@ -58,7 +58,7 @@ async function logs(component: string | undefined, options: LogsOptions): Promis
   const count = Math.max(0, Number.parseInt(options.lines, 10) || 0);
   show(lines.sort(byTime).slice(count > 0 ? -count : lines.length), options);
   if (!options.follow) return;
-  const { signal } = untilTold();
+  const { signal } = listenForStop();
   while (!signal.aborted) {
     await pause(200, signal);
     show((await Promise.all(tails.map((tail) => readOn(tail)))).flat().sort(byTime), options);

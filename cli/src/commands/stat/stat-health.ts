@@ -3,7 +3,7 @@ import { pause } from "@patchbay/model";
 import type { HealthResponse, Telemetry } from "@patchbay/proto/mesh/telemetry/v1/telemetry_pb";
 import { createRedraw, lineWidth, paint, print, printJson, printJsonLine } from "../../output/output.ts";
 import { span } from "../../output/units.ts";
-import { untilTold } from "../../until-told.ts";
+import { listenForStop } from "../../stop-request.ts";
 import { decisionTable, type HealthJson, healthJson, healthTables, looksIll, refuses } from "./stat-health-rows.ts";
 
 export interface HealthOptions {
@@ -27,7 +27,7 @@ export async function statHealth(telemetry: Client<typeof Telemetry>, options: H
     return json ? printJson(healthJson(response)) : print(...healthLines(response, options));
   }
   const redraw = createRedraw();
-  const { signal } = untilTold();
+  const { signal } = listenForStop();
   while (!signal.aborted) {
     const response = await ask(signal).catch((error: unknown) => {
       if (!signal.aborted) throw error;

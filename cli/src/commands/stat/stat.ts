@@ -13,8 +13,8 @@ import {
 } from "../../output/output.ts";
 import { span } from "../../output/units.ts";
 import { parseTime } from "../../parse-options.ts";
+import { listenForStop } from "../../stop-request.ts";
 import { untilAborted } from "../../until-aborted.ts";
-import { untilTold } from "../../until-told.ts";
 import { statHealth } from "./stat-health.ts";
 import { looksWrong, type StatBy, statJson, statTable } from "./stat-rows.ts";
 
@@ -98,7 +98,7 @@ async function stat(options: StatOptions): Promise<void> {
     return options.output === "json" ? printJson(statJson(response)) : print(...statLines(response, options));
   }
   const redraw = createRedraw();
-  const { signal } = untilTold();
+  const { signal } = listenForStop();
   for await (const response of untilAborted(telemetry.subscribe({ query, interval: 1 }, { signal }), signal)) {
     if (options.output === "json") printJsonLine(statJson(response));
     else redraw(statLines(response, options));

@@ -11,8 +11,8 @@ import { connectMesh } from "../../connect.ts";
 import { lineWidth, outputOption, paint, print, printJsonLine } from "../../output/output.ts";
 import { span } from "../../output/units.ts";
 import { parseTime } from "../../parse-options.ts";
+import { listenForStop } from "../../stop-request.ts";
 import { untilAborted } from "../../until-aborted.ts";
-import { untilTold } from "../../until-told.ts";
 import { createTapPrinter, requestJson } from "./tap-line.ts";
 import { type TapOptions, tapRequest, VIEWS } from "./tap-request.ts";
 
@@ -98,7 +98,7 @@ async function tap(service: string | undefined, options: TapOptions): Promise<vo
   if (doubt !== undefined) say(paint("warn", doubt));
   using mesh = await connectMesh();
   const client = await mesh.service("tap", Tap);
-  const { signal } = untilTold();
+  const { signal } = listenForStop();
   const showing = createShowing(options);
   const startedAt = performance.now();
   try {

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { constants } from "node:os";
-import { spawnGuarded } from "@patchbay/process";
+import { spawnSupervised } from "@patchbay/process";
 
 export interface ProgramOptions {
   readonly command: string;
@@ -27,7 +27,7 @@ export interface Program {
 /** Starts the program; however this process ends, the program ends too, unless it owns the terminal. */
 export function startProgram({ command, args, env, cwd, foreground }: ProgramOptions): Program {
   if (foreground) return foregroundProgram(command, args, { env, ...(cwd === undefined ? {} : { cwd }) });
-  const child = spawnGuarded(command, args, {
+  const child = spawnSupervised(command, args, {
     env,
     stdio: ["inherit", "inherit", "inherit"],
     // Out of the terminal's foreground group: Ctrl-C is for us, who take the program out of use before it is told.

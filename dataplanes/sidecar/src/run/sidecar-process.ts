@@ -2,7 +2,7 @@ import type { ChildProcess } from "node:child_process";
 import { fstatSync, ftruncateSync, mkdirSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { spawnTied } from "@patchbay/process";
+import { spawnDieWithParent } from "@patchbay/process";
 import type { LocalPortText } from "../core/local-port.ts";
 import { type Command, type Event, encodeLine, readEvents } from "./control.ts";
 
@@ -47,7 +47,7 @@ export function spawnSidecar(
     // Reading and stripping a hundred files of TypeScript is half of the time to start.
     NODE_COMPILE_CACHE: env["NODE_COMPILE_CACHE"] ?? join(stateDir, "tools", "compile-cache"),
   };
-  const child = spawnTied(process.execPath, ["--disable-warning=ExperimentalWarning", MAIN], {
+  const child = spawnDieWithParent(process.execPath, ["--disable-warning=ExperimentalWarning", MAIN], {
     env: own,
     stdio: ["pipe", "pipe", start.log],
     // Ctrl-C in the terminal is for us alone: the sidecar goes last.

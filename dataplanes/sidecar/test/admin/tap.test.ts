@@ -4,7 +4,7 @@ import { request as httpRequest, type IncomingMessage } from "node:http";
 import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
-import { spawnTied } from "@patchbay/process";
+import { spawnDieWithParent } from "@patchbay/process";
 import { Proxy as ProxyService } from "@patchbay/proto/mesh/proxy/v1/proxy_pb";
 import { NoticeKind, type Request, View } from "@patchbay/proto/mesh/tap/v1/tap_pb";
 import { closedPort, eventually, transportAs } from "@patchbay/testkit";
@@ -218,7 +218,7 @@ describe("a tap at a proxy", () => {
 
   it("ends when its caller is killed", async () => {
     await using pair = await startPair(0);
-    const child = spawnTied(process.execPath, [OBSERVER, pair.users.address], {
+    const child = spawnDieWithParent(process.execPath, [OBSERVER, pair.users.address], {
       stdio: ["ignore", "ignore", "inherit"],
     });
     await eventually("it is in force", () => pair.users.taps.count() === 1);

@@ -270,11 +270,11 @@ function greeting(service: string, port: number, more: { host?: string; delay?: 
   return { service, port, command: process.execPath, args: [GREETER, name, String(port), host, String(delay)] };
 }
 
-/** To the program itself, past its guardian. */
+/** To the program itself, past its supervisor. */
 async function sendToProgram(running: Running, signal: NodeJS.Signals): Promise<void> {
   for (const pid of await descendants(running.child.pid ?? 0)) {
     const command = await commandOf(pid);
-    if (!command.includes("guardian.mjs") && !command.includes("main.ts")) process.kill(pid, signal);
+    if (!command.includes("supervisor.mjs") && !command.includes("main.ts")) process.kill(pid, signal);
   }
 }
 

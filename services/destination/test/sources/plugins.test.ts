@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { createClient } from "@connectrpc/connect";
-import { spawnTied } from "@patchbay/process";
+import { spawnDieWithParent } from "@patchbay/process";
 import { Answer, Destination, Effect } from "@patchbay/proto/mesh/destination/v1/destination_pb";
 import { FailurePolicy } from "@patchbay/proto/mesh/registry/v1/plugin_pb";
 import { State } from "@patchbay/proto/mesh/registry/v1/registry_pb";
@@ -358,9 +358,13 @@ describe("a resolver plugin", () => {
   });
 
   it("that is stopped is noticed by its silence, without a new call", async () => {
-    const child = spawnTied(process.execPath, [new URL("../support/plugin-process.ts", import.meta.url).pathname], {
-      stdio: ["ignore", "pipe", "inherit"],
-    });
+    const child = spawnDieWithParent(
+      process.execPath,
+      [new URL("../support/plugin-process.ts", import.meta.url).pathname],
+      {
+        stdio: ["ignore", "pipe", "inherit"],
+      },
+    );
     try {
       const address = await new Promise<string>((resolve) =>
         child.stdout?.once("data", (chunk: Buffer) => resolve(String(chunk).trim())),

@@ -1,24 +1,26 @@
 const SAME_KEYSTROKE_MS = 300;
 
-export interface Told {
-  /** Aborts at the first request to stop. */
+/** The first request to stop this process. */
+export interface StopRequest {
+  /** Aborts with it. */
   readonly signal: AbortSignal;
-  /** Settles at the first request to stop. */
+  /** Settles with it. */
   readonly first: Promise<void>;
-  /** The same as a signal, from within this process. */
-  tell(): void;
+  /** Requests it from within this process. */
+  request(): void;
 }
 
-export interface ToldOptions {
+/** Which signals count. */
+export interface StopRequestOptions {
   /** Also when the terminal closes. Default: false, which nohup relies on. */
   readonly onHangup?: boolean;
 }
 
 /**
- * Listens for SIGTERM and SIGINT. A second one ends the process at once. One keystroke can arrive more than once (from the terminal and from
- * npm), so signals within 300 ms count as one.
+ * Listens for SIGTERM and SIGINT. A second one ends the process at once. One keystroke can arrive more than once (from the
+ * terminal and from npm), so signals within 300 ms count as one.
  */
-export function untilTold({ onHangup = false }: ToldOptions = {}): Told {
+export function listenForStop({ onHangup = false }: StopRequestOptions = {}): StopRequest {
   const stop = new AbortController();
   let last = 0;
   const onSignal = (): void => {
@@ -31,5 +33,5 @@ export function untilTold({ onHangup = false }: ToldOptions = {}): Told {
   const first = new Promise<void>((resolve) => {
     stop.signal.addEventListener("abort", () => resolve(), { once: true });
   });
-  return { signal: stop.signal, first, tell: () => stop.abort() };
+  return { signal: stop.signal, first, request: () => stop.abort() };
 }

@@ -3,16 +3,16 @@ import { Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { capture } from "./lib/capture.mjs";
 
-const killAfterMs = 4000;
-const watchParentMs = 300;
+const KILL_AFTER_MS = 4000;
+const WATCH_PARENT_MS = 300;
 
 /**
- * Runs another Node with this one's standard streams and returns its exit code. The child ends with this process,
- * however this one ends: it watches a pipe (MESH_PARENT_PIPE) that the system closes. This process in turn ends
- * with the npm that started it, since npm does not pass every signal on and may be killed.
- * A SIGHUP is left to its default on purpose: it ends this process (unless nohup), and the pipe does the rest.
+ * Runs another Node with this one's standard streams and returns its exit code. The child dies with this process, also when this
+ * one is killed: it watches a pipe (MESH_PARENT_PIPE) that the system closes. This process in turn dies with the npm that started
+ * it, since npm does not forward every signal and may be killed.
+ * SIGHUP keeps its default on purpose: it ends this process (unless nohup), and the pipe does the rest.
  */
-export async function runTied(nodePath, args, { env = process.env, cwd } = {}) {
+export async function runDieWithParent(nodePath, args, { env = process.env, cwd } = {}) {
   const child = spawn(nodePath, args, {
     cwd,
     env: { ...env, MESH_PARENT_PIPE: "3" },
@@ -28,7 +28,7 @@ export async function runTied(nodePath, args, { env = process.env, cwd } = {}) {
   stopWatching();
   process.removeListener("SIGINT", forward);
   process.removeListener("SIGTERM", forward);
-  if (signal) return mirror(signal);
+  if (signal !== null) return mirror(signal);
   return code ?? 1;
 }
 
@@ -48,12 +48,12 @@ async function mirror(signal) {
 
 function endChild(child) {
   child.kill("SIGTERM");
-  setTimeout(() => child.kill("SIGKILL"), killAfterMs).unref();
+  setTimeout(() => child.kill("SIGKILL"), KILL_AFTER_MS).unref();
 }
 
-/** This process may itself be tied to another by a pipe. */
+/** This process may itself have to die with a parent. */
 function watchOwnParent(descriptor, onGone) {
-  if (!descriptor) return;
+  if (descriptor === undefined) return;
   try {
     const pipe = new Socket({ fd: Number(descriptor), readable: true, writable: false });
     pipe.on("error", () => undefined).once("close", onGone);
@@ -65,7 +65,7 @@ function watchOwnParent(descriptor, onGone) {
 
 /**
  * Calls `onGone` once when the npm above is gone. Only under npm: a mesh started by `nohup … &` outlives its shell.
- * npm may have put a shell between, so the parent's parent is watched too.
+ * npm may have put a shell in between, so the parent's parent is watched too.
  */
 export async function watchNpm(onGone) {
   if (!process.env.npm_lifecycle_event || process.platform === "win32") return () => undefined;
@@ -75,7 +75,7 @@ export async function watchNpm(onGone) {
     if (process.ppid === parent && (above === undefined || isAlive(above))) return;
     clearInterval(timer);
     onGone();
-  }, watchParentMs).unref();
+  }, WATCH_PARENT_MS).unref();
   return () => clearInterval(timer);
 }
 

@@ -1,7 +1,7 @@
-import { type Told, untilTold as untilSignalled } from "@patchbay/process";
+import { listenForStop as listenForSignals, type StopRequest } from "@patchbay/process";
 import { exitCodes } from "./errors.ts";
 
-export interface ToldOptions {
+export interface StopRequestOptions {
   /** A reader that went away is a request to stop too, for commands that have something to take down first. */
   readonly outlivesReader?: boolean;
 }
@@ -19,10 +19,10 @@ function end(): void {
  * Listens for requests to stop: Ctrl-C, SIGTERM, a closed terminal, a reader that went away. A second Ctrl-C ends the process at once.
  * Without a terminal SIGHUP keeps its default.
  */
-export function untilTold({ outlivesReader = false }: ToldOptions = {}): Told {
+export function listenForStop({ outlivesReader = false }: StopRequestOptions = {}): StopRequest {
   if (outlivesReader) process.stdout.off("error", end);
   const onHangup = process.stdin.isTTY || process.stdout.isTTY || process.stderr.isTTY;
-  const told = untilSignalled({ onHangup });
-  for (const stream of [process.stdout, process.stderr]) stream.on("error", told.tell);
-  return told;
+  const stop = listenForSignals({ onHangup });
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", stop.request);
+  return stop;
 }

@@ -8,19 +8,19 @@ import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
-const tiedNode = pathToFileURL(fileURLToPath(new URL("../tied-node.mjs", import.meta.url))).href;
+const dieWithParent = pathToFileURL(fileURLToPath(new URL("../die-with-parent.mjs", import.meta.url))).href;
 const exitWithParent = new URL("../../process/src/exit-with-parent.ts", import.meta.url).href;
 
-describe("a Node that is tied to its entry script", () => {
+describe("a Node that dies with its entry script", () => {
   let folder = "";
   let entry = "";
 
   before(() => {
-    folder = mkdtempSync(join(tmpdir(), "patchbay-tied-"));
+    folder = mkdtempSync(join(tmpdir(), "patchbay-die-with-parent-"));
     entry = write(
       "entry.mjs",
-      `import { runTied } from "${tiedNode}";
-process.exitCode = await runTied(process.argv[2], process.argv.slice(3));`,
+      `import { runDieWithParent } from "${dieWithParent}";
+process.exitCode = await runDieWithParent(process.argv[2], process.argv.slice(3));`,
     );
   });
   after(() => rmSync(folder, { recursive: true, force: true }));

@@ -1,8 +1,8 @@
-// Stands between a supervisor and a program that cannot watch a pipe itself.
-//   node guardian.mjs '{"graceMs":1000,"group":true}' COMMAND [ARGUMENT]...
-// Starts the command, in a process group of its own when `group` is true; passes signals on to it; ends as it ends;
-// and when the supervisor's pipe closes, or says "kill", ends the command and its group.
-// Plain JavaScript, because it has to start fast and on any Node.
+// Supervises a program that cannot watch its parent's pipe itself.
+//   node supervisor.mjs '{"graceMs":1000,"group":true}' COMMAND [ARGUMENT]...
+// Starts the command, as leader of a process group when `group` is true; forwards signals to it; exits with its code or signal;
+// and when the parent's pipe closes, or says "kill", ends the command and its group.
+// Plain JavaScript: it starts fast, on any Node.
 import { spawn } from "node:child_process";
 import { Socket } from "node:net";
 
@@ -15,28 +15,28 @@ const FORWARDED = ["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2
 let ending = false;
 let killed = false;
 
-// Before the command is there, which may be quick to cause a signal.
+// Before the command starts, which may cause a signal at once.
 for (const signal of FORWARDED) process.on(signal, () => send(signal));
 const child = spawn(command, args, { stdio: "inherit", detached: group });
 child.once("error", cannotStart);
 child.once("exit", (code, signal) => void ended(code, signal));
-const pipe = watchSupervisor();
+const pipe = watchParent();
 
-function watchSupervisor() {
+function watchParent() {
   if (!Number.isSafeInteger(pipeFd) || pipeFd < 3) return undefined;
-  const supervisor = new Socket({ fd: pipeFd, readable: true, writable: true });
-  supervisor.on("error", () => undefined);
-  supervisor.on("data", (text) => {
+  const parent = new Socket({ fd: pipeFd, readable: true, writable: true });
+  parent.on("error", () => undefined);
+  parent.on("data", (text) => {
     if (!String(text).includes("kill")) return;
     killed = true;
     send("SIGKILL");
   });
-  supervisor.once("close", end);
-  if (child.pid !== undefined) supervisor.write(`${child.pid}\n`);
-  return supervisor;
+  parent.once("close", end);
+  if (child.pid !== undefined) parent.write(`${child.pid}\n`);
+  return parent;
 }
 
-/** Sends to the command and, when it leads a group, to whatever it started. False when nobody is left. */
+/** Sends to the command and, when it leads a group, to the whole group. False when no process is left. */
 function send(signal) {
   if (child.pid === undefined) return false;
   try {
@@ -47,7 +47,7 @@ function send(signal) {
   }
 }
 
-/** The supervisor is gone: nobody wants this command any more. */
+/** The parent is gone. */
 function end() {
   if (ending) return;
   ending = true;
@@ -61,7 +61,7 @@ function cannotStart(error) {
   process.exit(error.code === "ENOENT" ? 127 : 126);
 }
 
-/** The command ended: end what it left in its group, then as it did. */
+/** The command ended: end what it left in its group, then exit as it did. */
 async function ended(code, signal) {
   if (group && !killed && send("SIGTERM")) {
     for (let waited = 0; waited < graceMs && send(0); waited += 20) await new Promise((done) => setTimeout(done, 20));
