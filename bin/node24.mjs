@@ -88,7 +88,7 @@ async function installNode({ progress, env, version }) {
   if (!wanted) throw new SetupError(needed(version, `npm has no binary for ${process.platform}-${process.arch}.`));
   const tools = toolsDir(env);
   return withFileLock(join(tools, "node-24.lock"), async () => {
-    // Somebody may have installed it while this process waited.
+    // Another process may have installed it meanwhile.
     const there = await installedNode(env);
     if (there) return there;
     const label = `Installing Node ${wanted.version} for the mesh (this machine's is ${version})`;

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// `npm start`: sets up, then runs control plane, demo application and load until it is told to stop.
+// `npm start`: sets up, then runs control plane, demo application and load until it is stopped.
 import { runEntry } from "./lib/setup-error.mjs";
 import { runProject } from "./project.mjs";
 

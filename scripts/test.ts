@@ -32,7 +32,7 @@ const named = args.filter((arg) => !arg.startsWith("--"));
 
 /** Property tests try the same cases each time. */
 const seed = new URL("lib/property-seed.ts", import.meta.url).href;
-/** One hung test must not hang everybody; a slow machine must not fail a healthy one. */
+/** Ends a hung test file; long enough for a healthy one on a slow machine. */
 const timeoutMs = slow ? 300_000 : 120_000;
 const files = named.length > 0 ? named : testFiles();
 if (files.length === 0) {

@@ -1,7 +1,7 @@
 /**
  * Upper bounds of the latency buckets in milliseconds, each inclusive; a last bucket without bound follows. Those of
- * linkerd2-proxy's `response_latency_ms`: five steps in each of five decades. Data only, so that whoever counts and
- * whoever reads mean the same by a bucket's index.
+ * linkerd2-proxy's `response_latency_ms`: five steps in each of five decades. Writers and readers of
+ * histograms share them, so that a bucket's index means the same to both.
  */
 export const LATENCY_BOUNDS_MS: readonly number[] = [
   1, 2, 3, 4, 5, 10, 20, 30, 40, 50, 100, 200, 300, 400, 500, 1_000, 2_000, 3_000, 4_000, 5_000, 10_000, 20_000, 30_000,

@@ -5,7 +5,7 @@ export function policyName(ref: PolicyRef | undefined): string {
   return ref === undefined ? "a policy without name" : `${ref.kind} ${ref.namespace}/${ref.name}`;
 }
 
-/** By name: the order in which policies come is without meaning, so what is told of them may not depend on it. */
+/** Sorted by name: decisions and explanations must not depend on the order in which policies arrive. */
 export function inOrder<P extends { readonly ref?: PolicyRef | undefined }>(policies: readonly P[]): readonly P[] {
   const named = policies.map((policy) => ({ policy, name: policyName(policy.ref) }));
   return named.toSorted((a, b) => (a.name < b.name ? -1 : Number(a.name > b.name))).map(({ policy }) => policy);

@@ -1,4 +1,4 @@
-/** Fields whose values prove who somebody is: nobody who looks at requests sees them, compares them, or writes them down. */
+/** Credentials: redacted in taps, and neither compared nor logged. */
 export const SECRET_HEADERS: ReadonlySet<string> = new Set([
   "authorization",
   "cookie",

@@ -19,9 +19,9 @@ export type SelectorResult =
   | { readonly ok: true; readonly selection: Selection }
   | { readonly ok: false; readonly problem: SelectorProblem };
 
-/** A selector that has been checked and compiled. Who calls and who is called is not looked at: proxies know that better. */
+/** A compiled selector, without its source and target: those choose the proxies. */
 export interface Selection {
-  /** It cannot be decided before the answer is there. */
+  /** It cannot be decided before the response. */
   readonly needsResponse: boolean;
   /** It asks for the endpoint, which is not known when a request begins. */
   readonly needsEndpoint: boolean;
@@ -54,7 +54,7 @@ function selectionOf(selector: Selector, status: StatusTest | undefined, where: 
   const path = pathTest(selector.path);
   const headers = Object.entries(selector.headers);
   const needsEndpoint = where !== undefined && ENDPOINT_NAMES.some((name) => where.names.has(name));
-  // What asks for the endpoint has to wait for it like what asks for the answer.
+  // The endpoint is known as late as the response.
   const late = where !== undefined && (where.usesResponse || needsEndpoint);
   return {
     needsResponse: status !== undefined || (where?.usesResponse ?? false),

@@ -3,7 +3,7 @@ import { type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
 
 /**
  * What in a message this program does not know, such as "inbound.authorization[3].action: 7"; undefined: it knows everything.
- * Whoever enforces a message that a newer program wrote has to refuse it then.
+ * Enforcing a newer program's message in part would be unsafe: refuse it.
  */
 export function unknownIn(schema: DescMessage, message: Message): string | undefined {
   return unknownOf(reflect(schema, message), "");

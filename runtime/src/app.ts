@@ -41,7 +41,7 @@ export interface App {
   /** Graceful, within the settings' drain time. Safe without start, and twice. */
   stop(): Promise<void>;
   readiness(): Readiness;
-  /** Text of its own in this format, added to /metrics; without the `# EOF` of OpenMetrics. */
+  /** More text in this format, added to /metrics; without the `# EOF` of OpenMetrics. */
   metrics?(format: MetricsFormat): string | Promise<string>;
 }
 

@@ -61,19 +61,19 @@ export function authInterceptor(check: TokenCheck): Interceptor {
   };
 }
 
-/** Who calls; undefined before `authInterceptor` has seen the call. */
+/** The proven caller; undefined before `authInterceptor` has seen the call. */
 export function provenCaller(values: ContextValues): Claims | undefined {
   return values.get(callerKey);
 }
 
-/** Who calls, proven. */
+/** The proven caller. */
 export function caller(context: HandlerContext): Claims {
   const claims = context.values.get(callerKey);
   if (!claims) throw new ConnectError("the caller is not proven", Code.Unauthenticated);
   return claims;
 }
 
-/** Who calls, when it is one of these kinds; else PERMISSION_DENIED. */
+/** The proven caller, when it is of one of these kinds; else PERMISSION_DENIED. */
 export function requireKind(context: HandlerContext, ...kinds: readonly CallerKind[]): Claims {
   const claims = caller(context);
   if (kinds.includes(claims.kind)) return claims;

@@ -175,7 +175,7 @@ function createUnit({ name, createApp, shared, options }: UnitOptions): Unit {
   return { context, app };
 }
 
-/** Holds a core service's registration at "host:port", with its readiness as its health: a change is told at once. */
+/** Holds a core service's registration at "host:port", with its readiness as its health; a change is announced at once. */
 function announce({ app, context }: Unit, address: string): Announced {
   const { name, namespace, instance } = context.self;
   let told = app.readiness();

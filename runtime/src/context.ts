@@ -80,7 +80,7 @@ export function tokenOf(
   return createTokenSource(key, { kind, namespace, name, instance });
 }
 
-/** One lazy connection to the core's NATS account. To close it waits for nobody: a server may be out of reach for ever. */
+/** One lazy connection to the core's NATS account. Closing it does not wait for the server, which may stay unreachable. */
 export function lazyEvents(connect: (signal: AbortSignal) => Promise<EventBus>): {
   events(): Promise<EventBus>;
   close(): Promise<void>;

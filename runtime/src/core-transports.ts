@@ -5,7 +5,7 @@ import type { TokenCheck } from "./auth.ts";
 import { createInProcessTransport } from "./in-process.ts";
 import { type TracerOf, traceCalls } from "./trace/rpc-traces.ts";
 
-/** The registry's name among the services; who has it in the same process calls it without a socket. */
+/** The registry's name among the services. In the same process it is called without a socket. */
 export const REGISTRY = "registry";
 
 export interface CoreTransportsOptions {
@@ -18,7 +18,7 @@ export interface CoreTransportsOptions {
   readonly tracerOf?: TracerOf;
 }
 
-/** How a service reaches the registry and the services of its own process. Each call proves the service that makes it. */
+/** How a service reaches the registry and the services of its own process. Each call carries the calling service's token. */
 export interface CoreTransports {
   /** Makes a service of this process known to the others, once it is built. */
   add(app: App): void;
@@ -27,7 +27,7 @@ export interface CoreTransports {
   close(): void;
 }
 
-/** Throws when nobody says where the registry is. */
+/** Throws when the registry is neither among `names` nor has an address. */
 export function createCoreTransports(options: CoreTransportsOptions): CoreTransports {
   const { names, check, registryAddress, tracerOf } = options;
   const apps = new Map<string, App>();

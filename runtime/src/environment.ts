@@ -23,7 +23,7 @@ export interface Environment {
   readonly variables?: Readonly<Record<string, string | undefined>>;
 }
 
-/** Reads the environment; throws with the variable's name when a value cannot be meant. */
+/** Reads the environment; throws with the variable's name when a value is not valid. */
 export function readEnvironment(env: NodeJS.ProcessEnv = process.env): Environment {
   const dir = stateDir(env);
   return {

@@ -16,9 +16,9 @@ export interface Settings {
   readonly coalesceMs: number;
   /** Names that one client may watch at a time. */
   readonly maxWatchesPerClient: number;
-  /** A watched name that nobody asks for any more is dropped after this time. */
+  /** A watched name without subscribers is dropped after this time. */
   readonly lingerMs: number;
-  /** A reader that takes nothing for this long loses its stream. */
+  /** The stream of a reader that stalls for this long is closed. */
   readonly stuckReaderMs: number;
   /** Window that a proxy's report covers. */
   readonly reportIntervalMs: number;

@@ -62,7 +62,7 @@ function decodeValue(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {
-    // Somebody else's encoding: the value as it is says more than none.
+    // Another program's encoding: keep the raw value.
     return text;
   }
 }

@@ -57,7 +57,7 @@ export class Http2Connection {
       this.#current ??= this.#dial();
       const opening = this.#current;
       const session = await opening;
-      // It may have ended, or been told to end, while nobody looked. Nothing has been sent, so a new one may do it.
+      // It may have ended, or got GOAWAY, in between. Nothing has been sent, so a new connection may take the request.
       if (session.destroyed || session.closed) this.#forget(opening);
       else return this.#count(session, session.request({ ...headers, ":method": method, ":path": path }, options));
     }

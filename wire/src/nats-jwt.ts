@@ -18,7 +18,7 @@ export interface UserGrant {
   readonly expires: number;
 }
 
-/** What a server asks when somebody connects ("authorization request" of ADR-26). */
+/** What a server asks when a client connects ("authorization request" of ADR-26). */
 export interface AuthorizationRequest {
   /** Becomes the audience of the answer. */
   readonly serverId: string;
@@ -65,8 +65,8 @@ export function encodeAuthorizationResponse(
 }
 
 /**
- * Reads an authorization request. Its signature is not checked: nobody but the server can send to the callout's
- * subject in the callout's account.
+ * Reads an authorization request. Its signature is not checked: only the server can publish to the callout's subject in
+ * the callout's account.
  *
  * @throws Error when it is not such a request.
  */

@@ -2,7 +2,7 @@ import { type Claims, mintToken, TOKEN_LIFETIME_MS } from "./tokens.ts";
 
 /**
  * A function that always returns a token with at least half of its life left, and makes a new one only when
- * it has to. `now` is milliseconds since the epoch.
+ * needed. `now` is milliseconds since the epoch.
  */
 export function createTokenSource(
   key: Uint8Array,

@@ -80,7 +80,7 @@ export function verifyToken(key: Uint8Array, token: string, now: number): Claims
 /** One running plugin: names are free to repeat in another namespace. */
 export type PluginInstance = Pick<Claims, "namespace" | "name" | "instance">;
 
-/** The secret that the core presents when it calls a plugin's hooks: only who has the key can derive it. */
+/** The secret that the core presents when it calls a plugin's hooks: only holders of the key can derive it. */
 export function hookToken(key: Uint8Array, plugin: PluginInstance): string {
   return createHmac("sha256", key)
     .update(JSON.stringify(["hook", plugin.namespace, plugin.name, plugin.instance]))

@@ -7,7 +7,7 @@ interface Step {
   path(user: number): string;
 }
 
-/** Who has issued the voucher of a customer. */
+/** The issuer of a customer's voucher. */
 const issuers = [...Array(4).fill("acme"), ...Array(3).fill("globex"), ...Array(3).fill("initech")];
 
 const steps: readonly Step[] = [

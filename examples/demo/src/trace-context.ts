@@ -16,7 +16,7 @@ export function withinTrace<T>(headers: IncomingHttpHeaders, work: () => T): T {
   return storage.run(fields, work);
 }
 
-/** What a program has to pass on with every call that it makes for a request, so that the mesh can join them: nothing else. */
+/** The fields to forward with each call made for a request, so that the mesh can join the spans. Nothing else is needed. */
 export function traceFields(): TraceFields {
   return storage.getStore() ?? {};
 }

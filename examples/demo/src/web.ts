@@ -12,7 +12,7 @@ async function home(user: string): Promise<Reply> {
   return { status: 200, body: { shop: "patchbay demo", user: await response.json() } };
 }
 
-/** Who has issued a voucher; payments asks that company. */
+/** The issuer of a voucher; payments asks that company. */
 const ISSUER = "x-voucher-issuer";
 
 function issuerOf(query: URLSearchParams): string {

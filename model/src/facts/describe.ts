@@ -5,7 +5,7 @@ import { normalizePath } from "./path.ts";
 import type { RequestFacts, SourceFacts, TargetFacts } from "./request-facts.ts";
 import { routeOf } from "./route-name.ts";
 
-/** Whatever describes a request: the head that a proxy has read, a dry run, or a tapped request. */
+/** A request's description: the head that a proxy has read, a dry run, or a tapped request. */
 export interface DescribedRequest {
   readonly method: string;
   /** With its query, in any spelling. */
@@ -69,7 +69,7 @@ export function describeRequest(written: {
 
 const NO_FIELDS: readonly string[] = [];
 
-/** Bytes that nobody looks into have no method and no path. */
+/** For an opaque (TCP) connection: no method, no path. */
 export function connectionFacts(source: SourceFacts, target: TargetFacts): RequestFacts {
   return {
     method: "",
@@ -92,7 +92,7 @@ export function hostAndPort(authority: string): { readonly host: string; readonl
   return { host: lower.endsWith(".") ? lower.slice(0, -1) : lower, port };
 }
 
-/** "application/grpc", with a format ("+proto") or parameters; not gRPC-Web, whose answers have another form (gRPC over HTTP/2). */
+/** "application/grpc", with a format ("+proto") or parameters; not gRPC-Web, which frames answers differently (gRPC over HTTP/2). */
 const GRPC = /^application\/grpc(?:[+;\s]|$)/i;
 
 /** By its content type, a media type in any case (RFC 9110 §8.3.1). */

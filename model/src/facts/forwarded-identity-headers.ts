@@ -1,6 +1,6 @@
 /**
- * Request fields by which other meshes tell who calls, where to, or what they have found out. From a client they are claims: a
- * program behind this sidecar must not mistake them for proof, and no other proxy may be steered by them.
+ * Request fields by which other meshes forward the caller's identity, the destination, or decisions. From a client they are
+ * unproven: a program behind this sidecar must not take them for proof, and they must not steer another proxy.
  *
  * All of `l5d-*` and `mesh-*`, and of `x-envoy-*` everything but what Envoy lets clients ask for. With "_" for "-" too: to programs
  * behind CGI, WSGI and the like both are one name.
@@ -33,7 +33,7 @@ const F = 0x66;
 const H = 0x68;
 const CERTIFICATE = "x-forwarded-client-cert";
 
-/** Timeouts and retries of one request: whoever sends them asks for nothing that it could not have by asking again. */
+/** Timeouts and retries of one request: safe from clients, which could as well send the request again. */
 const ASKED = new Set([
   "x-envoy-expected-rq-timeout-ms",
   "x-envoy-hedge-on-per-try-timeout",

@@ -28,7 +28,7 @@ export type HeaderKind = (typeof HeaderKind)[keyof typeof HeaderKind];
 /** Names the sidecars that a request has left through, so that one which comes round again is refused instead of circling. */
 export const VISITED_HEADER = "mesh-via";
 
-/** On a 503 between sidecars: the program has not seen the request, so that it may be tried elsewhere whatever its method. */
+/** On a 503 between sidecars: the program has not seen the request, so a retry elsewhere is safe for every method. */
 export const UNPROCESSED_HEADER = "mesh-unprocessed";
 
 /** On answers that a sidecar gives itself: why, in one word. */
@@ -40,7 +40,7 @@ export const POLICY_HEADER = "mesh-policy";
 /** RFC 9110 §7.6.1 and what older proxies used in its place. */
 const HOP_BY_HOP = ["keep-alive", "proxy-connection", "proxy-authorization", "proxy-authenticate", "http2-settings"];
 
-/** Fields by which meshes tell who calls. Proof is the certificate; a client that sends them claims. */
+/** Fields by which meshes forward the caller's identity. Only the certificate proves it; these are unproven from a client. */
 export const IDENTITY_LIKE: readonly string[] = [
   "x-forwarded-client-cert",
   "l5d-client-id",

@@ -9,7 +9,7 @@ export interface Identity {
   readonly service: string;
 }
 
-/** Who calls. */
+/** The caller. */
 export interface SourceFacts extends Identity {
   /** "address:port" of its socket; may be empty. */
   readonly address: string;
@@ -47,7 +47,7 @@ export interface RequestFacts {
   readonly route?: string;
 }
 
-/** What became of it, once it has ended. */
+/** The outcome of a request that has ended. */
 export interface ResponseFacts {
   /** HTTP status; 0: there was no response. */
   readonly code: number;

@@ -25,7 +25,7 @@ export function createBreaker({ threshold, minMs, maxMs }: BreakerOptions): Brea
     admits(now) {
       if (openUntil === undefined) return true;
       if (now < openUntil) return false;
-      // One tries; the others wait for what becomes of it.
+      // Half-open: one caller tries, the others wait for its result.
       openUntil = now + waitMs;
       return true;
     },

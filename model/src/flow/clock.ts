@@ -1,6 +1,6 @@
 /** Time as code that waits takes it, so that tests can move it. */
 export interface Clock {
-  /** Milliseconds since the epoch; jumps when somebody sets the machine's clock. */
+  /** Milliseconds since the epoch; jumps when the machine's clock is set. */
   now(): number;
   /** Milliseconds on a clock that never jumps, with fractions; its zero means nothing. */
   monotonic(): number;

@@ -12,7 +12,7 @@ import type { Clock } from "./clock.ts";
 export type StreamState = "connecting" | "open" | "waiting" | "stopped";
 
 export interface KeepStreamOptions<Message> {
-  /** Opens one connection. `signal` aborts when the connection is over, whatever ended it, and when the stream is stopped. */
+  /** Opens one connection. `signal` aborts when the connection ends for any reason, and when the stream is stopped. */
   connect(signal: AbortSignal): AsyncIterable<Message>;
   /** The next message is read when this has returned or settled. A throw ends the connection. Not called after `stop`. */
   onMessage(message: Message): void | Promise<void>;

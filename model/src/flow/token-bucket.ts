@@ -19,7 +19,7 @@ export interface TokenBucket {
 
 /**
  * In every span of the clock from its highest reading before to its highest reading after, at most rate * time + burst pass,
- * whatever the clock does in between: going back refills nothing, and a jump ahead fills the bucket once.
+ * even if the clock is set in between: going back refills nothing, and a jump ahead fills the bucket once.
  */
 export function createTokenBucket({ requests, perMs, burst, now }: TokenBucketOptions): TokenBucket {
   const size = burst > 0 ? burst : requests;

@@ -40,8 +40,8 @@ const ENDS_IN_NUMBER = /(?:^|\.)(?:\d+|0x[0-9a-f]*)$/;
 const NAMESPACE_SUFFIX = ".svc";
 
 /**
- * Understands "users", "users:8080", "users.demo.svc", "10.1.2.3:80", "[::1]:80". Without a port 80 is meant; a single label is
- * taken in `namespace`. What two programs could read differently is refused: short, hexadecimal and octal forms of IPv4, IPv6
+ * Understands "users", "users:8080", "users.demo.svc", "10.1.2.3:80", "[::1]:80". The port defaults to 80, the namespace of a single
+ * label to `namespace`. What two programs could read differently is refused: short, hexadecimal and octal forms of IPv4, IPv6
  * without brackets or with a zone, letters outside of ASCII, white space, users.
  *
  * @throws AuthorityError

@@ -19,7 +19,7 @@ export function splitHostPort(text: string): HostPort | undefined {
   const [, host, digits = ""] = (bracketed ? BRACKETED : PLAIN).exec(text) ?? [];
   if (host === undefined) return undefined;
   if (digits === "") return { host, port: undefined, bracketed };
-  // Digits are decimal whatever they begin with (RFC 3986: port = *DIGIT).
+  // Decimal also with leading zeros (RFC 3986: port = *DIGIT).
   const port = digits.length > MAX_PORT_DIGITS ? 0 : Number(digits);
   return isPort(port) ? { host, port, bracketed } : undefined;
 }

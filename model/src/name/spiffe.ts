@@ -2,7 +2,7 @@ import { isDnsLabel, isDnsSubdomain } from "./dns-label.ts";
 import { CLUSTER_DOMAIN, type ServiceRef } from "./service-ref.ts";
 import { parseWorkloadName } from "./workload-name.ts";
 
-/** Whose names this mesh proves. */
+/** The SPIFFE trust domain of this mesh's certificates. */
 export const TRUST_DOMAIN = CLUSTER_DOMAIN;
 
 /** What the SPIFFE ID of a workload says: "spiffe://TRUST_DOMAIN/ns/NAMESPACE/sa/NAME", the form of Istio and Linkerd. */
@@ -33,7 +33,7 @@ export function parseSpiffeId(id: string): SpiffeId | undefined {
   return DOMAIN.test(trustDomain) && isDnsLabel(namespace) && isDnsSubdomain(name) ? parts : undefined;
 }
 
-/** As `parseSpiffeId`, whatever the parts are: also for patterns such as "spiffe://cluster.local/ns/web/sa/*". */
+/** As `parseSpiffeId` without checks of the parts: also for patterns such as "spiffe://cluster.local/ns/web/sa/*". */
 export function splitSpiffeId(pattern: string): SpiffeId | undefined {
   const [, trustDomain, namespace, name] = SHAPE.exec(pattern) ?? [];
   return trustDomain === undefined || namespace === undefined || name === undefined

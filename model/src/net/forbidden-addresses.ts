@@ -11,7 +11,7 @@ export const PRIVATE_NETWORKS: readonly string[] = [
   "fc00::/7",
 ];
 
-/** Addresses that nothing is called at, whoever asks, and what they are. */
+/** Addresses that proxies never connect to, and what they are. */
 const FORBIDDEN: readonly (readonly [what: string, ...blocks: readonly string[]])[] = [
   ["link-local, where clouds serve metadata and credentials", "169.254.0.0/16", "fe80::/10"],
   // Outside of link-local: Alibaba, Oracle, Azure's platform address; AWS, Google.
@@ -74,7 +74,7 @@ export function isMetadataName(host: string): boolean {
   return METADATA_NAMES.has(host);
 }
 
-/** Why a text that is meant as an IP address can never be an endpoint; undefined: it can. */
+/** Why an IP address can never be an endpoint's; undefined: it can. */
 export function whyNotEndpointAddress(text: string): string | undefined {
   const ip = parseIp(text);
   return ip === undefined ? "not an IP address" : whyNeverEndpoint(ip);

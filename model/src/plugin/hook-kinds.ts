@@ -10,7 +10,7 @@ export interface HookKind {
   /** How it is asked; the method's parent is the service that a plugin with this hook serves. */
   readonly method: DescMethod;
   /**
-   * "chain": a resolver, with a place, suffixes and a failure policy of its own, whose calls are streams that stay open.
+   * "chain": a resolver, with a place in the chain, suffixes and a failure policy; its calls are long-lived streams.
    * "decision": decides about a request that waits; the policy that names the plugin says what happens without an answer.
    */
   readonly role: "chain" | "decision";

@@ -1,4 +1,4 @@
-/** Levenshtein's distance: insertions, deletions and replacements of one character. Texts are cut at 64: nobody mistypes longer ones. */
+/** Levenshtein's distance: insertions, deletions and replacements of one character. Texts are cut at 64 characters, which bounds the cost. */
 export function editDistance(left: string, right: string): number {
   const a = left.slice(0, 64);
   const b = right.slice(0, 64);

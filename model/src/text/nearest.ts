@@ -1,8 +1,8 @@
 import { editDistance } from "./edit-distance.ts";
 
 /**
- * The known name that was most likely meant, whatever its case; undefined when none is near: at most a third of the given
- * characters are wrong, and two in short names, since swapping two letters counts as two.
+ * The known name nearest to a mistyped one, ignoring case; undefined when none is near. Near: at most a third of the given
+ * characters differ, or two in short names, since two swapped letters count as two.
  */
 export function nearest(given: string, known: Iterable<string>): string | undefined {
   const most = Math.max(given.length > 3 ? 2 : 1, Math.floor(given.length / 3));

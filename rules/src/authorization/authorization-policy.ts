@@ -19,7 +19,7 @@ export interface CompiledPolicy {
   /** Its place among all by name. */
   readonly rank: number;
   readonly effect: Effect;
-  /** Without rules of its own: one that matches everything. */
+  /** A policy without rules has one here that matches everything. */
   readonly rules: readonly { readonly rule: AuthorizationRule; readonly match: RuleMatch }[];
 }
 

@@ -13,7 +13,7 @@ import { refuseUnknown } from "../unknown-part.ts";
 import { type CompiledPolicy, compilePolicies } from "./authorization-policy.ts";
 import { createPolicySet, type PolicySet } from "./policy-set.ts";
 
-/** What may come in, and by whose word. */
+/** Whether a request is allowed, and which policy decided. */
 export interface Decision {
   /** "ask": the plugins of `ask` decide, and all of them have to allow. */
   readonly verdict: "allow" | "deny" | "ask";
@@ -27,9 +27,9 @@ export interface Decision {
 /** The authorization policies of one workload. */
 export interface Authorization {
   decide(facts: RequestFacts): Decision;
-  /** For bytes that nobody looks into. A plugin cannot judge them, so its policy denies them. */
+  /** For an opaque (TCP) connection. A plugin cannot judge one, so its policy denies it. */
   decideConnection(source: SourceFacts): Decision;
-  /** Some policy compares paths, so paths that servers read differently have to be refused. */
+  /** Some policy compares paths: ambiguous paths must be refused. */
   readonly usesPaths: boolean;
   /** Each policy in order of its name. */
   explain(facts: RequestFacts): MessageInitShape<typeof PolicyDecisionSchema>[];

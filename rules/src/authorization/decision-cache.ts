@@ -23,7 +23,7 @@ export interface Reusable<Answer> {
 
 /** Answers of authorizers for requests that are equal in what they depend on. */
 export interface DecisionCache<Answer> {
-  /** `subject`: whatever else an answer depends on, such as its policy, as text. A refusal goes before a consent. */
+  /** `subject`: what else an answer depends on, such as its policy, as text. A denial wins over an allowance. */
   find(subject: string, about: AskedAbout, now: number): Reusable<Answer> | undefined;
   /** Keeps nothing of an answer that names nothing, or something that its plugin was not shown. */
   keep(subject: string, about: CachedDecision, entry: Reusable<Answer>): void;
@@ -85,7 +85,7 @@ function keyOf(subject: string, about: AskedAbout, vary: readonly string[]): str
   const { sourceIdentity, target, headers } = about;
   const parts: (string | null)[] = [subject, sourceIdentity, target];
   for (const attribute of vary) {
-    // Who calls counts in any case; an answer that depends on nothing else says so with this.
+    // The caller is always part of the key; "source" alone says that the answer depends on nothing else.
     if (attribute === "source") continue;
     parts.push(attribute);
     if (attribute === "method" || attribute === "path") parts.push(about[attribute]);

@@ -89,7 +89,7 @@ function keyOfIdentity(pattern: string): SourceKey {
   return text === "" ? ANYBODY : { kind: "folder", text };
 }
 
-/** "spiffe://cluster.local/ns/web/" of an identity or the beginning of one: whatever begins alike so far has the same. */
+/** "spiffe://cluster.local/ns/web/" of an identity or a prefix of one: the index key. */
 function folderOf(text: string): string {
   let end = -1;
   for (let count = 0; count < 5; count += 1) {

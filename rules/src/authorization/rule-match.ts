@@ -15,7 +15,7 @@ export interface RuleParts {
 
 /** One rule, ready to be asked. */
 export interface RuleMatch extends Condition<RequestFacts> {
-  /** For bytes that nobody looks into: by who calls alone. What depends on a request restricts all of them and permits none. */
+  /** For an opaque (TCP) connection: by the caller alone. A condition on requests restricts every connection and permits none. */
   holdsForConnection(source: SourceFacts): boolean;
   /** It compares the request's path or query, or the route that is made of its path. */
   readonly usesPath: boolean;

@@ -4,12 +4,11 @@ import { compileGlob } from "../match/glob.ts";
 import { allOf, type Condition, oneOf } from "./condition.ts";
 
 /**
- * What a rule does when it matches: `permits` lets something pass, `restricts` holds it back. Whatever can be read in two ways
- * is read so that less passes.
+ * What a rule does when it matches: `permits` or `restricts`. What is ambiguous is decided so that less passes.
  */
 export type Effect = "permits" | "restricts";
 
-/** Who calls. A caller without proof is nobody: it is in no list, and a permission by exclusion ("not staging") leaves it out. */
+/** Matches the caller. One without a proven identity is in no list, and a permission by exclusion ("not staging") leaves it out. */
 export function compileSource(source: Source, effect: Effect): Condition<SourceFacts> {
   const { identities, notIdentities, namespaces, notNamespaces } = source;
   const conditions: Condition<SourceFacts>[] = [];

@@ -33,7 +33,7 @@ export interface Limits {
   readonly usesPaths: boolean;
   /** In order of their names. */
   matching(facts: RequestFacts): readonly MatchedLimit[];
-  /** For bytes that nobody looks into: the first policy that may count what is inside, however often. */
+  /** For an opaque (TCP) connection: the first policy that might limit its requests. */
   connection(source: SourceFacts): RateLimitPolicy | undefined;
   explain(facts: RequestFacts): MessageInitShape<typeof LimitStateSchema>[];
 }

@@ -2,7 +2,7 @@ import { RE2JS } from "@bufbuild/re2";
 import { RuleError } from "../rule-error.ts";
 
 /**
- * A regular expression in RE2 syntax, matched in time linear in the text whatever either of them holds. Both throw RuleError when
+ * A regular expression in RE2 syntax, matched in time linear in the text. Both throw RuleError when
  * the text is too long for a costly pattern; see `renewWork`.
  */
 export interface Pattern {

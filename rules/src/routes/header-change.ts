@@ -1,7 +1,7 @@
 import { HeaderKind, type HeaderList, headerKind, isForwardedIdentity } from "@patchbay/model";
 import type { HeaderChange } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
 
-/** Returns a list of its own with the changes of a rule made. */
+/** Returns a changed copy. */
 export type HeaderEdit = (headers: HeaderList) => HeaderList;
 
 /** RFC 9110 §5.1 and §5.5, without what a parser downstream may stumble on. */
@@ -9,8 +9,8 @@ const NAME = /^[!#$%&'*+.^_`|~0-9a-z-]+$/;
 const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 
 /**
- * Makes a change ready: first all of `set`, then `add`, then `remove`. What frames a message, belongs to one hop or tells who
- * calls stays as it is, whatever the rule says. Undefined: there is nothing to change.
+ * Compiles a change: first all of `set`, then `add`, then `remove`. Framing, hop-by-hop and identity fields are never changed.
+ * Undefined: there is nothing to change.
  */
 export function compileHeaderChange(change: HeaderChange | undefined): HeaderEdit | undefined {
   if (change === undefined) return undefined;

@@ -1,8 +1,8 @@
 import type { Backend, RouteRule } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
 
 /**
- * One of a rule's backends by their weights; `random` is from 0 up to but without 1. Undefined: all weights are 0 (or there are
- * no backends at all, which a caller has to tell apart: then the target itself serves).
+ * One of a rule's backends by their weights; `random` is in [0, 1). Undefined: all weights are 0, or there are no
+ * backends (the caller distinguishes: then the target itself serves).
  */
 export function pickBackend({ backends }: Pick<RouteRule, "backends">, random: number): Backend | undefined {
   // Sums of 32-bit weights are exact in a double.

@@ -4,7 +4,7 @@ import { allOf, type Condition } from "../authorization/condition.ts";
 import { headerValue } from "../match/headers.ts";
 import { compilePathMatch, compileValue } from "../match/value-match.ts";
 
-/** One match of a route: all that is set has to hold. Throws RuleError. */
+/** One match of a route: all that is set must hold. Throws RuleError. */
 export function compileRouteMatch(match: RouteMatch): Condition<RequestFacts> {
   const { port, grpc, method, path, headers, queryParams } = match;
   const conditions: Condition<RequestFacts>[] = [];

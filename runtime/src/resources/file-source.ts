@@ -24,7 +24,7 @@ export interface FileSourceOptions {
 /** Events of one save come together. */
 const SETTLE_MS = 50;
 
-/** The YAML files of a folder, read and parsed once for all who watch; followed while somebody does. */
+/** The YAML files of a folder, read and parsed once for all watchers; polled while there are any. */
 export function createFileSource({
   dir,
   log,
@@ -129,7 +129,7 @@ function followFolder({ dir, clock, pollMs, onEvent }: Following): () => void {
   };
 }
 
-/** Whoever asks while a look is under way gets the next one: that one may have passed by already what is asked about. */
+/** A call during a scan gets the next scan: the running one may already have passed the file in question. */
 function oneAtATime(look: () => Promise<void>): () => Promise<void> {
   let running: Promise<void> | undefined;
   let next: Promise<void> | undefined;

@@ -4,7 +4,7 @@ import { type Document, isNode, isScalar, LineCounter, parseAllDocuments, visit 
 import { few, fileOrigin, type Problem } from "./resource.ts";
 import { findTooMuch } from "./text-limits.ts";
 
-/** One document of a file, whose kind is known. */
+/** One document of a file, of a known kind. */
 export interface ParsedDocument {
   readonly kind: string;
   readonly value: Readonly<Record<string, unknown>>;

@@ -30,7 +30,7 @@ export interface Folder {
 /** Files that are looked at together: a folder of a thousand is read through in a moment, without a thousand open files. */
 const AT_A_TIME = 32;
 
-/** Reads what has changed. What cannot be read at the moment is not gone: only what does not exist is. */
+/** Reads what has changed. An unreadable file is kept as it was; only one that does not exist is removed. */
 export async function readFolder(folder: Folder, known: SourceFiles): Promise<SourceFiles> {
   const files = new Map<string, SourceFile>();
   try {
@@ -81,8 +81,8 @@ function tooLarge(path: string): Problem {
 }
 
 /**
- * Whoever saves a file in place makes it empty first, and a look may fall between. What denies must not be out of force for that
- * moment, so an empty file counts from the second look on.
+ * Saving in place truncates a file first, and a scan may fall in between. A policy that denies must not lapse for that moment, so
+ * an empty file counts from the second scan on.
  */
 function justEmptied(text: string, before: SourceFile | undefined): before is SourceFile {
   return text === "" && before !== undefined && before.text !== "" && before.emptied !== true;

@@ -37,7 +37,7 @@ export interface SpecProblem {
   readonly hint: string;
 }
 
-/** What a service has to say of a kind of resource, so that its resources can be read. */
+/** How a service reads resources of a kind. */
 export interface ResourceKind<Spec = unknown> {
   readonly kind: string;
   readonly apiVersion: string;
@@ -52,7 +52,7 @@ export function fileOrigin(path: string, line: number): Origin {
   return create(OriginSchema, { source: { case: "file", value: { path, line } } });
 }
 
-/** Of one file. More of them help nobody, and each is logged and travels to who asks. */
+/** Per file: each problem is logged and travels in every status answer. */
 const MAX_PROBLEMS = 50;
 
 /** The first ones, and how many there are beside them. */

@@ -1,11 +1,11 @@
 import { CST, Lexer } from "yaml";
 
-/** Files larger than this are refused unread: nobody writes them by hand. */
+/** Files larger than this are refused unread: no hand-written file is. */
 export const MAX_FILE_BYTES = 1024 * 1024;
 
 /**
- * What one file may hold. Ten thousand endpoints, each with address, port, weight and zone, fit; deeper nesting than that of any
- * kind tenfold, and more aliases than anybody writes, do not.
+ * What one file may hold. Ten thousand endpoints, each with address, port, weight and zone, fit; nesting ten times
+ * deeper than that of any kind, or a bomb of aliases, does not.
  */
 const MAX = { documents: 1_000, keys: 50_000, depth: 64, aliases: 64 };
 

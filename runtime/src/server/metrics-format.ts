@@ -53,7 +53,7 @@ export function toOpenMetrics(text: string): string {
   return [...families].map(([name, each]) => familyText(name, each)).join("");
 }
 
-/** A counter's sample is named `…_total` whatever the program named it. */
+/** A counter's sample is named `…_total` in any case (OpenMetrics). */
 function sample(line: string, { type }: Family): string {
   if (type !== "counter") return line;
   return line.replace(/^([a-zA-Z_:][\w:]*?)(?:_total)?(?=[{ ])/, "$1_total");

@@ -7,7 +7,7 @@ import { endStream, type RawCall, readEnvelopes } from "./raw-stream.ts";
 const MAX_BYTES = 64 * 1024;
 const ASK_WITHIN_MS = 10_000;
 
-/** Reads the one request of a call that streams its answer. Whatever `answer` throws or rejects with ends the call as its error. */
+/** Reads the one request of a call that streams its answer. What `answer` throws or rejects with becomes the call's error. */
 export function readOneRequest<T extends DescMessage>(
   { stream, call, schema }: { readonly stream: ServerHttp2Stream; readonly call: RawCall; readonly schema: T },
   answer: (request: MessageShape<T>) => void | Promise<void>,

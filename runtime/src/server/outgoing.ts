@@ -19,12 +19,12 @@ export interface OutgoingOptions {
   readonly pingTimeoutMs?: number;
 }
 
-/** Why a stream is over: somebody ended it here, its reader went away, or took nothing for too long. */
+/** Why a stream is over: ended on this side, reader gone, or reader stalled (flow control). */
 export type OutgoingEnd = "ended" | "gone" | "stuck";
 
 /** Messages to one reader, who may be slow or gone. */
 export interface Outgoing {
-  /** False: there is no room, because the reader is behind, or nobody reads any more. */
+  /** False: the buffer is full because the reader is slow (backpressure), or the stream is over. */
   send(message: Uint8Array): boolean;
   /** Ends the stream after what waits, well or with an error. */
   end(error?: ConnectError): void;
@@ -33,8 +33,8 @@ export interface Outgoing {
 }
 
 /**
- * Streams messages of which some may be lost and none may pile up: what waits is bounded, messages travel together, a reader
- * that stops reading or whose machine has gone is let go.
+ * Streams messages of which some may be lost and none may pile up: what waits is bounded, messages travel together, the stream
+ * of a reader that stalls or is gone is closed.
  */
 export function createOutgoing(options: OutgoingOptions): Outgoing {
   return new OutgoingStream(options);
@@ -103,7 +103,7 @@ class OutgoingStream implements Outgoing {
     }
     if (this.#end === undefined) return;
     endStream(stream, protocol, this.#end.error);
-    // Who has not ended its own side would hold the stream for ever (RFC 9113 §8.1).
+    // A client that has not ended its side would hold the stream half-open (RFC 9113 §8.1).
     stream.once("finish", () => setTimeout(() => stream.close(constants.NGHTTP2_NO_ERROR), LAST_MS).unref());
   }
 
@@ -123,7 +123,7 @@ class OutgoingStream implements Outgoing {
     this.#options.stream.destroy();
   }
 
-  /** A reader whose machine is gone closes nothing. */
+  /** Finds readers whose machine is gone, which close nothing. */
   #ping(): void {
     const { session } = this.#options.stream;
     if (session === undefined || session.destroyed || session.closed) return;

@@ -7,7 +7,7 @@ export interface PagesOptions {
   metrics(): Promise<string>;
 }
 
-/** Pages that need no token: whoever watches over the process must be able to ask. */
+/** Pages without a token, for probes. */
 export const OPEN_PAGES: ReadonlySet<string> = new Set(["/healthz", "/livez", "/readyz"]);
 
 /** Health, readiness, metrics, and what the apps add. */
@@ -24,7 +24,7 @@ export function createPages({ apps, metrics }: PagesOptions): ReadonlyMap<string
   return pages;
 }
 
-/** What somebody sees who opens the printed address: what is served here, and how to ask. */
+/** The page at the printed address: what is served here, and how to call it. */
 function createFrontPage(apps: readonly App[], paths: readonly string[]): PageHandler {
   return (request, response) => {
     const { host, ":authority": authority = host } = request.headers;

@@ -76,7 +76,7 @@ function createHandler(options: ServeOptions, shutdownSignal: AbortSignal): Requ
   };
 }
 
-/** Undefined for what no URL can be: "//" is a request that anybody may send. */
+/** Undefined for what is no URL, such as "//", which any client may send. */
 function readUrl(target: string): URL | undefined {
   return URL.canParse(target, BASE) ? new URL(target, BASE) : undefined;
 }
@@ -108,7 +108,7 @@ function createHttp2Server(
   const settings = { maxConcurrentStreams: 2_000, maxHeaderListSize: 16 * 1024 };
   const limits = { maxHeaderListPairs: 128, streamResetBurst: 1_000, streamResetRate: 33 };
   const http2 = createHttp2({ settings, ...limits });
-  // A server that never listens turns the streams that nobody took into requests.
+  // A server that never listens turns the other streams into requests.
   const requests = createHttp2({ settings }, handle);
   const raw = new Map(options.apps.flatMap((app) => [...(app.streams ?? [])]));
   const guard = createGuard(options.hosts ?? [...LOOPBACK_HOSTS, options.host ?? "127.0.0.1"]);

@@ -1,4 +1,4 @@
-/** The clocks differ by more only when somebody has set one, or the machine has slept. */
+/** The clocks differ by more only when one was set, or the machine slept. */
 const TOLERANCE_MS = 2;
 
 let offset = performance.timeOrigin;

@@ -10,7 +10,7 @@ export interface SpanGroup {
   readonly spans: readonly Uint8Array[];
 }
 
-/** Longest text of one attribute; a path may have 16 KiB, and nobody reads that. */
+/** Longest text of one attribute; a path may have 16 KiB. */
 const MAX_TEXT = 1_024;
 const SCOPE = "patchbay";
 

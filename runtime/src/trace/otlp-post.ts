@@ -23,7 +23,7 @@ export interface OtlpPost {
 /** OTLP/HTTP §"Retryable Response Codes"; everything else that is no success is final. */
 const RETRYABLE = new Set([429, 502, 503, 504]);
 
-/** Sends batches over one kept connection of its own, which no proxy variable redirects. Never rejects. */
+/** Sends batches over one keep-alive connection, which no proxy variable redirects. Never rejects. */
 export function createOtlpPost({ url, headers, deadlineMs }: OtlpPostOptions): OtlpPost {
   const secure = url.protocol === "https:";
   // Its own agent: the global one follows http_proxy when NODE_USE_ENV_PROXY is set, and a sidecar's program has that set.

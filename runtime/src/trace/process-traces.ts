@@ -36,7 +36,7 @@ export function traceProcess({ environment, version, log }: ProcessTracesOptions
     count(metrics) {
       const total = new Counter({
         name: "mesh_trace_spans_total",
-        help: "Spans by what became of them.",
+        help: "Spans by outcome.",
         labelNames: ["result"],
         registers: [metrics],
         collect() {

@@ -11,7 +11,7 @@ export type TracerOf = ((service: string) => Tracer) | undefined;
 
 /**
  * Handlers of unary calls run within the caller's trace, so that their logs name it and their own calls join it; with a tracer a
- * span is made of each. What core services ask each other on their own account, once a second for ever, begins no trace.
+ * span is made of each. Periodic calls between core services begin no trace.
  * Goes behind the interceptor that proves the caller.
  */
 export function traceHandlers(tracerOf: TracerOf): Interceptor {

@@ -7,11 +7,11 @@ export interface Sampler {
   keeps(traceId: string, parent: TraceContext | undefined): boolean;
 }
 
-/** The lowest 52 bits of a trace ID, which a number holds exactly; they are random whoever made it. */
+/** The lowest 52 bits of a trace ID, which a number holds exactly; they are random (W3C Trace Context). */
 const DIGITS = 13;
 const RANGE = 2 ** 52;
 
-/** Decides by the trace ID, so that everybody with the same ratio keeps the same traces. */
+/** Decides by the trace ID, so that all samplers with the same ratio keep the same traces. */
 export function createSampler({ parentBased, ratio }: SamplerSettings): Sampler {
   const below = Math.round(ratio * RANGE);
   return {

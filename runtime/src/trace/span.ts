@@ -16,7 +16,7 @@ export interface SpanEvent {
 export interface Span extends TraceContext {
   /** Empty: the trace begins here. */
   readonly parentSpanId: string;
-  /** As it came, for whoever keeps something there. */
+  /** Passed through unchanged. */
   readonly traceState: string;
   readonly name: string;
   readonly kind: SpanKind;

@@ -6,7 +6,7 @@ export interface TraceContext {
   readonly traceId: string;
   /** 16 digits, not all zero. */
   readonly spanId: string;
-  /** Whoever began the trace wants it to be kept. */
+  /** The `sampled` flag of traceparent. */
   readonly sampled: boolean;
 }
 

@@ -8,7 +8,7 @@ export interface TraceSettings {
 }
 
 export interface SamplerSettings {
-  /** What the one who began the trace decided counts. */
+  /** The parent's decision counts. */
   readonly parentBased: boolean;
   /** Share of the traces that begin here (of all, when not parentBased), 0 to 1. */
   readonly ratio: number;
@@ -77,7 +77,7 @@ function headersOf(env: Environment, problems: string[]): Record<string, string>
     const name = pair.slice(0, Math.max(at, 0)).trim();
     const value = decoded(pair.slice(at + 1).trim());
     if (NAME.test(name) && VALUE.test(value)) headers[name.toLowerCase()] = value;
-    // Neither name nor value: whoever forgot the "=" has put a secret there.
+    // Prints neither name nor value: without "=", a secret may stand in either place.
     else problems.push("OTEL_EXPORTER_OTLP_HEADERS must look like name=value,name=value: one of them is left out");
   }
   return headers;

@@ -62,7 +62,7 @@ const REFUSALS: readonly Code[] = [
   Code.Unauthenticated,
 ];
 
-/** Announces and holds the lease until close(), for ever: after a loss it comes back within 0.1 to 1 s. */
+/** Announces and holds the lease until close(); after a loss it reconnects within 0.1 to 1 s, without limit. */
 export function holdLease(options: LeaseOptions): Lease {
   const holder = new Holder(options);
   void holder.run();

@@ -37,7 +37,7 @@ export interface ConsumerSpec {
   /** Events out and not acknowledged, over all readers. */
   readonly concurrency: number;
   readonly ackWaitMs: number;
-  /** Deliveries of one event, then the advisory MAX_DELIVERIES; -1: for ever. */
+  /** Deliveries of one event, then the advisory MAX_DELIVERIES; -1: without limit. */
   readonly maxDeliver: number;
   /** Of a new consumer: events from now on, or all that the stream has. Default "new". */
   readonly deliver?: "new" | "all";
@@ -63,7 +63,7 @@ export interface ConsumerState {
   readonly acknowledged: number;
   /** Stream sequence of the last delivery. */
   readonly lastSeq: number;
-  /** Pull requests that wait: 0 means that nobody reads. */
+  /** Waiting pull requests; 0: no reader. */
   readonly readers: number;
   readonly paused: boolean;
   /** Milliseconds since the epoch. */

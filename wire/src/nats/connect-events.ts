@@ -20,7 +20,7 @@ export interface ConnectEventsOptions {
   readonly token?: () => string;
   /** Where answers arrive. Default "_INBOX". */
   readonly inboxPrefix?: string;
-  /** Of the JetStream API. Default "$JS.API"; plugins are told theirs. */
+  /** Of the JetStream API. Default "$JS.API"; plugins get theirs with their credentials. */
   readonly apiPrefix?: string;
   readonly log?: Log;
   /** Gives up waiting for the first connection. */
@@ -35,8 +35,8 @@ const RECONNECT_MS = 100;
 const RECONNECT_JITTER_MS = 400;
 
 /**
- * Connects to NATS and comes back for ever. Waits for the first connection until `signal` aborts, and says in the
- * log why it takes long.
+ * Connects to NATS and reconnects without limit. Waits for the first connection until `signal` aborts, and logs why it
+ * takes long.
  *
  * @throws EventBusError "closed" when the signal aborted.
  */
@@ -61,7 +61,7 @@ async function connectFirst(options: ConnectEventsOptions, auth: Authenticator |
     try {
       const connection = await connect(connectionOptions(options, auth));
       if (!options.signal?.aborted) return connection;
-      // Nobody waits for it any more, so nobody would close it.
+      // Aborted: the caller would not close it.
       await connection.close();
     } catch (error) {
       const reason = errorMessage(error);

@@ -21,7 +21,7 @@ const PULL_MS = 30_000;
 // What comes back when the owner's callback throws.
 const FAULT_RETRY_MS = 1000;
 
-/** Reads a durable consumer until stop(), whatever happens to connection, server or consumer in between. */
+/** Reads a durable consumer until stop(), across lost connections, servers and consumers. */
 export function startConsumer(connection: Connection, options: ReaderOptions): { stop(): Promise<void> } {
   const stopped = new AbortController();
   const signal = AbortSignal.any([stopped.signal, options.closed]);
@@ -149,7 +149,7 @@ function problemOf(notification: ConsumerNotification): string | undefined {
   }
 }
 
-// The connection may have closed for good; then the event comes again to whoever reads next.
+// The connection may have closed for good; then the event is redelivered.
 function attempt(send: () => void): void {
   try {
     send();

@@ -76,7 +76,7 @@ export class Publisher {
     });
   }
 
-  /** After a reconnect: whatever was sent before may be lost, and has an id by which the stream knows it again. */
+  /** After a reconnect: what was in flight may be lost; the stream deduplicates by id. */
   resend(): void {
     for (const [id, pending] of this.#flying) this.#send(id, pending);
   }

@@ -79,7 +79,7 @@ async function readOn(connection: Connection, admin: JetStreamManager, options: 
     clearInterval(quiet);
     options.signal.removeEventListener("abort", aborted);
     messages.stop();
-    // Ends by itself when nobody is there to end it.
+    // When this fails, the consumer expires by inactivity.
     void consumer.delete().catch(() => false);
   }
 }

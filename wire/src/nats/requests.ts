@@ -14,7 +14,7 @@ interface AnswerOptions {
   readonly log: Log;
 }
 
-/** Answers requests outside of JetStream, each on its own, so that a slow one holds up nobody. */
+/** Answers requests outside of JetStream, concurrently, so that a slow one does not block others. */
 export function answerRequests(nc: NatsConnection, options: AnswerOptions): { stop(): void } {
   const { subject, queue, handler, log } = options;
   let inFlight = 0;

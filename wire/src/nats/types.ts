@@ -46,13 +46,13 @@ export interface Delivery {
 
 export interface ConsumeOptions {
   readonly stream: string;
-  /** Name of a durable consumer, which somebody else creates. */
+  /** Name of a durable consumer, which must exist. */
   readonly consumer: string;
   /** Events asked for ahead; the consumer's own limit holds over all instances. */
   readonly concurrency: number;
   /** Must not throw; what it throws is logged and the event is delivered again. */
   readonly onMessage: (message: Delivery) => void;
-  /** The consumer cannot be read (once per change of reason), or again can (undefined). Reading is retried for ever. */
+  /** The consumer cannot be read (once per change of reason), or again can (undefined). Reading is retried without limit. */
   readonly onProblem?: (problem: string | undefined) => void;
 }
 
@@ -89,7 +89,7 @@ export type BusStatus =
   | { type: "error"; reason: string }
   | { type: "closed"; reason: string };
 
-/** A connection to NATS with JetStream, which comes back for ever. */
+/** A connection to NATS with JetStream, which reconnects without limit. */
 export interface EventBus {
   /**
    * Resolves when the event is stored. Survives a restart of the server: what is not acknowledged is sent again, under
