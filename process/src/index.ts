@@ -1,5 +1,5 @@
 export { developmentKeyPath, readDevelopmentKey } from "./development-key.ts";
-export { exitWithParent, PARENT_PIPE, watchParentPipe } from "./exit-with-parent.ts";
+export { exitWithParent, PARENT_PIPE } from "./exit-with-parent.ts";
 export { fileLockHolder, processAlive, releaseFileLock, takeFileLock } from "./file-lock.mjs";
 export {
   type DefaultAuthorization,

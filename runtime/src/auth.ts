@@ -12,7 +12,7 @@ import { type CallerKind, type Claims, sameSecret, TokenError, verifyToken } fro
 /** Turns a bearer token into proven claims, or throws UNAUTHENTICATED with a hint. */
 export type TokenCheck = (token: string) => Claims;
 
-export interface TokenCheckOptions {
+interface TokenCheckOptions {
   readonly key: Uint8Array;
   /** A secret of this run that stands for its operator: the token in the printed address. */
   readonly operatorToken?: string | undefined;

@@ -8,7 +8,7 @@ import { type TracerOf, traceCalls } from "./trace/rpc-traces.ts";
 /** The registry's name among the services. In the same process it is called without a socket. */
 export const REGISTRY = "registry";
 
-export interface CoreTransportsOptions {
+interface CoreTransportsOptions {
   /** Services of this process. */
   readonly names: readonly string[];
   readonly check: TokenCheck;

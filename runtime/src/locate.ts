@@ -4,7 +4,7 @@ import { createTransport } from "@patchbay/wire";
 import { traceCalls } from "./trace/rpc-traces.ts";
 import type { RegistryView } from "./view.ts";
 
-export interface LocatorOptions {
+interface LocatorOptions {
   readonly view: RegistryView;
   token(): string;
   /** Services that live in this process, by name: called without a socket. */

@@ -2,7 +2,7 @@ import type { Log } from "@patchbay/wire";
 import { type DestinationStream, pino } from "pino";
 import { currentTrace } from "./trace/current-trace.ts";
 
-export interface LogOptions {
+interface LogOptions {
   /** Which component speaks. */
   readonly name: string;
   /** "debug", "info", "warn", "error" or "silent". Default "info". */

@@ -48,7 +48,7 @@ export const developmentSettings: Settings = {
 };
 
 /** A cluster: fewer messages, and more patience with what is away for a moment. */
-export const clusterSettings: Settings = {
+const clusterSettings: Settings = {
   ...developmentSettings,
   leaseMs: 30_000,
   heartbeatMs: 10_000,

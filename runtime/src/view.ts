@@ -25,7 +25,7 @@ export interface RegistryView {
   ready(): Promise<void>;
 }
 
-export interface ViewOptions {
+interface ViewOptions {
   readonly registry: Transport;
   readonly log: Log;
   /** Empty: all kinds. */

@@ -1,7 +1,7 @@
 import type { Source } from "./sources.ts";
 
 /** Lines of the fenced block "map" in ARCHITECTURE.md: a path, two or more spaces, what it is. */
-export function mapEntries(architecture: string): readonly string[] {
+function mapEntries(architecture: string): readonly string[] {
   const block = /```map\n([\s\S]*?)```/.exec(architecture)?.[1];
   if (block === undefined) throw new Error("ARCHITECTURE.md has no ```map block");
   return block

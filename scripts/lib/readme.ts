@@ -7,7 +7,7 @@ export function shownCommands(markdown: string): readonly string[] {
   return [...new Set(lines.filter((line) => /^(mesh|mesh-sdk|npm) /.test(line)))];
 }
 
-export interface KnownCommands {
+interface KnownCommands {
   readonly mesh: ReadonlySet<string>;
   readonly meshSdk: ReadonlySet<string>;
   readonly npm: ReadonlySet<string>;

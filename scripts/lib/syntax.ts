@@ -1,7 +1,7 @@
 import { type Program, parseSync, Visitor } from "oxc-parser";
 import type { Source } from "./sources.ts";
 
-export interface FunctionFact {
+interface FunctionFact {
   readonly name: string;
   readonly line: number;
   readonly lines: number;

@@ -6,7 +6,7 @@ export interface Walk {
 }
 
 /** The sections "## Walk N: name", each with the files that its text mentions in backquotes, once each. */
-export function walksOf(architecture: string): readonly Walk[] {
+function walksOf(architecture: string): readonly Walk[] {
   return architecture
     .split(/^## /m)
     .filter((section) => /^Walk \d+:/.test(section))

@@ -10,7 +10,7 @@ import {
 import { Code, ConnectError } from "@connectrpc/connect";
 import { errorMessage } from "@patchbay/model";
 
-export interface KeepAlive {
+interface KeepAlive {
   /** Between signs of life that are asked for. */
   readonly pingIntervalMs: number;
   /** Without an answer for this long the connection is dead. */

@@ -7,7 +7,6 @@ export {
   type ConsumerSpec,
   type ConsumerState,
   consumerState,
-  deleteConsumer,
   ensureConsumer,
   ensureStream,
   pauseConsumer,

@@ -1,5 +1,5 @@
 /** Writes one record: named fields first, then the sentence for people. */
-export type LogWrite = (fields: object, message: string) => void;
+type LogWrite = (fields: object, message: string) => void;
 
 /** The part of pino's logger that this code uses, so that any logger of that shape fits. */
 export interface Log {

@@ -74,7 +74,7 @@ export function openingBytes({ path, token, port, message }: Opening): Buffer {
   ]);
 }
 
-export interface FrameReader {
+interface FrameReader {
   reply(bytes: Buffer): void;
   onData(bytes: number): void;
 }

@@ -1,14 +1,6 @@
 /** What the parent asks of a server: change one endpoint; or say how much memory it holds, garbage aside. */
 export type ServerTask = { readonly kind: "push"; readonly sequence: number } | { readonly kind: "memory" };
 
-export interface ServerReady {
-  readonly port: number;
-  /** One update as it goes over the wire, in base64. */
-  readonly update: string;
-  /** Presented by clients. */
-  readonly token: string;
-}
-
 /** What the parent asks of the load generator. Each stream has a connection of its own. */
 export type LoadTask =
   | {

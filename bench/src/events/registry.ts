@@ -5,7 +5,7 @@ import { connectNodeAdapter } from "@connectrpc/connect-node";
 import type { NatsConnectionSchema } from "@patchbay/proto/mesh/registry/v1/plugin_pb";
 import { type Announce, type RegisterRequest, Registry } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 
-export interface PlayedRegistry extends AsyncDisposable {
+interface PlayedRegistry extends AsyncDisposable {
   readonly address: string;
 }
 

@@ -4,7 +4,7 @@ import { Session } from "node:inspector/promises";
 const INTERVAL_US = 200;
 
 /** Measures which share of the time that this process works is spent in some of its files and what they call. */
-export interface ShareProbe {
+interface ShareProbe {
   start(): Promise<void>;
   /** 0 to 1, since `start`. */
   stop(): Promise<number>;

@@ -13,7 +13,7 @@ interface Asked {
   readonly headers: IncomingHttpHeaders;
 }
 
-export type Handle = (request: Asked) => Promise<Reply> | Reply;
+type Handle = (request: Asked) => Promise<Reply> | Reply;
 
 /** Serves JSON over HTTP/1.1 on PORT, with GET /health, and ends cleanly at SIGTERM. */
 export function serveHttp(handle: Handle): void {

@@ -15,7 +15,7 @@ function objectText({ kind, namespace, name, field }: ObjectOrigin): string {
   return [kind, `${namespace}/${name}`, field].filter((part) => part !== "").join(" ");
 }
 
-export interface SaidOfOrigin {
+interface SaidOfOrigin {
   readonly origin?: Origin | undefined;
   readonly message: string;
   /** What to do about it; may be empty. */

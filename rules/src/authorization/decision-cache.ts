@@ -32,7 +32,7 @@ export interface DecisionCache<Answer> {
 }
 
 /** What was asked about, with the names of the headers that the plugin was shown. */
-export interface CachedDecision extends AskedAbout {
+interface CachedDecision extends AskedAbout {
   readonly shown: readonly string[];
 }
 

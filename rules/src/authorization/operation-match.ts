@@ -6,7 +6,7 @@ import { allOf, type Condition, oneOf } from "./condition.ts";
 import type { Effect } from "./source-match.ts";
 
 /** A path of a rule, read. */
-export interface PathPattern {
+interface PathPattern {
   readonly kind: "exact" | "prefix" | "suffix" | "any";
   readonly text: string;
 }

@@ -5,7 +5,7 @@ import { readPathPattern } from "./operation-match.ts";
 import type { Effect } from "./source-match.ts";
 
 /** Something that applies only when one of `from` and one of `to` match. */
-export interface IndexEntry<Value> {
+interface IndexEntry<Value> {
   readonly from: readonly Source[];
   readonly to: readonly Operation[];
   readonly effect: Effect;
@@ -16,7 +16,7 @@ export interface IndexEntry<Value> {
  * Finds what may apply to a request without looking at everything: by identity or namespace of the source, and within that by
  * path. What names neither is always a candidate. The same candidate may come twice.
  */
-export interface RuleIndex<Value> {
+interface RuleIndex<Value> {
   readonly size: number;
   candidates(facts: RequestFacts, visit: (value: Value) => void): void;
 }

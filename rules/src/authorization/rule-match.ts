@@ -7,7 +7,7 @@ import { compileOperation, isEmptyOperation } from "./operation-match.ts";
 import { compileSource, type Effect } from "./source-match.ts";
 
 /** What authorization rules and rate limits have in common. */
-export interface RuleParts {
+interface RuleParts {
   readonly from: readonly Source[];
   readonly to: readonly Operation[];
   readonly when: string;

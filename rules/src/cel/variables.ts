@@ -4,7 +4,7 @@ import type { RequestFacts, ResponseFacts } from "@patchbay/model";
 import { headerView } from "./header-view.ts";
 
 /** One row of the table in docs/expressions.md. */
-export interface Variable {
+interface Variable {
   readonly type: string;
   /** Known only once the request has ended. */
   readonly ended?: true;

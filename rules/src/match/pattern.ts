@@ -12,7 +12,7 @@ export interface Pattern {
   testWhole(text: string): boolean;
 }
 
-export const MAX_PATTERN_LENGTH = 256;
+const MAX_PATTERN_LENGTH = 256;
 /** Steps that a pattern is compiled to; "x{1000}" alone is 1,000, and each may be looked at for each character. */
 const MAX_PATTERN_STEPS = 300;
 

@@ -1,7 +1,7 @@
 /** Whether a status is one of those asked for; 0 stands for no answer. */
 export type StatusTest = (status: number) => boolean;
 
-export type StatusResult =
+type StatusResult =
   | { readonly ok: true; readonly test: StatusTest | undefined }
   | { readonly ok: false; readonly message: string; readonly hint: string };
 

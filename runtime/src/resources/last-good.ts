@@ -17,7 +17,7 @@ export interface FileInForce {
   readonly outdated: boolean;
 }
 
-export interface InForceOptions {
+interface InForceOptions {
   readonly read: ReadKinds;
   readonly memory: Remembered;
   /** Names of kinds that there are. */

@@ -4,7 +4,7 @@ import { KIND_NAMES } from "./kinds.ts";
 import { isRecord, type ParsedDocument, type ParsedText, parseText } from "./parse-text.ts";
 import { few, type Metadata, type Problem, type Resource, type ResourceKind } from "./resource.ts";
 
-export interface ReadResources {
+interface ReadResources {
   readonly resources: readonly Resource[];
   readonly problems: readonly Problem[];
 }

@@ -9,7 +9,7 @@ export const MAX_FILE_BYTES = 1024 * 1024;
  */
 const MAX = { documents: 1_000, keys: 50_000, depth: 64, aliases: 64 };
 
-export interface TooMuch {
+interface TooMuch {
   /** Where the limit is passed; counts from 1. */
   readonly line: number;
   readonly message: string;

@@ -1,7 +1,7 @@
 import type { App, PageHandler, PageResponse } from "../app.ts";
 import { contentTypes, metricsFormatOf, OPEN_METRICS_END, toOpenMetrics } from "./metrics-format.ts";
 
-export interface PagesOptions {
+interface PagesOptions {
   readonly apps: readonly App[];
   /** Prometheus text (0.0.4) of the process's own metrics. */
   metrics(): Promise<string>;

@@ -25,7 +25,7 @@ export type RequestHandler = (
   response: ServerResponse | Http2ServerResponse,
 ) => void;
 
-export interface RpcOptions {
+interface RpcOptions {
   routes(router: ConnectRouter): void;
   readonly interceptors: readonly Interceptor[];
   readonly shutdownSignal: AbortSignal;

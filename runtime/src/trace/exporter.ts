@@ -4,7 +4,7 @@ import { createOtlpPost, type OtlpPost } from "./otlp-post.ts";
 import type { Span, SpanSource } from "./span.ts";
 import { createSpanQueue, type SpanBatch } from "./span-queue.ts";
 
-export interface ExporterOptions {
+interface ExporterOptions {
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
   readonly log: Log;
@@ -23,7 +23,7 @@ export interface ExporterLimits {
   readonly complainEveryMs: number;
 }
 
-export const EXPORTER_LIMITS: ExporterLimits = {
+const EXPORTER_LIMITS: ExporterLimits = {
   maxSpans: 2_048,
   batch: 512,
   everyMs: 1_000,
@@ -39,7 +39,7 @@ export interface ExporterStats {
 }
 
 /** Sends finished spans to a collector. */
-export interface Exporter {
+interface Exporter {
   /** Takes a span, or drops and counts it. Never blocks and never throws. */
   add(source: SpanSource, span: Span): void;
   /** Sends what waits, `ms` at most; what is left then is dropped. */

@@ -1,7 +1,7 @@
 import { Agent as HttpAgent, request as httpRequest } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 
-export interface OtlpPostOptions {
+interface OtlpPostOptions {
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
   /** For the whole of one request. */
@@ -9,7 +9,7 @@ export interface OtlpPostOptions {
 }
 
 /** How the collector answered a batch. */
-export type Posted =
+type Posted =
   | { readonly kind: "taken" }
   /** It may take it later. */
   | { readonly kind: "later"; readonly reason: string }

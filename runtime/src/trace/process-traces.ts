@@ -12,7 +12,7 @@ export interface ProcessTraces {
   stop(): Promise<void>;
 }
 
-export interface ProcessTracesOptions extends Pick<TracingOptions, "environment"> {
+interface ProcessTracesOptions extends Pick<TracingOptions, "environment"> {
   readonly version: string;
   readonly log: Log;
 }

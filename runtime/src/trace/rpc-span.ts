@@ -14,7 +14,7 @@ export interface Rpc {
   readonly method: string;
 }
 
-export interface RpcSpan {
+interface RpcSpan {
   readonly tracer: Tracer;
   readonly context: TraceContext;
   readonly parent: TraceContext | undefined;

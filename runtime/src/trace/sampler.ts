@@ -2,7 +2,7 @@ import type { TraceContext } from "./trace-context.ts";
 import type { SamplerSettings } from "./trace-settings.ts";
 
 /** Whether spans of a trace are kept. */
-export interface Sampler {
+interface Sampler {
   /** `parent` undefined: the trace begins here. */
   keeps(traceId: string, parent: TraceContext | undefined): boolean;
 }

@@ -7,7 +7,7 @@ interface Waiting {
 }
 
 /** Encoded spans on their way to the collector. Bounded: what does not fit is dropped, never waited for. */
-export interface SpanQueue {
+interface SpanQueue {
   /** False: there is no room. Asked before a span is encoded. */
   hasRoom(): boolean;
   push(source: SpanSource, bytes: Uint8Array): void;

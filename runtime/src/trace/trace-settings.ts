@@ -1,5 +1,5 @@
 /** Where spans go and which are made. */
-export interface TraceSettings {
+interface TraceSettings {
   /** Takes ExportTraceServiceRequest in binary form. */
   readonly url: URL;
   /** Fields of each request, such as a key for the collector. Secrets: never logged. */
@@ -15,7 +15,7 @@ export interface SamplerSettings {
 }
 
 /** `settings` undefined: no traces are made. `problems`: sentences for people, about variables that are not followed. */
-export interface ReadTraceSettings {
+interface ReadTraceSettings {
   readonly settings: TraceSettings | undefined;
   readonly problems: readonly string[];
 }

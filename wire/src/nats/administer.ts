@@ -118,11 +118,6 @@ export async function resumeConsumer(admin: JetStreamManager, stream: string, na
   await admin.consumers.resume(stream, name);
 }
 
-/** Removes a consumer and its position. False when there was none. */
-export async function deleteConsumer(admin: JetStreamManager, stream: string, name: string): Promise<boolean> {
-  return (await orAbsent(admin.consumers.delete(stream, name), CONSUMER_NOT_FOUND)) ?? false;
-}
-
 async function orAbsent<T>(answer: Promise<T>, code: number): Promise<T | undefined> {
   try {
     return await answer;

@@ -2,7 +2,7 @@ import { EventBusError } from "./event-bus-error.ts";
 import type { Published } from "./types.ts";
 
 /** An answer of JetStream to a publication: stored, refused, or "not just now". */
-export type PubAckResult = Published | EventBusError | "unavailable";
+type PubAckResult = Published | EventBusError | "unavailable";
 
 // Error codes of JetStream for "temporarily unavailable", "not the leader" and "stream is offline". The HTTP-like code
 // does not tell: a full stream has 503 as well.
