@@ -95,6 +95,7 @@ const checks: readonly (readonly [string, () => Promise<readonly string[]> | rea
     "protos",
     async () => [...(await tool("buf", ["lint"], "proto")), ...(await tool("buf", ["lint"], "examples/demo"))],
   ],
+  ["breaking", () => tool("buf", ["breaking", "--against", "baseline.binpb"], "proto")],
   ["generated", async () => [...(await generated("proto")), ...(await generated("examples/demo"))]],
   ["dependency rule", () => dependencyBreaks(written)],
   ["import circles", () => importCircles(facts)],

@@ -2,13 +2,8 @@ import type { DescService } from "@bufbuild/protobuf";
 import { type Client, createClient } from "@connectrpc/connect";
 import { DEFAULT_NAMESPACE } from "@patchbay/model";
 import { type RunFile, readDevelopmentKey, readRunFile, stateDir } from "@patchbay/process";
-import {
-  Kind,
-  type ListResponse,
-  type Registration,
-  Registry,
-  State,
-} from "@patchbay/proto/mesh/registry/v1/registry_pb";
+import { State } from "@patchbay/proto/mesh/common/v1/state_pb";
+import { Kind, type ListResponse, type Registration, Registry } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 import { type ClosableTransport, createTokenSource, createTransport } from "@patchbay/wire";
 import { CliError, exitCodes } from "./errors.ts";
 

@@ -1,4 +1,5 @@
-import { type Registration, State, StateSchema } from "@patchbay/proto/mesh/registry/v1/registry_pb";
+import { State, StateSchema } from "@patchbay/proto/mesh/common/v1/state_pb";
+import type { Registration } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 import { enumName } from "./output/enum-name.ts";
 import { paint } from "./output/output.ts";
 

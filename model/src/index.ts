@@ -88,11 +88,14 @@ export {
   HOOK_NAMES,
   type HookKind,
   type HookName,
+  hookConcurrency,
   hookKind,
+  hookNameOf,
   PLANNED_HOOKS,
 } from "./plugin/hook-kinds.ts";
 export { DURATION_HINT, durationText, parseDuration } from "./text/duration.ts";
 export { errorMessage } from "./text/error-message.ts";
 export { nearest, suggestion } from "./text/nearest.ts";
 export { originText, problemText } from "./text/origin-text.ts";
+export { preciseDuration, preciseMs } from "./text/precise-duration.ts";
 export { clip, escaped, printable } from "./text/printable.ts";

@@ -17,7 +17,7 @@ function ask(
   { callUnary }: Started,
   { key = "key", read = ({ decision }: AuthorizeResponse): unknown => decision.case } = {},
 ) {
-  const question = create(hook.method.input, { path: key });
+  const question = create(hook.method.input, { request: { path: key } });
   return callUnary({ hook, plugin: { namespace: "default", name: "opa" }, key, question, read });
 }
 

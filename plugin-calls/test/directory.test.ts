@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
-import { State } from "@patchbay/proto/mesh/registry/v1/registry_pb";
+import { State } from "@patchbay/proto/mesh/common/v1/state_pb";
 import { usable } from "../src/directory/instance-use.ts";
 import { opa, startCalls } from "./support/calls.ts";
 

@@ -1,4 +1,4 @@
-import type { PolicyRef } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
+import type { PolicyRef } from "@patchbay/proto/mesh/common/v1/policy_pb";
 
 /** "AuthorizationPolicy production/no-staging". */
 export function policyName(ref: PolicyRef | undefined): string {

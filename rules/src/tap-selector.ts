@@ -43,8 +43,8 @@ export function compileSelector(selector: Selector): SelectorResult {
   if (found !== undefined) return { ok: false, problem: found };
   const status = compileStatus(selector.status);
   if (!status.ok) return { ok: false, problem: { field: "status", message: status.message, hint: status.hint } };
-  if (selector.where === "") return { ok: true, selection: selectionOf(selector, status.test, undefined) };
-  const where = compileExpression(selector.where, "response");
+  if (selector.when === "") return { ok: true, selection: selectionOf(selector, status.test, undefined) };
+  const where = compileExpression(selector.when, "response");
   if (!where.ok) return { ok: false, problem: { field: "where", ...where.problem } };
   return { ok: true, selection: selectionOf(selector, status.test, where.expression) };
 }

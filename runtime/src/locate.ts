@@ -1,5 +1,6 @@
 import { Code, ConnectError, type Transport } from "@connectrpc/connect";
-import { Kind, type Registration, State } from "@patchbay/proto/mesh/registry/v1/registry_pb";
+import { State } from "@patchbay/proto/mesh/common/v1/state_pb";
+import { Kind, type Registration } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 import { createTransport } from "@patchbay/wire";
 import { traceCalls } from "./trace/rpc-traces.ts";
 import type { RegistryView } from "./view.ts";

@@ -4,7 +4,9 @@ import { create, toBinary } from "@bufbuild/protobuf";
 import { durationFromMs, durationMs, timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
+import { hookConcurrency } from "@patchbay/model";
 import { Health, HealthCheckResponse_ServingStatus } from "@patchbay/proto/grpc/health/v1/health_pb";
+import { ObjectiveState } from "@patchbay/proto/mesh/common/v1/objective_pb";
 import { ObjectiveChangedSchema } from "@patchbay/proto/mesh/event/v1/event_pb";
 import { Authorizer } from "@patchbay/proto/mesh/plugin/v1/authorizer_pb";
 import { RateLimiter } from "@patchbay/proto/mesh/plugin/v1/rate_limiter_pb";
@@ -71,14 +73,13 @@ test("a plugin announces the hooks that decide, with what it asks for them", asy
   const [announcement] = mesh.registry.announcements;
   assert.equal(announcement?.address, mesh.served.address);
   const asked = announcement.manifest?.hooks.map((hook) => [
-    hook.kind,
+    hook.kind.case,
     hook.deadline && durationMs(hook.deadline),
-    hook.concurrency,
-    hook.failurePolicy,
+    hookConcurrency(hook),
   ]);
   assert.deepEqual(asked, [
-    ["authorize", 100, 5, 0],
-    ["ratelimit", 200, 64, 0],
+    ["authorize", 100, 5],
+    ["ratelimit", 200, 64],
   ]);
   const health = createClient(Health, mesh.transport);
   for (const service of ["mesh.plugin.v1.Authorizer", "mesh.plugin.v1.RateLimiter"]) {
@@ -88,12 +89,14 @@ test("a plugin announces the hooks that decide, with what it asks for them", asy
 
 test("a decision travels with its time to live and what it depends on", async () => {
   await using mesh = await serving();
-  const request = { sourceIdentity, target: "default/users", method: "GET", path: "/cart", policy: "default/gate" };
-  const allowed = await mesh.authorizer.authorize({ ...request, headers: { "x-tenant": "acme" } }, { headers });
+  const policy = { namespace: "default", name: "gate" };
+  const request = { sourceIdentity, target: "default/users", method: "GET", path: "/cart" };
+  const shown = { ...request, headers: { "x-tenant": "acme" } };
+  const allowed = await mesh.authorizer.authorize({ policy, request: shown }, { headers });
   assert.equal(allowed.decision.case, "allow");
   assert.equal(allowed.ttl && durationMs(allowed.ttl), 30_000);
   assert.deepEqual(allowed.vary, ["path", "header:x-tenant"]);
-  const denied = await mesh.authorizer.authorize(request, { headers });
+  const denied = await mesh.authorizer.authorize({ policy, request }, { headers });
   assert.deepEqual(denied.decision.case === "deny" && [denied.decision.value.reason, denied.decision.value.status], [
     "staging/web may not",
     401,
@@ -103,7 +106,8 @@ test("a decision travels with its time to live and what it depends on", async ()
 
 test("a lease travels with its time, and a refusal with when to ask again", async () => {
   await using mesh = await serving();
-  const request = { policy: "default/p", limit: "l", requests: 10, per: durationFromMs(500), burst: 10, wanted: 9 };
+  const policy = { namespace: "default", name: "p" };
+  const request = { policy, limit: "l", requests: 10, per: durationFromMs(500), burst: 10, wanted: 9 };
   const granted = await mesh.limiter.lease(request, { headers });
   assert.deepEqual([granted.granted, granted.validFor && durationMs(granted.validFor)], [7, 2_000]);
   const refused = await mesh.limiter.lease({ ...request, unspent: 3 }, { headers });
@@ -125,7 +129,7 @@ test("whoever has no token of the mesh decides nothing, and a hook that is not t
 test("a throw and a late answer are errors, each counted and told once, and the plugin decides on", async () => {
   await using mesh = await serving();
   const ask = (path: string, timeoutMs?: number) =>
-    failureOf(mesh.authorizer.authorize({ path }, { headers, ...(timeoutMs && { timeoutMs }) }));
+    failureOf(mesh.authorizer.authorize({ request: { path } }, { headers, ...(timeoutMs && { timeoutMs }) }));
   const [code, why] = await ask("/broken");
   assert.equal(code, "Internal");
   assert.match(why, /^authorize threw TypeError: no table\. \(\S*decision-hooks\.test\.ts:\d+:\d+\)$/);
@@ -197,12 +201,12 @@ test("an event about an objective is decoded into plain values", () => {
     name: "users-fast",
     target: "users",
     targetRatio: 0.99,
-    latencyBoundMs: 250,
-    state: "burning",
+    latencyBound: durationFromMs(250),
+    state: ObjectiveState.BURNING,
     shortBurn: 20,
     longBurn: 15,
-    shortWindowSeconds: 60,
-    longWindowSeconds: 600,
+    shortWindow: durationFromMs(60_000),
+    longWindow: durationFromMs(600_000),
     threshold: 14.4,
     budgetLeft: -1,
     at: timestampFromMs(7),

@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { inspect } from "node:util";
 import { create, toBinary } from "@bufbuild/protobuf";
+import { Outcome } from "@patchbay/proto/mesh/common/v1/endpoint_pb";
+import { State } from "@patchbay/proto/mesh/common/v1/state_pb";
 import { EndpointChangedSchema, PluginStateChangedSchema } from "@patchbay/proto/mesh/event/v1/event_pb";
 import { Direction, ReportSchema } from "@patchbay/proto/mesh/telemetry/v1/report_pb";
 import fc from "fast-check";
@@ -40,7 +42,7 @@ test("a report has names instead of indices, and numbers that need no table", ()
           openDelta: -1,
           failure: true,
         },
-        { source: 99, grpcStatus: 1, count: 1 },
+        { source: 99, grpcStatus: 0, count: 1 },
       ],
     }),
   );
@@ -89,19 +91,19 @@ test("a report has names instead of indices, and numbers that need no table", ()
 test("other events are plain objects", () => {
   const change = create(EndpointChangedSchema, {
     authority: "users.default.svc.cluster.local:80",
-    link: "workloads",
-    outcome: "endpoints",
+    resolver: "workloads",
+    outcome: Outcome.ENDPOINTS,
     endpoints: [{ address: "10.0.0.1", port: 80 }],
     version: "v",
   });
   assert.deepEqual(decodeEvent("endpoint", toBinary(EndpointChangedSchema, change)), {
     authority: "users.default.svc.cluster.local:80",
-    link: "workloads",
+    resolver: "workloads",
     outcome: "endpoints",
     endpoints: [{ address: "10.0.0.1", port: 80, weight: 1 }],
     version: "v",
   });
-  const state = create(PluginStateChangedSchema, { name: "hosts", state: "gone", at: { seconds: 5n } });
+  const state = create(PluginStateChangedSchema, { name: "hosts", state: State.GONE, at: { seconds: 5n } });
   assert.deepEqual(decodeEvent("plugin", toBinary(PluginStateChangedSchema, state)), {
     name: "hosts",
     instance: "",
@@ -138,7 +140,7 @@ const anyRow = fc.record({
   route: u32,
   method: fc.nat({ max: 6 }),
   status: u32,
-  grpcStatus: fc.nat({ max: 17 }),
+  grpcStatus: fc.option(fc.nat({ max: 17 }), { nil: undefined }),
   tls: fc.boolean(),
   count: u32,
   retries: u32,
@@ -191,7 +193,7 @@ test("decoding by hand gives what the generated code gives, whatever the report"
           requestBytes: row.requestBytes,
           responseBytes: row.responseBytes,
           openConnectionsChange: row.openDelta,
-          ...(row.grpcStatus > 0 && { grpcStatus: row.grpcStatus - 1 }),
+          ...(row.grpcStatus !== undefined && { grpcStatus: row.grpcStatus }),
         });
       }
     }),

@@ -4,8 +4,8 @@ import { Code, ConnectError, createClient, type Transport } from "@connectrpc/co
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { Health, HealthCheckResponse_ServingStatus } from "@patchbay/proto/grpc/health/v1/health_pb";
 import { ServerReflection, type ServerReflectionResponse } from "@patchbay/proto/grpc/reflection/v1/reflection_pb";
+import { State } from "@patchbay/proto/mesh/common/v1/state_pb";
 import { Resolver } from "@patchbay/proto/mesh/plugin/v1/resolver_pb";
-import { State } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 import { eventually, freePort } from "@patchbay/testkit";
 import { hookToken } from "@patchbay/wire";
 import { absent, definePlugin, endpoints, rewrite, serve } from "../src/index.ts";
@@ -60,8 +60,9 @@ test("a plugin announces what it is and becomes ready", async () => {
   assert.equal(announcement.address, served.address);
   assert.deepEqual([announcement.contract?.min, announcement.contract?.max], [1, 1]);
   const hook = announcement.manifest?.hooks[0];
-  assert.deepEqual(hook?.authoritySuffixes, ["legacy", "users"]);
-  assert.equal(hook.order, 400);
+  assert.ok(hook?.kind.case === "resolve");
+  assert.deepEqual(hook.kind.value.authoritySuffixes, ["legacy", "users"]);
+  assert.equal(hook.kind.value.order, 400);
   assert.equal(hook.deadline?.seconds, 1n);
   assert.match(announcement.manifest?.sdk ?? "", /^mesh-sdk\/\d+\.\d+\.\d+$/);
 });

@@ -1,6 +1,7 @@
 import { createClient } from "@connectrpc/connect";
 import { DEFAULT_NAMESPACE, pause } from "@patchbay/model";
-import { Kind, Registry, State } from "@patchbay/proto/mesh/registry/v1/registry_pb";
+import { State } from "@patchbay/proto/mesh/common/v1/state_pb";
+import { Kind, Registry } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 import { createTokenSource, createTransport } from "@patchbay/wire";
 import { coreServices } from "./core-services.ts";
 

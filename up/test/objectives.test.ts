@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { it } from "node:test";
 import { fromBinary } from "@bufbuild/protobuf";
 import { createClient } from "@connectrpc/connect";
+import { ObjectiveState } from "@patchbay/proto/mesh/common/v1/objective_pb";
 import { ObjectiveChangedSchema } from "@patchbay/proto/mesh/event/v1/event_pb";
 import { type Objective, Policy } from "@patchbay/proto/mesh/policy/v1/policy_pb";
 import { eventually } from "@patchbay/testkit";
@@ -92,10 +93,10 @@ it("an objective in a file burns when a third of its requests fail, and says so 
     await eventually("the objective burns", async () => {
       for (let i = 0; i < 6; i += 1) await ask(caller.outboundPort);
       objectives = await objectivesOf(mesh);
-      return objectives.some(({ state }) => state === "burning");
+      return objectives.some(({ state }) => state === ObjectiveState.BURNING);
     });
     const [quiet, burning] = [...objectives].sort((one, other) => (one.name < other.name ? -1 : 1));
-    assert.deepEqual([quiet?.name, quiet?.state, quiet?.source], ["nobody-asks", "no-data", ""]);
+    assert.deepEqual([quiet?.name, quiet?.state, quiet?.source], ["nobody-asks", ObjectiveState.NO_DATA, ""]);
     assert.deepEqual([burning?.name, burning?.source, burning?.target], ["till-works", "web", "till"]);
     assert.ok((burning?.budgetLeft ?? 0) < 0);
     assert.ok(burning?.windows.every(({ burn, threshold }) => burn > threshold && threshold === 2));
@@ -107,7 +108,7 @@ it("an objective in a file burns when a third of its requests fail, and says so 
     assert.equal(event.subject, sloSubject("default", "till-works"));
     assert.equal(event.headers.get("ce-type"), "dev.patchbay.slo.burn.v1");
     const changed = fromBinary(ObjectiveChangedSchema, event.data);
-    assert.deepEqual([changed.name, changed.state, changed.targetRatio], ["till-works", "burning", 0.9]);
+    assert.deepEqual([changed.name, changed.state, changed.targetRatio], ["till-works", ObjectiveState.BURNING, 0.9]);
   } finally {
     await rm(stateDir, { recursive: true, force: true });
   }

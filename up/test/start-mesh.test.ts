@@ -8,8 +8,11 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { createClient } from "@connectrpc/connect";
+
 import { readRunFile, spawnSupervised } from "@patchbay/process";
-import { Kind, Registry, State } from "@patchbay/proto/mesh/registry/v1/registry_pb";
+import { State } from "@patchbay/proto/mesh/common/v1/state_pb";
+import { Kind, Registry } from "@patchbay/proto/mesh/registry/v1/registry_pb";
+
 import { eventually } from "@patchbay/testkit";
 import { createTransport } from "@patchbay/wire";
 import { freePort } from "../src/free-port.ts";

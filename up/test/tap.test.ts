@@ -151,7 +151,7 @@ describe("a tap", () => {
     assert.ok(unknown);
     assert.equal(unknown.code, Code.NotFound);
     assert.match(unknown.rawMessage, /"users"/);
-    const wrong = await refusal({ selector: { where: "request.pth == '/'" } });
+    const wrong = await refusal({ selector: { when: "request.pth == '/'" } });
     assert.ok(wrong);
     assert.equal(wrong.code, Code.InvalidArgument);
     assert.match(wrong.rawMessage, /at 1: .*request\.path/);

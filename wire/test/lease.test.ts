@@ -3,12 +3,12 @@ import { describe, test } from "node:test";
 import { create } from "@bufbuild/protobuf";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError, type ConnectRouter } from "@connectrpc/connect";
+import { State } from "@patchbay/proto/mesh/common/v1/state_pb";
 import {
   Kind,
   type RegisterRequest,
   RegisterResponseSchema,
   Registry,
-  State,
 } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 import { createFakeClock, createRecordingLog, eventually, freePort, serveH2c } from "@patchbay/testkit";
 import { holdLease, type LeaseOptions } from "../src/lease/hold-lease.ts";

@@ -1,10 +1,10 @@
 import { create } from "@bufbuild/protobuf";
 import { createDestinationApp } from "@patchbay/destination";
+import { State } from "@patchbay/proto/mesh/common/v1/state_pb";
 import {
   Kind,
   type Registration,
   RegistrationSchema,
-  State,
   WatchResponseSchema,
 } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 import {

@@ -33,10 +33,10 @@ async function read(
   task: ReadTask,
   options: { signal: AbortSignal; begun(): void },
 ) {
-  const selector = { view: View.OUTBOUND, where: task.where, showHeaders: [...task.showHeaders] };
+  const selector = { view: View.OUTBOUND, when: task.where, showHeaders: [...task.showHeaders] };
   const request = { selector, maxRps: task.maxRps };
   for await (const { message } of client.observe(request, { signal: options.signal })) {
-    if (message.case === "begun") options.begun();
+    if (message.case === "started") options.begun();
     else if (message.case === "request") shown += 1;
   }
 }

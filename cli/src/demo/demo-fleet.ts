@@ -2,8 +2,11 @@ import { getCompileCacheDir } from "node:module";
 import { fileURLToPath } from "node:url";
 import { demoServices } from "@patchbay/demo";
 import { pause } from "@patchbay/model";
+
 import { spawnDieWithParent } from "@patchbay/process";
-import { Kind, State } from "@patchbay/proto/mesh/registry/v1/registry_pb";
+import { State } from "@patchbay/proto/mesh/common/v1/state_pb";
+import { Kind } from "@patchbay/proto/mesh/registry/v1/registry_pb";
+
 import { createLog } from "@patchbay/runtime";
 import { layout, type Mesh, openLogFile, type Supervised, supervise } from "@patchbay/up";
 import type { MeshConnection } from "../connect.ts";

@@ -1,3 +1,4 @@
+import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { pause } from "@patchbay/model";
 import { GroupBy, Telemetry } from "@patchbay/proto/mesh/telemetry/v1/telemetry_pb";
 import { looksWrong, type StatJson, type StatJsonRow, statJson, statTable } from "../commands/stat/stat-rows.ts";
@@ -16,8 +17,8 @@ export async function showLive(connection: MeshConnection, signal: AbortSignal):
   while (!signal.aborted) {
     try {
       const telemetry = await connection.service("telemetry", Telemetry);
-      const query = { window: LIVE_WINDOW, groupBy: GroupBy.PAIR };
-      for await (const response of telemetry.subscribe({ query, interval: 1 }, { signal })) {
+      const query = { window: durationFromMs(LIVE_WINDOW * 1_000), groupBy: GroupBy.PAIR };
+      for await (const response of telemetry.subscribe({ query, interval: durationFromMs(1_000) }, { signal })) {
         const stat = statJson(response);
         if (stat.rows.length === 0) continue;
         if (process.stdout.isTTY) redraw(tableLines(stat));
@@ -55,7 +56,7 @@ function plainLine(row: StatJsonRow): string {
 export async function summary(connection: MeshConnection, seconds: number): Promise<string[]> {
   const telemetry = await connection.service("telemetry", Telemetry);
   const window = Math.min(3_600, Math.max(1, Math.ceil(seconds)));
-  const stat = statJson(await telemetry.stat({ window, groupBy: GroupBy.PAIR }));
+  const stat = statJson(await telemetry.stat({ window: durationFromMs(window * 1_000), groupBy: GroupBy.PAIR }));
   const requests = stat.rows.reduce((sum, row) => sum + row.requests, 0);
   const failures = stat.rows.reduce((sum, row) => sum + row.requests * (1 - row.successRate), 0);
   const share = requests > 0 ? 1 - failures / requests : 1;

@@ -31,7 +31,7 @@ function linesOf(status: ReturnType<typeof statusOf>): string {
 describe("mesh policy status", () => {
   it("shows what an older proxy refuses, why, and which version it runs instead", () => {
     const refused = "it is older than the policy service: it does not know field 127 of mesh.policy.v1.Snapshot";
-    const status = statusOf({ version: "0badc0de0badc0de", refused });
+    const status = statusOf({ version: "0badc0de0badc0de", rejectionReason: refused });
     assert.equal(isInForce(status), false);
     assert.match(
       linesOf(status),

@@ -3,13 +3,14 @@ import { describe, it } from "node:test";
 import { stripVTControlCharacters } from "node:util";
 import { create } from "@bufbuild/protobuf";
 import { durationFromMs, timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { ObjectiveState } from "@patchbay/proto/mesh/common/v1/objective_pb";
 import { ObjectiveSchema, ObjectiveWindowSchema } from "@patchbay/proto/mesh/policy/v1/policy_pb";
 import { objectiveJson, objectiveLines } from "../../src/commands/slo/slo-rows.ts";
 
 const window = (ms: number, good: number, total: number) =>
   create(ObjectiveWindowSchema, {
     window: durationFromMs(ms),
-    covered: ms / 1_000,
+    covered: durationFromMs(ms),
     good: BigInt(good),
     total: BigInt(total),
     burn: ((total - good) / total || 0) / 0.01,
@@ -20,10 +21,10 @@ const objective = create(ObjectiveSchema, {
   name: "payments-works",
   target: "payments.shop",
   targetRatio: 0.99,
-  latencyBoundMs: 250,
+  latencyBound: durationFromMs(250),
   windows: [window(300_000, 80, 100), window(3_600_000, 995, 1_000)],
   budgetLeft: 0.5,
-  state: "burning",
+  state: ObjectiveState.BURNING,
   since: timestampFromMs(0),
   origin: { source: { case: "file", value: { path: "slo.yaml", line: 1 } } },
 });

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { create } from "@bufbuild/protobuf";
+import { durationFromMs } from "@bufbuild/protobuf/wkt";
+import { Verdict } from "@patchbay/proto/mesh/telemetry/v1/report_pb";
 import { HealthResponseSchema } from "@patchbay/proto/mesh/telemetry/v1/telemetry_pb";
 import {
   decisionTable,
@@ -11,7 +13,7 @@ import {
 } from "../../src/commands/stat/stat-health-rows.ts";
 
 const response = create(HealthResponseSchema, {
-  window: 60,
+  window: durationFromMs(60_000),
   rows: [
     {
       source: "web",
@@ -31,8 +33,14 @@ const response = create(HealthResponseSchema, {
     { source: "a-service-with-a-long-name", target: "users", backend: "users", proxies: 1, retries: 1n },
   ],
   decisions: [
-    { target: "users", policy: "AuthorizationPolicy default/no-staging", source: "web", verdict: "denied", count: 4n },
-    { target: "users", policy: "default", source: "web", verdict: "allowed", count: 400n },
+    {
+      target: "users",
+      policy: "AuthorizationPolicy default/no-staging",
+      source: "web",
+      verdict: Verdict.DENIED,
+      count: 4n,
+    },
+    { target: "users", policy: "default", source: "web", verdict: Verdict.ALLOWED, count: 400n },
   ],
 });
 

@@ -85,7 +85,7 @@ describe("a line of mesh tap", () => {
   it("tells what has no answer yet from what never got one", () => {
     assert.match(lines({ open: true, status: 0 })[0] ?? "", / open +-$/);
     assert.match(lines({ status: 0 })[0] ?? "", / none +1\.50s /);
-    assert.match(lines({ grpcStatus: 15 })[0] ?? "", / grpc 14 /);
+    assert.match(lines({ grpcStatus: 14 })[0] ?? "", / grpc 14 /);
   });
 
   it("fits a terminal, and writes nothing to it that a request brings", () => {

@@ -66,7 +66,8 @@ async function reportEverything(mesh: Mesh): Promise<void> {
   async function* one(): AsyncGenerator<{ report: Uint8Array<ArrayBuffer> }> {
     yield { report: toBinary(ReportSchema, report) };
   }
-  for await (const { refused } of createClient(Telemetry, transport).report(one())) assert.equal(refused, "");
+  for await (const { rejectionReason: refused } of createClient(Telemetry, transport).report(one()))
+    assert.equal(refused, "");
   transport.close();
 }
 

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { promisify } from "node:util";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { type Objective, ObjectiveSchema } from "@patchbay/proto/mesh/policy/v1/policy_pb";
 import { prometheusRules } from "@patchbay/rules";
 import { rulesYaml } from "../../src/commands/slo/rules-yaml.ts";
@@ -18,8 +19,8 @@ const objective = (name: string, more: MessageInitShape<typeof ObjectiveSchema>)
 const objectives = [
   objective("pair", { source: "web.shop" }),
   objective("everybody", { targetRatio: 0.99999 }),
-  objective("fast", { source: "web.shop", latencyBoundMs: 250 }),
-  objective("slower-than-any-bucket", { latencyBoundMs: 90_000, target: "users.shop" }),
+  objective("fast", { source: "web.shop", latencyBound: durationFromMs(250) }),
+  objective("slower-than-any-bucket", { latencyBound: durationFromMs(90_000), target: "users.shop" }),
 ];
 
 /** Counters that grow by so many a minute for four hours. */

@@ -1,7 +1,7 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { createClient, type Transport } from "@connectrpc/connect";
 import { type Clock, createMailbox, errorMessage, keepStream, type Mailbox } from "@patchbay/model";
-import { type FollowRequestSchema, Policy } from "@patchbay/proto/mesh/policy/v1/policy_pb";
+import { Policy, type WatchRequestSchema } from "@patchbay/proto/mesh/policy/v1/policy_pb";
 import type { Snapshot } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
 import type { Log } from "@patchbay/wire";
 
@@ -26,7 +26,7 @@ export interface PolicyStream {
   stop(): void;
 }
 
-type Message = MessageInitShape<typeof FollowRequestSchema>;
+type Message = MessageInitShape<typeof WatchRequestSchema>;
 
 /** Rules are to be in force within a second of their change, also just after the policy service was away. */
 const BACKOFF = { minMs: 100, maxMs: 1_000 };
@@ -41,12 +41,12 @@ export function openPolicyStream(options: PolicyStreamOptions): PolicyStream {
   let outbox: Mailbox<Message> | undefined;
   let away = false;
 
-  function connect(signal: AbortSignal): ReturnType<typeof client.follow> {
+  function connect(signal: AbortSignal): ReturnType<typeof client.watch> {
     const messages = createOutbox();
     messages.put({ message: { case: "hello", value: { version: options.version(), targets: { hosts: [...hosts] } } } });
     signal.addEventListener("abort", () => messages.end(), { once: true });
     outbox = messages;
-    return client.follow(messages, { signal });
+    return client.watch(messages, { signal });
   }
 
   const stream = keepStream({
@@ -54,7 +54,7 @@ export function openPolicyStream(options: PolicyStreamOptions): PolicyStream {
     async onMessage({ snapshot }) {
       if (snapshot === undefined) return;
       const refused = await options.onSnapshot(snapshot);
-      outbox?.put({ message: { case: "ack", value: { version: snapshot.version, refused } } });
+      outbox?.put({ message: { case: "ack", value: { version: snapshot.version, rejectionReason: refused } } });
       away = false;
     },
     onDown(error) {

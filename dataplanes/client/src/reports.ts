@@ -146,7 +146,7 @@ function sendReports({ bootId, pending, made, log, clock, ...options }: SenderOp
       if (address === undefined) throw new Error("no telemetry service is registered");
       return createClient(Telemetry, options.at(address)).report(unsent(signal), { signal });
     },
-    onMessage({ sequence, refused }) {
+    onMessage({ sequence, rejectionReason: refused }) {
       away = false;
       failures = 0;
       options.acknowledge(Number(sequence), refused);

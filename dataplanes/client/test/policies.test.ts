@@ -69,7 +69,7 @@ describe("the policy client", () => {
 
   function acks(): (string | undefined)[] {
     return policy.said.map((message) =>
-      message.case === "ack" && message.value.refused === "" ? message.value.version : undefined,
+      message.case === "ack" && message.value.rejectionReason === "" ? message.value.version : undefined,
     );
   }
 
@@ -99,7 +99,7 @@ describe("the policy client", () => {
       policy.said.find((message) => message.case === "ack" && message.value.version === "future")?.value;
     await eventually("it is refused", () => refused() !== undefined);
     const ack = refused();
-    assert.match(ack !== undefined && "refused" in ack ? ack.refused : "", /does not know field 127/);
+    assert.match(ack !== undefined && "rejectionReason" in ack ? ack.rejectionReason : "", /does not know field 127/);
     assert.deepEqual([client.current()?.version, client.unenforceable()], ["known", ""]);
     client.stop();
   });

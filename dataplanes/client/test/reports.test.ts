@@ -32,7 +32,7 @@ async function startTelemetry(): Promise<FakeTelemetry> {
               reports.push(decoded);
               if (fake.mode === "break") throw new ConnectError("cannot store events", Code.Unavailable);
               if (fake.mode === "silent") continue;
-              yield { sequence: decoded.sequence, refused: fake.mode === "refuse" ? "too large" : "" };
+              yield { sequence: decoded.sequence, rejectionReason: fake.mode === "refuse" ? "too large" : "" };
             }
           },
         }),

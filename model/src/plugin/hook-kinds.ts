@@ -2,6 +2,7 @@ import type { DescMethod } from "@bufbuild/protobuf";
 import { Authorizer } from "@patchbay/proto/mesh/plugin/v1/authorizer_pb";
 import { RateLimiter } from "@patchbay/proto/mesh/plugin/v1/rate_limiter_pb";
 import { Resolver } from "@patchbay/proto/mesh/plugin/v1/resolver_pb";
+import type { Hook } from "@patchbay/proto/mesh/registry/v1/plugin_pb";
 
 /** One kind of question that the mesh puts to plugins. */
 export interface HookKind {
@@ -88,6 +89,16 @@ export const PLANNED_HOOKS: readonly string[] = ["transform"];
 /** Undefined: this contract version has no such hook. */
 export function hookKind(name: string): HookKind | undefined {
   return isHookName(name) ? HOOK_KINDS[name] : undefined;
+}
+
+/** Name of a hook's kind. Empty: one of a later contract version, which this one cannot read. */
+export function hookNameOf({ kind }: Hook): HookName | "" {
+  return kind.case ?? "";
+}
+
+/** Calls at a time that a hook asks for or is granted; 0: it does not say, or its kind does not count them. */
+export function hookConcurrency({ kind }: Hook): number {
+  return kind.case === "authorize" || kind.case === "ratelimit" ? kind.value.concurrency : 0;
 }
 
 function isHookName(name: string): name is HookName {

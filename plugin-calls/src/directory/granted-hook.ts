@@ -1,5 +1,5 @@
 import { durationMs, timestampMs } from "@bufbuild/protobuf/wkt";
-import type { HookKind } from "@patchbay/model";
+import { type HookKind, hookConcurrency, hookNameOf } from "@patchbay/model";
 import type { Grant, Hook } from "@patchbay/proto/mesh/registry/v1/plugin_pb";
 import type { Registration } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 import type { PluginInstance } from "./plugin-instance.ts";
@@ -15,12 +15,13 @@ export interface GrantedHook {
 
 /** Undefined: the registration is not granted the hook. */
 export function grantedHook({ grant }: Registration, kind: HookKind): GrantedHook | undefined {
-  const hook = grant?.hooks.find((each) => each.kind === kind.name);
+  const hook = grant?.hooks.find((each) => hookNameOf(each) === kind.name);
   if (grant === undefined || hook === undefined) return undefined;
   const ms = hook.deadline ? durationMs(hook.deadline) : 0;
+  const calls = hookConcurrency(hook);
   return {
     deadlineMs: ms > 0 ? Math.min(ms, kind.maxDeadlineMs) : kind.deadlineMs,
-    concurrency: Math.min(hook.concurrency === 0 ? kind.concurrency : hook.concurrency, kind.maxConcurrency),
+    concurrency: Math.min(calls === 0 ? kind.concurrency : calls, kind.maxConcurrency),
     hook,
     grant,
   };

@@ -1,4 +1,5 @@
-import { type Registration, State } from "@patchbay/proto/mesh/registry/v1/registry_pb";
+import { State } from "@patchbay/proto/mesh/common/v1/state_pb";
+import type { Registration } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 
 /** What an instance is good for. */
 export type InstanceUse =

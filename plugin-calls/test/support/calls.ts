@@ -1,11 +1,11 @@
-import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { create } from "@bufbuild/protobuf";
+import type { Duration } from "@bufbuild/protobuf/wkt";
 import type { HookName } from "@patchbay/model";
-import type { HookSchema } from "@patchbay/proto/mesh/registry/v1/plugin_pb";
+import { State } from "@patchbay/proto/mesh/common/v1/state_pb";
 import {
   Kind,
   type Registration,
   RegistrationSchema,
-  State,
   WatchResponseSchema,
 } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 import { createMetrics, createViewTable, developmentSettings } from "@patchbay/runtime";
@@ -16,7 +16,7 @@ export interface InstanceInit {
   readonly instance?: string;
   readonly address?: string;
   readonly state?: State;
-  readonly hook?: MessageInitShape<typeof HookSchema>;
+  readonly hook?: { readonly deadline?: Duration; readonly concurrency?: number };
 }
 
 /** An instance of the plugin "default/opa", which is granted the hook "authorize". No process listens at its default address. */
@@ -24,12 +24,13 @@ export function opa({
   instance = "a",
   address = "127.0.0.1:9",
   state = State.READY,
-  hook,
+  hook = {},
 }: InstanceInit): Registration {
+  const { deadline, concurrency = 0 } = hook;
   return create(RegistrationSchema, {
     id: `plugin/default/opa/${instance}`,
     announce: { kind: Kind.PLUGIN, namespace: "default", name: "opa", instance, address },
-    grant: { hooks: [{ kind: "authorize", ...hook }] },
+    grant: { hooks: [{ kind: { case: "authorize", value: { concurrency } }, ...(deadline ? { deadline } : {}) }] },
     state,
     hookToken: `secret of ${instance}`,
   });

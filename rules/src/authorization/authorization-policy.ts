@@ -1,10 +1,10 @@
 import { create } from "@bufbuild/protobuf";
+import { FailurePolicy } from "@patchbay/proto/mesh/common/v1/policy_pb";
 import {
   AuthorizationAction,
   type AuthorizationPolicy,
   type AuthorizationRule,
   AuthorizationRuleSchema,
-  PluginFailurePolicy,
   type PluginRef,
 } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
 import { inOrder, policyName } from "../policy-name.ts";
@@ -44,7 +44,7 @@ function refuseUndecided({ action, plugin }: AuthorizationPolicy): void {
 /** Throws RuleError unless it says which plugin, and what happens when that does not answer. */
 export function refuseUndecidedPlugin(plugin: PluginRef | undefined): void {
   if (plugin === undefined || plugin.name === "") throw new RuleError("cannot ask a plugin that is not named");
-  if (plugin.failurePolicy === PluginFailurePolicy.UNSPECIFIED)
+  if (plugin.failurePolicy === FailurePolicy.UNSPECIFIED)
     throw new RuleError(`cannot ask plugin ${plugin.name} without knowing what happens when it does not answer`);
 }
 

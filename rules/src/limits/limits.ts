@@ -1,7 +1,7 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { durationMs } from "@bufbuild/protobuf/wkt";
 import { durationText, type RequestFacts, type SourceFacts } from "@patchbay/model";
-import type { LimitStateSchema } from "@patchbay/proto/mesh/policy/v1/policy_pb";
+import type { LimitStateSchema } from "@patchbay/proto/mesh/common/v1/limit_pb";
 import {
   type Inbound,
   InboundSchema,

@@ -1,3 +1,4 @@
+import { durationMs } from "@bufbuild/protobuf/wkt";
 import { LATENCY_BOUNDS_MS, latencyBucket, parseWorkloadName } from "@patchbay/model";
 import type { Objective } from "@patchbay/proto/mesh/policy/v1/policy_pb";
 
@@ -80,9 +81,10 @@ function errorRatio(objective: Objective, window: Window): string {
   const all = total(objective, "response_total", { window });
   const failed = total(objective, "response_total", { window, more: 'classification="failure"' });
   const enough = `(${all} * ${windows[window]} >= ${MIN_REQUESTS})`;
-  if (objective.latencyBoundMs === 0) return `${failed} / ${all} and ${enough}`;
+  const boundMs = objective.latencyBound ? durationMs(objective.latencyBound) : 0;
+  if (boundMs === 0) return `${failed} / ${all} and ${enough}`;
   const counted = total(objective, "response_latency_ms_count", { window });
-  const le = LATENCY_BOUNDS_MS[latencyBucket(objective.latencyBoundMs)] ?? "+Inf";
+  const le = LATENCY_BOUNDS_MS[latencyBucket(boundMs)] ?? "+Inf";
   // Prometheus 3 stores the bound 300 as 300.0.
   const fast = total(objective, "response_latency_ms_bucket", {
     window,

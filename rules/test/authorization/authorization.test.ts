@@ -2,12 +2,12 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { identityOf, type RequestFacts } from "@patchbay/model";
+import { FailurePolicy } from "@patchbay/proto/mesh/common/v1/policy_pb";
 import {
   AuthorizationAction,
   type AuthorizationPolicySchema,
   DefaultAction,
   InboundSchema,
-  PluginFailurePolicy,
 } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
 import { type Authorization, compileAuthorization, RuleError } from "@patchbay/rules";
 import { requestFacts } from "../support/facts.ts";
@@ -37,7 +37,7 @@ const verdict = (rules: Authorization, facts: RequestFacts): string => {
   const { verdict: said, policy } = rules.decide(facts);
   return `${said} by ${policy.replace("AuthorizationPolicy default/", "")}`;
 };
-const opa = { name: "opa", failurePolicy: PluginFailurePolicy.CLOSED };
+const opa = { name: "opa", failurePolicy: FailurePolicy.CLOSED };
 
 describe("authorization", () => {
   it("without policies is what the mesh does by default", () => {

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
-import { InboundSchema, PluginFailurePolicy, type RateLimitSchema } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
+import { FailurePolicy } from "@patchbay/proto/mesh/common/v1/policy_pb";
+import { InboundSchema, type RateLimitSchema } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
 import { compileLimits, type Limits } from "@patchbay/rules";
 import { requestFacts } from "../support/facts.ts";
 
@@ -66,7 +67,7 @@ describe("rate limits", () => {
     assert.throws(() => limits({ by: ["cookie:a"] }), /cannot count by "cookie:a"/);
     assert.throws(() => limits({ requests: 0 }), /RateLimitPolicy default\/p limit l0: .*no requests/);
     assert.throws(() => limits({ per: durationFromMs(0) }), /per no time/);
-    const plugin = { name: "global", failurePolicy: PluginFailurePolicy.UNSPECIFIED };
+    const plugin = { name: "global", failurePolicy: FailurePolicy.UNSPECIFIED };
     const policy = { plugin, limits: [{ name: "l", requests: 1, per: durationFromMs(1) }] };
     assert.throws(() => compileLimits(create(InboundSchema, { rateLimits: [policy] })), /when it does not answer/);
   });

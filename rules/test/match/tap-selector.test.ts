@@ -80,7 +80,7 @@ describe("a selector", () => {
 
   it("waits for the answer only when it has to", () => {
     const needs = (where: string): boolean => {
-      const compiled = compileSelector(create(SelectorSchema, { where }));
+      const compiled = compileSelector(create(SelectorSchema, { when: where }));
       return compiled.ok && (compiled.selection.needsResponse || compiled.selection.needsEndpoint);
     };
     assert.equal(needs('request.method == "GET"'), false);
@@ -90,12 +90,12 @@ describe("a selector", () => {
 
   it("evaluates its expression over request and answer", () => {
     const where = 'response.code >= 500 && request.path.startsWith("/cart")';
-    assert.ok(selects({ where }));
-    assert.ok(!selects({ where }, { ...response, code: 200 }));
+    assert.ok(selects({ when: where }));
+    assert.ok(!selects({ when: where }, { ...response, code: 200 }));
   });
 
   it("is refused with the place and the nearest name when its expression is wrong", () => {
-    const { field, column, hint } = refusal({ where: "request.method == 'GET' && response.cod >= 500" });
+    const { field, column, hint } = refusal({ when: "request.method == 'GET' && response.cod >= 500" });
     assert.deepEqual([field, column], ["where", 28]);
     assert.match(hint, /response\.code/);
   });

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { create } from "@bufbuild/protobuf";
+import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { ObjectiveSchema } from "@patchbay/proto/mesh/policy/v1/policy_pb";
 import { prometheusRules } from "../../src/index.ts";
 
@@ -10,7 +11,7 @@ const objective = create(ObjectiveSchema, {
   source: "web",
   target: "users.shop",
   targetRatio: 0.99,
-  latencyBoundMs: 250,
+  latencyBound: durationFromMs(250),
 });
 
 describe("rules for Prometheus", () => {

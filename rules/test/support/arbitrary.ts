@@ -1,13 +1,12 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import type { RequestFacts } from "@patchbay/model";
+import { FailurePolicy, PolicyRefSchema } from "@patchbay/proto/mesh/common/v1/policy_pb";
 import {
   AuthorizationAction,
   AuthorizationPolicySchema,
   DefaultAction,
   type Inbound,
   InboundSchema,
-  PluginFailurePolicy,
-  PolicyRefSchema,
 } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
 import fc from "fast-check";
 import { requestFacts } from "./facts.ts";
@@ -98,7 +97,7 @@ const policy: fc.Arbitrary<MessageInitShape<typeof AuthorizationPolicySchema>> =
     AuthorizationAction.PLUGIN,
   ),
   rules: fc.array(rule, { maxLength: 3 }),
-  plugin: fc.constant({ name: "opa", failurePolicy: PluginFailurePolicy.CLOSED }),
+  plugin: fc.constant({ name: "opa", failurePolicy: FailurePolicy.CLOSED }),
 });
 
 /** Up to eight policies over few names, so that much of it meets. */

@@ -4,7 +4,7 @@ import { HOOK_KINDS, spiffeId } from "@patchbay/model";
 import type { AuthorizeResponseSchema } from "@patchbay/proto/mesh/plugin/v1/authorizer_pb";
 import { readCaller, readService } from "../model/caller.ts";
 import { checkDecision } from "../model/decision-check.ts";
-import { meshName, secondsText } from "../model/decision-text.ts";
+import { meshName, policyName, secondsText } from "../model/decision-text.ts";
 import type { Decision } from "../public/decision.ts";
 import type { AuthorizeRequest, Caller } from "../public/plugin.ts";
 import type { TestRequest } from "../public/test-kit.ts";
@@ -13,8 +13,10 @@ import { decisionSpec } from "./decision-spec.ts";
 /** The hook `authorize`. */
 export const authorize = decisionSpec({
   kind: HOOK_KINDS.authorize,
-  read({ sourceIdentity, target, method, path, headers, policy }): AuthorizeRequest {
-    return { source: readCaller(sourceIdentity), target: readService(target), method, path, headers, policy };
+  read({ policy, request }): AuthorizeRequest {
+    const { sourceIdentity = "", target = "", method = "", path = "", headers = {} } = request ?? {};
+    const source = readCaller(sourceIdentity);
+    return { source, target: readService(target), method, path, headers, policy: policyName(policy) };
   },
   write: toAuthorizeResponse,
   check: (value, source) => checkDecision(value, source),

@@ -3,7 +3,7 @@ import { durationFromMs, durationMs } from "@bufbuild/protobuf/wkt";
 import { HOOK_KINDS } from "@patchbay/model";
 import type { LeaseResponseSchema } from "@patchbay/proto/mesh/plugin/v1/rate_limiter_pb";
 import { checkLease } from "../model/decision-check.ts";
-import { secondsText } from "../model/decision-text.ts";
+import { policyName, secondsText } from "../model/decision-text.ts";
 import type { Lease } from "../public/decision.ts";
 import type { RatelimitRequest } from "../public/plugin.ts";
 import { decisionSpec } from "./decision-spec.ts";
@@ -13,7 +13,17 @@ export const ratelimit = decisionSpec({
   kind: HOOK_KINDS.ratelimit,
   read({ policy, limit, key, requests, per, burst, holder, wanted, unspent }): RatelimitRequest {
     const perMs = per ? durationMs(per) : 1_000;
-    return { policy, limit, key, requests, perMs, burst, holder, wanted: Math.max(1, wanted), unspent };
+    return {
+      policy: policyName(policy),
+      limit,
+      key,
+      requests,
+      perMs,
+      burst,
+      holder,
+      wanted: Math.max(1, wanted),
+      unspent,
+    };
   },
   write: toLeaseResponse,
   check: (value, source, { wanted }) => checkLease(value, source, wanted),

@@ -1,6 +1,6 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
-import { type EndpointSchema, Protocol } from "@patchbay/proto/mesh/destination/v1/endpoint_pb";
+import { type EndpointSchema, Protocol } from "@patchbay/proto/mesh/common/v1/endpoint_pb";
 import type { ResolveResponseSchema } from "@patchbay/proto/mesh/plugin/v1/resolver_pb";
 import type { Answer, Endpoint } from "../public/answer.ts";
 

@@ -1,5 +1,8 @@
 import { fromBinary } from "@bufbuild/protobuf";
-import { timestampDate } from "@bufbuild/protobuf/wkt";
+import { type Duration, durationMs, timestampDate } from "@bufbuild/protobuf/wkt";
+import { Outcome } from "@patchbay/proto/mesh/common/v1/endpoint_pb";
+import { ObjectiveState } from "@patchbay/proto/mesh/common/v1/objective_pb";
+import { State, StateSchema } from "@patchbay/proto/mesh/common/v1/state_pb";
 import {
   EndpointChangedSchema,
   ObjectiveChangedSchema,
@@ -36,40 +39,52 @@ export function decodeEvent<Name extends EventName>(name: Name, data: Uint8Array
 }
 
 function decodeEndpointChange(data: Uint8Array): EndpointChange {
-  const { authority, link, outcome, endpoints, version } = fromBinary(EndpointChangedSchema, data);
+  const { authority, resolver, outcome, endpoints, version } = fromBinary(EndpointChangedSchema, data);
   return {
     authority,
-    link,
-    outcome: isOutcome(outcome) ? outcome : "failed",
+    resolver,
+    outcome: OUTCOMES.get(outcome) ?? "failed",
     endpoints: endpoints.map(({ address, port, weight }) => ({ address, port, weight: weight || 1 })),
     version,
   };
 }
 
-function isOutcome(outcome: string): outcome is EndpointChange["outcome"] {
-  return ["endpoints", "empty", "absent", "failed"].includes(outcome);
-}
+const OUTCOMES: ReadonlyMap<Outcome, EndpointChange["outcome"]> = new Map([
+  [Outcome.ENDPOINTS, "endpoints"],
+  [Outcome.EMPTY, "empty"],
+  [Outcome.ABSENT, "absent"],
+]);
 
 function decodePluginChange(data: Uint8Array): PluginChange {
   const { name, instance, version, state, previous, reason, at } = fromBinary(PluginStateChangedSchema, data);
-  return { name, instance, version, state, previous, reason, at: at ? timestampDate(at) : new Date(0) };
+  const names = { state: stateName(state), previous: previous === State.UNSPECIFIED ? "" : stateName(previous) };
+  return { name, instance, version, ...names, reason, at: at ? timestampDate(at) : new Date(0) };
+}
+
+/** "ready", "degraded": of a later contract version "unknown". */
+function stateName(state: State): string {
+  return StateSchema.value[state]?.localName.toLowerCase() ?? "unknown";
 }
 
 function decodeSloChange(data: Uint8Array): SloChange {
   const message = fromBinary(ObjectiveChangedSchema, data);
-  const { namespace, name, source, target, state, latencyBoundMs, threshold, budgetLeft, at } = message;
+  const { namespace, name, source, target, state, latencyBound, threshold, budgetLeft, at } = message;
   return {
     namespace,
     name,
     source,
     target,
-    state: state === "ok" ? "ok" : "burning",
+    state: state === ObjectiveState.OK ? "ok" : "burning",
     objective: message.targetRatio,
-    ...(latencyBoundMs > 0 && { latencyUnderMs: latencyBoundMs }),
-    short: { burn: message.shortBurn, windowMs: message.shortWindowSeconds * 1_000 },
-    long: { burn: message.longBurn, windowMs: message.longWindowSeconds * 1_000 },
+    ...(latencyBound && { latencyUnderMs: durationMs(latencyBound) }),
+    short: { burn: message.shortBurn, windowMs: windowMs(message.shortWindow) },
+    long: { burn: message.longBurn, windowMs: windowMs(message.longWindow) },
     threshold,
     budgetLeft,
     at: at ? timestampDate(at) : new Date(0),
   };
+}
+
+function windowMs(window: Duration | undefined): number {
+  return window ? durationMs(window) : 0;
 }

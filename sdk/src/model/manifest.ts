@@ -1,7 +1,8 @@
 import type { JsonObject, MessageInitShape } from "@bufbuild/protobuf";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { CHAIN_ORDER, DECISION_HOOKS, type DecisionHook, HOOK_KINDS, type HookName } from "@patchbay/model";
-import { FailurePolicy, type HookSchema, type ManifestSchema } from "@patchbay/proto/mesh/registry/v1/plugin_pb";
+import { FailurePolicy } from "@patchbay/proto/mesh/common/v1/policy_pb";
+import type { HookSchema, ManifestSchema } from "@patchbay/proto/mesh/registry/v1/plugin_pb";
 import type { Duration } from "../public/duration.ts";
 import type { DecisionOptions, ResolveOptions } from "../public/plugin.ts";
 import type { RunnableDefinition } from "./definition.ts";
@@ -106,16 +107,22 @@ export function hasHooks(manifest: PluginManifest): boolean {
 
 function toDecisionHook(manifest: PluginManifest, kind: DecisionHook): MessageInitShape<typeof HookSchema>[] {
   const asked = manifest[kind];
-  return asked ? [{ kind, deadline: durationFromMs(asked.deadlineMs), concurrency: asked.concurrency }] : [];
+  if (asked === undefined) return [];
+  const { deadlineMs, concurrency } = asked;
+  return [{ kind: { case: kind, value: { concurrency } }, deadline: durationFromMs(deadlineMs) }];
 }
 
 function toHook(resolve: ResolveManifest): MessageInitShape<typeof HookSchema> {
   return {
-    kind: "resolve",
-    authoritySuffixes: [...resolve.suffixes],
+    kind: {
+      case: "resolve",
+      value: {
+        authoritySuffixes: [...resolve.suffixes],
+        failurePolicy: resolve.failurePolicy === "closed" ? FailurePolicy.CLOSED : FailurePolicy.OPEN,
+        order: resolve.order,
+        usesContext: resolve.usesContext,
+      },
+    },
     deadline: durationFromMs(resolve.deadlineMs),
-    failurePolicy: resolve.failurePolicy === "closed" ? FailurePolicy.CLOSED : FailurePolicy.OPEN,
-    order: resolve.order,
-    usesContext: resolve.usesContext,
   };
 }

@@ -26,7 +26,7 @@ const lastDouble = fixed(14);
 const pairsPacked = block(11);
 const pair = number(11);
 const openDelta = number(16);
-const lastNumber = number(17);
+const lastNumber = number(19);
 
 /**
  * Reads an encoded mesh.telemetry.v1.Report as authors see it: a plugin may get thousands a second, so rows are decoded
@@ -101,11 +101,15 @@ function readRows(reader: ProtoReader): ReportRow[] {
   return rows;
 }
 
+/** Field of the gRPC status, which may be absent. */
+const GRPC_STATUS = 19;
+
 /** The numbers of the row that is being decoded, by field: index 11 is left out, for the pairs of the distribution. */
-const values = new Float64Array(18);
+const values = new Float64Array(20);
 
 function decodeRow(reader: ProtoReader, texts: readonly string[]): ReportRow {
   values.fill(0);
+  values[GRPC_STATUS] = Number.NaN;
   const pairs: number[] = [];
   while (reader.at < reader.end) {
     const tag = reader.uint32();
@@ -153,5 +157,6 @@ function toRow(pairs: readonly number[], texts: readonly string[]): ReportRow {
     responseBytes: at(14),
     openConnectionsChange: at(16),
   };
-  return withLatency(at(7) > 0 ? { ...row, grpcStatus: at(7) - 1 } : row, { pairs, sumUs: at(12) });
+  const grpcStatus = at(GRPC_STATUS);
+  return withLatency(Number.isNaN(grpcStatus) ? row : { ...row, grpcStatus }, { pairs, sumUs: at(12) });
 }

@@ -59,8 +59,8 @@ export interface Latency {
 /** A watched authority got another answer. */
 export interface EndpointChange {
   readonly authority: string;
-  /** The link of the chain that decided, such as `"workloads"` or `"plugin/legacy-hosts"`. */
-  readonly link: string;
+  /** The resolver of the chain that decided, such as `"workloads"` or `"plugin/legacy-hosts"`. */
+  readonly resolver: string;
   readonly outcome: "endpoints" | "empty" | "absent" | "failed";
   readonly endpoints: readonly { readonly address: string; readonly port: number; readonly weight: number }[];
   /** Hash of the content: equal versions are equal answers. */

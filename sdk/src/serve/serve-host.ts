@@ -1,7 +1,8 @@
 import { ConnectError } from "@connectrpc/connect";
 import { errorMessage } from "@patchbay/model";
 import { Health } from "@patchbay/proto/grpc/health/v1/health_pb";
-import { type Accepted, type Notice, State, StateSchema } from "@patchbay/proto/mesh/registry/v1/registry_pb";
+import { State, StateSchema } from "@patchbay/proto/mesh/common/v1/state_pb";
+import type { Accepted, Notice } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 import { healthRoutes, holdLease, type Lease } from "@patchbay/wire";
 import { createIntake, type EventIntake } from "../events/event-subscription.ts";
 import type { PluginHost } from "../host/host.ts";

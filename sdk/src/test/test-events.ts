@@ -43,7 +43,7 @@ function fillRow(given: Partial<ReportRow>): ReportRow {
 export function fillEndpointChange(given: Partial<EndpointChange> = {}): EndpointChange {
   return {
     authority: "users.default.svc.cluster.local:80",
-    link: "workloads",
+    resolver: "workloads",
     outcome: "endpoints",
     endpoints: [{ address: "10.0.0.1", port: 80, weight: 1 }],
     version: "1",

@@ -43,6 +43,6 @@ test("a plugin answers and hears events in a small real mesh, and leaves it", { 
   await again.ready();
   await eventually(() => changes.some(({ name, state }) => name === "other" && state === "ready"));
   await served.stop();
-  await eventually(async () => (await explain()).steps.every(({ link }) => link !== "plugin/hosts"));
+  await eventually(async () => (await explain()).steps.every(({ resolver }) => resolver !== "plugin/hosts"));
   transport.close();
 });

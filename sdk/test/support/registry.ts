@@ -3,6 +3,7 @@ import type { JsonObject, MessageInitShape } from "@bufbuild/protobuf";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
+import { State } from "@patchbay/proto/mesh/common/v1/state_pb";
 import type { NatsConnectionSchema } from "@patchbay/proto/mesh/registry/v1/plugin_pb";
 import {
   type Announce,
@@ -10,7 +11,6 @@ import {
   type RegisterRequest,
   type RegisterResponseSchema,
   Registry,
-  State,
 } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 import { hookToken, verifyToken } from "@patchbay/wire";
 

@@ -39,7 +39,7 @@ export function createPolicyApp(context: AppContext): App {
       listObjectives: () => ({ objectives: objectives.list() }),
       status: createStatus({ defaultAction, book, followers, neighbours, written: () => written }),
     }),
-    streams: new Map([["/mesh.policy.v1.Policy/Follow", streams.handler]]),
+    streams: new Map([["/mesh.policy.v1.Policy/Watch", streams.handler]]),
     async start() {
       written = await watchWrittenResources({
         source: context.resources,

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { create } from "@bufbuild/protobuf";
-import { Kind, type Registration, RegistrationSchema, State } from "@patchbay/proto/mesh/registry/v1/registry_pb";
+import { State } from "@patchbay/proto/mesh/common/v1/state_pb";
+import { Kind, type Registration, RegistrationSchema } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 import { untilPasses } from "@patchbay/testkit";
 import { createReplicas } from "../src/core/replicas/replicas.ts";
 import { startNats, type TestNats } from "./support/nats-server.ts";

@@ -127,7 +127,7 @@ describe("the tap service", () => {
   for (const [what, request, field] of [
     [
       "an expression that is wrong",
-      { selector: { where: "response.cod >= 500" } },
+      { selector: { when: "response.cod >= 500" } },
       /^selector\.where at 1: .*response\.code/,
     ],
     ["a value of a secret", { selector: { headers: { cookie: "a=b" } } }, /^selector\.headers: .*secret/],
@@ -188,8 +188,8 @@ describe("the tap service", () => {
     tap.know([users]);
     const where = 'request.headers["authorization"] == "Bearer s3cret" && request.method == "GET"';
     const watched = await listening(tap, {
-      selector: { target: "default/users", headers: { "x-tenant": "acme" }, where },
-      asker: "ann@desk\n{}",
+      selector: { target: "default/users", headers: { "x-tenant": "acme" }, when: where },
+      client: "ann@desk\n{}",
     });
     users.show();
     await eventually("it is shown", () => watched.requests.length === 1);

@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { createClient } from "@connectrpc/connect";
 import { spawnDieWithParent } from "@patchbay/process";
 import { GroupBy, type StatRow, Telemetry } from "@patchbay/proto/mesh/telemetry/v1/telemetry_pb";
@@ -72,7 +73,10 @@ async function generate(proxies: readonly TestProxy[], totals: Totals, signal: A
 async function ask(address: string): Promise<StatRow | undefined> {
   const transport = transportAs(address, { kind: "operator" });
   try {
-    const answer = await createClient(Telemetry, transport).stat({ window: 3_600, groupBy: GroupBy.TARGET });
+    const answer = await createClient(Telemetry, transport).stat({
+      window: durationFromMs(3600000),
+      groupBy: GroupBy.TARGET,
+    });
     return answer.partial ? undefined : answer.rows[0];
   } finally {
     transport.close();

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
+import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { createClient } from "@connectrpc/connect";
+import { preciseMs } from "@patchbay/model";
 import {
   GroupBy,
   type HealthResponse,
@@ -41,7 +43,11 @@ function fresh(report: Partial<TestReport>): TestReport {
 async function statOf(telemetry: RunningTelemetry, query: object = {}): Promise<StatResponse> {
   const transport = transportAs(telemetry.address, { kind: "operator" });
   try {
-    return await createClient(Telemetry, transport).stat({ window: 3_600, groupBy: GroupBy.PAIR, ...query });
+    return await createClient(Telemetry, transport).stat({
+      window: durationFromMs(3600000),
+      groupBy: GroupBy.PAIR,
+      ...query,
+    });
   } finally {
     transport.close();
   }
@@ -83,7 +89,7 @@ describe("telemetry", { concurrency: 8 }, () => {
     await eventually(() => proxy.waiting() === 0);
     await settled(telemetry, "first", 4);
     const [row] = (await statOf(telemetry, { target: "first" })).rows;
-    assert.deepEqual([row?.source, row?.p50Ms, row?.failures], ["first-caller", 7.5, 0n]);
+    assert.deepEqual([row?.source, preciseMs(row?.p50), row?.failures], ["first-caller", 7.5, 0n]);
 
     const headers = await lastHeaders("mesh.event.report.standard.default.first-caller");
     const event = readCloudEvent(headers);
@@ -151,7 +157,8 @@ describe("telemetry", { concurrency: 8 }, () => {
     await using later = await startTelemetry(nats.url);
     await settled(await whole(later), "history", 40);
     const transport = transportAs(later.address, { kind: "operator" });
-    const { rows } = await createClient(Telemetry, transport).health({ window: 3_600, target: "history" });
+    const window = durationFromMs(3_600_000);
+    const { rows } = await createClient(Telemetry, transport).health({ window, target: "history" });
     transport.close();
     assert.deepEqual([rows.length, rows[0]?.proxies, rows[0]?.refused], [1, 1, 40n]);
   });
@@ -250,7 +257,10 @@ describe("telemetry", { concurrency: 8 }, () => {
 
   test("a question outside of the limits is answered with the limit", async () => {
     await using telemetry = await startTelemetry(nats.url);
-    await assert.rejects(statOf(telemetry, { window: 3_601 }), /invalid_argument.*windows run from 1 to 3600 seconds/);
+    await assert.rejects(
+      statOf(telemetry, { window: durationFromMs(3601000) }),
+      /invalid_argument.*window is 3601 s; it may be 1 to 3600 seconds/,
+    );
     await assert.rejects(statOf(telemetry, { groupBy: 9 }), /group_by 9 is not known/);
   });
 
@@ -259,7 +269,10 @@ describe("telemetry", { concurrency: 8 }, () => {
     const transport = transportAs(telemetry.address, { kind: "operator" });
     const stopping = new AbortController();
     const seen: StatResponse[] = [];
-    const call = createClient(Telemetry, transport).subscribe({ interval: 1 }, { signal: stopping.signal });
+    const call = createClient(Telemetry, transport).subscribe(
+      { interval: durationFromMs(1000) },
+      { signal: stopping.signal },
+    );
     await assert.rejects(async () => {
       for await (const response of call) if (seen.push(response) === 2) stopping.abort();
     }, /canceled|aborted/);

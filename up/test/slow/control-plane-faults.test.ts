@@ -93,7 +93,8 @@ async function killAndWait(mesh: Mesh, operator: Operator, name: string): Promis
 }
 
 async function instancesOf(operator: Operator): Promise<Map<string, string>> {
-  const { Kind, State } = await import("@patchbay/proto/mesh/registry/v1/registry_pb");
+  const { Kind } = await import("@patchbay/proto/mesh/registry/v1/registry_pb");
+  const { State } = await import("@patchbay/proto/mesh/common/v1/state_pb");
   const all = await operator.registrations(Kind.CORE);
   return new Map(
     all

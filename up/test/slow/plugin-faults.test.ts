@@ -5,9 +5,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
+
 import { spawnDieWithParent } from "@patchbay/process";
+import { State } from "@patchbay/proto/mesh/common/v1/state_pb";
+
 import { Answer, type Step } from "@patchbay/proto/mesh/destination/v1/destination_pb";
-import { Kind, type Registration, State } from "@patchbay/proto/mesh/registry/v1/registry_pb";
+import { Kind, type Registration } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 import type { Sidecar } from "@patchbay/sidecar";
 import { eventually } from "@patchbay/testkit";
 import { connectEvents, noLog, STREAMS } from "@patchbay/wire";
@@ -149,7 +152,7 @@ async function watchFall(operator: Operator, own: Load): Promise<Step[]> {
   await eventually(async () => {
     const failed = own.failures.length;
     const { steps } = await operator.explain("old.names");
-    const step = steps.find(({ link }) => link === "plugin/names");
+    const step = steps.find(({ resolver: link }) => link === "plugin/names");
     const last = seen.at(-1);
     if (step && (step.answer !== last?.answer || step.stale !== last.stale)) seen.push(step);
     assert.doesNotMatch(step?.detail ?? "", /Resolution note/, "what the gRPC library adds for itself is left out");

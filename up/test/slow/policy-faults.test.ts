@@ -7,8 +7,11 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { pause } from "@patchbay/model";
+
 import { spawnDieWithParent } from "@patchbay/process";
-import { Kind, State } from "@patchbay/proto/mesh/registry/v1/registry_pb";
+import { State } from "@patchbay/proto/mesh/common/v1/state_pb";
+import { Kind } from "@patchbay/proto/mesh/registry/v1/registry_pb";
+
 import { GroupBy } from "@patchbay/proto/mesh/telemetry/v1/telemetry_pb";
 import type { Sidecar } from "@patchbay/sidecar";
 import { eventually } from "@patchbay/testkit";

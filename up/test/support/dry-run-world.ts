@@ -1,13 +1,9 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { Code, ConnectError, createContextValues, type HandlerContext } from "@connectrpc/connect";
 import { identityOf, readIdentity, serviceHost, tryParseAuthority, workloadName } from "@patchbay/model";
-import {
-  type ExplainRequest,
-  ExplainRequestSchema,
-  type ExplainResponse,
-  type LimitState,
-  LimitStateSchema,
-} from "@patchbay/proto/mesh/policy/v1/policy_pb";
+import { type LimitState, LimitStateSchema } from "@patchbay/proto/mesh/common/v1/limit_pb";
+import type { DescribedRequest } from "@patchbay/proto/mesh/common/v1/request_pb";
+import { ExplainRequestSchema, type ExplainResponse, RequestDecision } from "@patchbay/proto/mesh/policy/v1/policy_pb";
 import { type DefaultAction, type Snapshot, SnapshotSchema } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
 import { InspectRequestSchema } from "@patchbay/proto/mesh/proxy/v1/proxy_pb";
 import { type MatchedLimit, policyName } from "@patchbay/rules";
@@ -76,7 +72,7 @@ export function createWorld(folder: readonly Document[], defaultAction: DefaultA
     return server;
   };
   const inspector = {
-    limits: async (service: string, request: ExplainRequest) => {
+    limits: async (service: string, request: DescribedRequest) => {
       const [namespace = "", name = ""] = service.split("/");
       return serverOf({ namespace, name }).inspect(request);
     },
@@ -97,12 +93,20 @@ async function explained(explain: ReturnType<typeof createExplain>, request: Ask
   }
 }
 
+const DECISIONS: ReadonlyMap<RequestDecision, string> = new Map([
+  [RequestDecision.ALLOWED, "allowed"],
+  [RequestDecision.DENIED, "denied"],
+  [RequestDecision.LIMITED, "limited"],
+  [RequestDecision.NO_ROUTE, "no-route"],
+  [RequestDecision.ASK, "ask"],
+]);
+
 function outcomeOf({ decision, why, route, limits, path }: ExplainResponse): Outcome {
-  const nowhere = decision === "no-route" || why.startsWith("it leaves the mesh");
+  const nowhere = decision === RequestDecision.NO_ROUTE || why.startsWith("it leaves the mesh");
   const [, policy = "default"] = /^(\S+Policy \S+) /.exec(why) ?? [];
   const ambiguous = why.includes("read this path differently");
   return {
-    decision,
+    decision: DECISIONS.get(decision) ?? "",
     policies: ambiguous ? ["ambiguous path"] : nowhere ? [] : [policy],
     route: route?.ref ? `${policyName(route.ref)}#${route.rule}` : "",
     backends: (route?.backends ?? []).map(({ authority, weight }) => `${authority} ${weight}`),
@@ -240,7 +244,7 @@ function createServer(index: PolicyIndex, workload: Workload) {
   });
   const inspect = createInspect({ rules: () => rules, limiter, states: () => [], target, instance: "one" });
   return {
-    inspect(request: ExplainRequest): readonly LimitState[] {
+    inspect(request: DescribedRequest): readonly LimitState[] {
       const { limits = [] } = inspect(create(InspectRequestSchema, { request }), CORE);
       return limits.map((each) => create(LimitStateSchema, each));
     },

@@ -1,7 +1,9 @@
+import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { createClient } from "@connectrpc/connect";
+import { State } from "@patchbay/proto/mesh/common/v1/state_pb";
 import { Destination, type ExplainResponse } from "@patchbay/proto/mesh/destination/v1/destination_pb";
 import { Policy, type StatusResponse } from "@patchbay/proto/mesh/policy/v1/policy_pb";
-import { Kind, type Registration, Registry, State } from "@patchbay/proto/mesh/registry/v1/registry_pb";
+import { Kind, type Registration, Registry } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 import { GroupBy, type StatResponse, Telemetry } from "@patchbay/proto/mesh/telemetry/v1/telemetry_pb";
 import { createTransport } from "@patchbay/wire";
 import type { Mesh } from "../../src/index.ts";
@@ -46,7 +48,7 @@ export function createOperator(mesh: Pick<Mesh, "address" | "token">): Operator 
       ask(await addressOf("destination"), (transport) => createClient(Destination, transport).explain({ authority })),
     stat: async (source, groupBy = GroupBy.PAIR) =>
       ask(await addressOf("telemetry"), (transport) =>
-        createClient(Telemetry, transport).stat({ window: 3_600, groupBy, source }),
+        createClient(Telemetry, transport).stat({ window: durationFromMs(3600000), groupBy, source }),
       ),
     policies: async () => ask(await addressOf("policy"), (transport) => createClient(Policy, transport).status({})),
   };

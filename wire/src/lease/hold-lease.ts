@@ -1,14 +1,9 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { Code, ConnectError, type Transport } from "@connectrpc/connect";
 import { type Clock, createBackoff } from "@patchbay/model";
+import { State } from "@patchbay/proto/mesh/common/v1/state_pb";
 import type { NatsConnection } from "@patchbay/proto/mesh/registry/v1/plugin_pb";
-import {
-  type Accepted,
-  type AnnounceSchema,
-  type HeartbeatSchema,
-  type Notice,
-  State,
-} from "@patchbay/proto/mesh/registry/v1/registry_pb";
+import type { Accepted, AnnounceSchema, HeartbeatSchema, Notice } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 import { type Log, noLog } from "../log.ts";
 import { systemClock } from "../system-clock.ts";
 import { openSession, type Session } from "./session.ts";

@@ -17,8 +17,8 @@ export async function checkPolicies(mesh: MeshConnection): Promise<Finding[]> {
       ),
     );
     const refusing = proxies
-      .filter(({ refused }) => refused !== "")
-      .map(({ namespace, workload, refused }) =>
+      .filter(({ rejectionReason: refused }) => refused !== "")
+      .map(({ namespace, workload, rejectionReason: refused }) =>
         ill(
           component,
           `the proxy of ${namespace}/${workload} refuses its policies: ${refused}`,

@@ -1,6 +1,7 @@
 import { timestampMs } from "@bufbuild/protobuf/wkt";
 import { errorMessage } from "@patchbay/model";
-import { Kind, type Registration, State } from "@patchbay/proto/mesh/registry/v1/registry_pb";
+import { State } from "@patchbay/proto/mesh/common/v1/state_pb";
+import { Kind, type Registration } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 import type { MeshConnection } from "../../connect.ts";
 import { span } from "../../output/units.ts";
 import { byName, stateName } from "../../states.ts";

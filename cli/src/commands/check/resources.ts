@@ -12,8 +12,8 @@ export async function checkResources(mesh: MeshConnection): Promise<Finding> {
   const component = "static services";
   try {
     const destination = await mesh.service("destination", Destination);
-    const { links } = await destination.listLinks({});
-    const wrong = links.find((link) => link.name === READER)?.reason ?? "";
+    const { resolvers } = await destination.listResolvers({});
+    const wrong = resolvers.find(({ name }) => name === READER)?.reason ?? "";
     if (wrong === "") return well(component, `${join(mesh.stateDir, "resources")}, every StaticService can be used`);
     return ill(component, wrong, "until it is mended, its last good version counts, if there was one");
   } catch (error) {

@@ -1,8 +1,9 @@
 import { X509Certificate } from "node:crypto";
 import { request } from "node:http";
 import { errorMessage } from "@patchbay/model";
+import { State } from "@patchbay/proto/mesh/common/v1/state_pb";
 import { Identity } from "@patchbay/proto/mesh/identity/v1/identity_pb";
-import { Kind, type Registration, State } from "@patchbay/proto/mesh/registry/v1/registry_pb";
+import { Kind, type Registration } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 import { coreServices } from "@patchbay/up/core-services";
 import type { MeshConnection } from "../../connect.ts";
 import { byName, stateName } from "../../states.ts";

@@ -69,7 +69,7 @@ const sentences: Readonly<Record<EventClass, (data: Uint8Array) => string>> = {
     return `${report.strings[report.reporter] || "-"} #${report.sequence}: ${requests} requests${bad}`;
   },
   endpoint(data) {
-    const { authority, outcome, endpoints, link } = fromBinary(EndpointChangedSchema, data);
+    const { authority, outcome, endpoints, resolver: link } = fromBinary(EndpointChangedSchema, data);
     const answer =
       endpoints.length > 0 ? endpoints.map(({ address, port }) => `${address}:${port}`).join(" ") : outcome;
     return `${authority}: ${answer}, by ${link || "nobody"}`;

@@ -1,7 +1,7 @@
 import { text as textOf } from "node:stream/consumers";
 import { identityOf, joinHostPort, tryParseAuthority } from "@patchbay/model";
 import { Destination, type ExplainResponse as Resolved } from "@patchbay/proto/mesh/destination/v1/destination_pb";
-import { type ExplainResponse, Policy } from "@patchbay/proto/mesh/policy/v1/policy_pb";
+import { type ExplainResponse, Policy, RequestDecision } from "@patchbay/proto/mesh/policy/v1/policy_pb";
 import { connectMesh, type MeshConnection } from "../../connect.ts";
 import { exitCodes } from "../../errors.ts";
 import { lineWidth, type OutputOption, print, printJson } from "../../output/output.ts";
@@ -23,7 +23,7 @@ export async function explainRequest(text: string, options: ExplainRequestOption
   const resolved = await resolve(mesh, decided, { request, options });
   if (options.output === "json") printJson(requestJson(request, decided, resolved));
   else print(...requestLines({ request, decided, resolved, width: lineWidth() }));
-  const passes = decided.decision === "allowed" || decided.decision === "ask";
+  const passes = decided.decision === RequestDecision.ALLOWED || decided.decision === RequestDecision.ASK;
   if (!passes || !resolved.every(({ resolution }) => resolution && isServed(resolution)))
     process.exitCode = exitCodes.failure;
 }

@@ -79,7 +79,7 @@ function explanationJson(response: ExplainResponse): object {
 }
 
 function stepJson(step: Step): object {
-  const { authority, depth, link, instance, endpoints, stale, cached, detail, why } = step;
+  const { authority, depth, resolver: link, instance, endpoints, stale, cached, detail, why } = step;
   const answer = enumName(AnswerSchema, step.answer);
   const effect = enumName(EffectSchema, step.effect);
   const times = { ageMs: milliseconds(step.age), tookMs: milliseconds(step.took) };
@@ -120,7 +120,7 @@ function explanationLines(response: ExplainResponse, width: number): string[] {
 
 function stepCells(step: Step): string[] {
   return [
-    step.link,
+    step.resolver,
     answerText(step),
     step.took ? latency(durationMs(step.took)) : "-",
     step.age ? span(durationMs(step.age)) : "-",

@@ -1,13 +1,15 @@
 import { timestampDate } from "@bufbuild/protobuf/wkt";
+import type { LimitState, ProxyLimit } from "@patchbay/proto/mesh/common/v1/limit_pb";
+import type { PolicyRef } from "@patchbay/proto/mesh/common/v1/policy_pb";
 import type { ExplainResponse as Resolved } from "@patchbay/proto/mesh/destination/v1/destination_pb";
-import type {
-  ExplainResponse,
-  LimitState,
-  PolicyDecision,
-  ProxyLimit,
-  RouteDecision,
+import {
+  type ExplainResponse,
+  type PolicyDecision,
+  RequestDecision,
+  RequestDecisionSchema,
+  type RouteDecision,
 } from "@patchbay/proto/mesh/policy/v1/policy_pb";
-import { AuthorizationActionSchema, type PolicyRef } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
+import { AuthorizationActionSchema } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
 import { enumName } from "../../output/enum-name.ts";
 import { paint } from "../../output/output.ts";
 import { wrap } from "../../output/table.ts";
@@ -17,13 +19,13 @@ import { resolutionJson, resolutionLines } from "./resolution.ts";
 
 /** The stable form for scripts. */
 export function requestJson(request: WrittenRequest, decided: ExplainResponse, resolved: readonly Resolved[]): object {
-  const { path, sourceIdentity, target, decision, why } = decided;
+  const { path, sourceIdentity, target, why } = decided;
   return {
     request,
     path,
     sourceIdentity,
     target,
-    decision,
+    decision: decisionName(decided),
     why,
     route: decided.route && routeJson(decided.route),
     policies: decided.policies.map((each) => ({
@@ -86,21 +88,26 @@ export function requestLines({ request, decided, resolved, width }: ExplainedReq
   ];
 }
 
-const NO_ROUTE = "no-route";
+/** "allowed", "denied", "limited", "no-route", "ask". */
+function decisionName({ decision }: ExplainResponse): string {
+  return enumName(RequestDecisionSchema, decision).replaceAll(" ", "-");
+}
 
-function verdictLines({ decision, why }: ExplainResponse, width: number): string[] {
-  const [first = "", ...more] = wrap(`${decision}: ${why}`, width);
-  const word = paint(decision === "allowed" ? "good" : decision === "ask" ? "warn" : "bad", decision);
-  return [first.replace(decision, () => word), ...more];
+function verdictLines(decided: ExplainResponse, width: number): string[] {
+  const { decision, why } = decided;
+  const name = decisionName(decided);
+  const [first = "", ...more] = wrap(`${name}: ${why}`, width);
+  const style = decision === RequestDecision.ALLOWED ? "good" : decision === RequestDecision.ASK ? "warn" : "bad";
+  return [first.replace(name, () => paint(style, name)), ...more];
 }
 
 /** Services decide, and a request without a route gets to none. */
 function noPolicy({ decision }: ExplainResponse): string {
-  return decision === NO_ROUTE ? "not asked, since it goes nowhere" : "none is about this workload";
+  return decision === RequestDecision.NO_ROUTE ? "not asked, since it goes nowhere" : "none is about this workload";
 }
 
 function routeLines({ route, decision }: ExplainResponse, dim: (text: string) => string[]): string[] {
-  const nothing = decision === NO_ROUTE ? "no rule matches" : "no rule; the service itself";
+  const nothing = decision === RequestDecision.NO_ROUTE ? "no rule matches" : "no rule; the service itself";
   if (!route?.ref) return [`  ${nothing}`, ...(route?.why ?? []).flatMap(dim)];
   const total = route.backends.reduce((sum, { weight }) => sum + weight, 0);
   const backends = route.backends.map(

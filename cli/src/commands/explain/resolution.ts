@@ -1,10 +1,11 @@
 import {
-  type Branch,
+  type Endpoint,
   Outcome,
   OutcomeSchema,
-  type ResolveResponse,
-} from "@patchbay/proto/mesh/destination/v1/destination_pb";
-import { type Endpoint, Protocol, ProtocolSchema } from "@patchbay/proto/mesh/destination/v1/endpoint_pb";
+  Protocol,
+  ProtocolSchema,
+} from "@patchbay/proto/mesh/common/v1/endpoint_pb";
+import type { Branch, ResolveResponse } from "@patchbay/proto/mesh/destination/v1/destination_pb";
 import { enumName } from "../../output/enum-name.ts";
 import { paint } from "../../output/output.ts";
 import { type Column, table } from "../../output/table.ts";
@@ -16,7 +17,7 @@ export function resolutionJson(response: ResolveResponse): object {
 }
 
 function branchJson(branch: Branch): object {
-  const { weight, authority, link, reason, stale } = branch;
+  const { weight, authority, resolver: link, reason, stale } = branch;
   const outcome = enumName(OutcomeSchema, branch.outcome);
   return { weight, authority, outcome, link, reason, stale, endpoints: branch.endpoints.map(endpointJson) };
 }
@@ -49,7 +50,7 @@ function branchLines(branch: Branch, { response, width }: { response: ResolveRes
   const share = response.branches.length > 1 ? `weight ${branch.weight}, ` : "";
   const led = branch.authority !== response.authority ? `as ${branch.authority}, ` : "";
   const stale = branch.stale ? paint("warn", " (stale: the last answer of a link or proxy that is away)") : "";
-  const decided = branch.link ? `, decided by ${branch.link}` : "";
+  const decided = branch.resolver ? `, decided by ${branch.resolver}` : "";
   const heading = `${share}${led}${outcomeText(branch)}${decided}`;
   const reason = branch.reason ? [`  ${branch.reason}`] : [];
   if (branch.endpoints.length === 0) return [`${heading}${stale}`, ...reason];

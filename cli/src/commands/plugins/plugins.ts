@@ -1,4 +1,5 @@
 import { type Timestamp, timestampDate, timestampMs } from "@bufbuild/protobuf/wkt";
+import { hookNameOf } from "@patchbay/model";
 import { Kind, type Registration } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 import { Command } from "commander";
 import { connectMesh } from "../../connect.ts";
@@ -74,7 +75,7 @@ function pluginRow(instances: readonly Registration[]): PluginJsonRow {
     version: best?.announce?.version ?? "",
     state: stateName(best?.state ?? 0),
     reason: best?.reason ?? "",
-    hooks: (best?.announce?.manifest?.hooks ?? []).map((hook) => hook.kind),
+    hooks: (best?.announce?.manifest?.hooks ?? []).map(hookNameOf),
     delivered: sum((each) => each.delivered),
     pending: sum((each) => each.pending),
     deadLettered: sum((each) => each.deadLettered),

@@ -14,7 +14,7 @@ import { type Column, table, wrap } from "../../output/table.ts";
 
 /** No file is wrong, and no proxy refuses what it should run. */
 export function isInForce({ problems, proxies }: StatusResponse): boolean {
-  return problems.length === 0 && proxies.every(({ refused }) => refused === "");
+  return problems.length === 0 && proxies.every(({ rejectionReason: refused }) => refused === "");
 }
 
 /** The stable form for scripts. */
@@ -40,13 +40,13 @@ export function policyStatusJson(response: StatusResponse): object {
       version: proxy.version,
       wanted: proxy.wanted,
       state: stateOf(proxy),
-      refused: proxy.refused,
+      refused: proxy.rejectionReason,
       acknowledged: proxy.acknowledged && timestampDate(proxy.acknowledged).toISOString(),
     })),
   };
 }
 
-function stateOf({ connected, refused, version, wanted }: ProxyStatus): string {
+function stateOf({ connected, rejectionReason: refused, version, wanted }: ProxyStatus): string {
   if (refused !== "") return "refused";
   if (!connected) return "away";
   return version === wanted ? "in force" : "behind";
@@ -129,8 +129,8 @@ function stateText(proxy: ProxyStatus): string {
 }
 
 function refusalLines(proxy: ProxyStatus | undefined, width: number): string[] {
-  if (!proxy?.refused) return [];
-  return wrap(proxy.refused, width - 4).map((text) => paint("bad", `    ${text}`));
+  if (!proxy?.rejectionReason) return [];
+  return wrap(proxy.rejectionReason, width - 4).map((text) => paint("bad", `    ${text}`));
 }
 
 function problemLines(problem: ResourceProblem, width: number): string[] {

@@ -1,6 +1,8 @@
 import { durationMs, timestampDate } from "@bufbuild/protobuf/wkt";
 import { DEFAULT_NAMESPACE } from "@patchbay/model";
+import { ObjectiveState, ObjectiveStateSchema } from "@patchbay/proto/mesh/common/v1/objective_pb";
 import type { Objective, ObjectiveWindow } from "@patchbay/proto/mesh/policy/v1/policy_pb";
+import { enumName } from "../../output/enum-name.ts";
 import { originJson } from "../../output/origin-json.ts";
 import { paint } from "../../output/output.ts";
 import { type Column, table, wrap } from "../../output/table.ts";
@@ -8,16 +10,15 @@ import { percent, span } from "../../output/units.ts";
 
 /** The stable form for scripts. */
 export function objectiveJson(objective: Objective): object {
-  const { namespace, name, source, target, targetRatio, latencyBoundMs, budgetLeft, state, partial, origin } =
-    objective;
+  const { namespace, name, source, target, targetRatio, budgetLeft, partial, origin } = objective;
   return {
     namespace,
     name,
     source,
     target,
     targetRatio,
-    latencyBoundMs,
-    state,
+    latencyBoundMs: boundMs(objective),
+    state: stateOf(objective),
     since: objective.since && timestampDate(objective.since).toISOString(),
     compliance: compliance(objective.windows.at(-1)),
     budgetLeft,
@@ -27,10 +28,27 @@ export function objectiveJson(objective: Objective): object {
   };
 }
 
+/** Milliseconds; 0: no bound. */
+function boundMs({ latencyBound }: Objective): number {
+  return latencyBound ? durationMs(latencyBound) : 0;
+}
+
+/** "ok", "burning", "no-data". */
+function stateOf({ state }: Objective): string {
+  return enumName(ObjectiveStateSchema, state).replaceAll(" ", "-");
+}
+
 function windowJson(window: ObjectiveWindow): object {
   const { covered, good, total, burn, threshold } = window;
   const seconds = window.window ? durationMs(window.window) / 1_000 : 0;
-  return { windowSeconds: seconds, coveredSeconds: covered, good: Number(good), total: Number(total), burn, threshold };
+  return {
+    windowSeconds: seconds,
+    coveredSeconds: covered ? durationMs(covered) / 1_000 : 0,
+    good: Number(good),
+    total: Number(total),
+    burn,
+    threshold,
+  };
 }
 
 /** Share of good requests; undefined without any. */
@@ -77,7 +95,9 @@ export function objectiveLines(objectives: readonly Objective[], { folder, width
   const onlyShown = <Item>(items: readonly Item[]): Item[] => items.filter((_, index) => shown[index]);
   const rows = objectives.map((each) => onlyShown(cells(each)));
   const [title = "", ...lines] = table({ columns: onlyShown(columns), rows, width });
-  const painted = lines.map((line, index) => (objectives[index]?.state === "burning" ? paint("bad", line) : line));
+  const painted = lines.map((line, index) =>
+    objectives[index]?.state === ObjectiveState.BURNING ? paint("bad", line) : line,
+  );
   return [
     paint("bold", title),
     ...painted,
@@ -92,9 +112,10 @@ function dimmed(text: string): string {
 }
 
 function cells(objective: Objective): string[] {
-  const { namespace, name, source, target, targetRatio, latencyBoundMs, budgetLeft, windows, state } = objective;
+  const { namespace, name, source, target, targetRatio, budgetLeft, windows } = objective;
   const kept = compliance(windows.at(-1));
-  const within = latencyBoundMs > 0 ? ` <${latencyBoundMs}ms` : "";
+  const bound = boundMs(objective);
+  const within = bound > 0 ? ` <${bound}ms` : "";
   return [
     namespace === DEFAULT_NAMESPACE ? name : `${namespace}/${name}`,
     source || "all",
@@ -103,7 +124,7 @@ function cells(objective: Objective): string[] {
     kept === undefined ? "-" : percent(kept),
     kept === undefined ? "-" : budgetText(budgetLeft),
     windows.map(({ burn }) => burn.toFixed(1)).join("/") || "-",
-    state,
+    stateOf(objective),
   ];
 }
 
@@ -126,8 +147,10 @@ function legend(objectives: readonly Objective[]): string[] {
 
 /** Until a telemetry service is as old as the windows. */
 function young(objectives: readonly Objective[]): string {
-  const covered = objectives.flatMap(({ windows, partial }) => (partial ? windows.map((each) => each.covered) : []));
-  return covered.length === 0 ? "" : `; ${span(Math.max(...covered) * 1_000)} are covered so far`;
+  const covered = objectives.flatMap(({ windows, partial }) =>
+    partial ? windows.map((each) => (each.covered ? durationMs(each.covered) : 0)) : [],
+  );
+  return covered.length === 0 ? "" : `; ${span(Math.max(...covered))} are covered so far`;
 }
 
 /** "5m", "1h", "90s": whole units, as people write them. */

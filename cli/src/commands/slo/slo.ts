@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { ObjectiveState } from "@patchbay/proto/mesh/common/v1/objective_pb";
 import { type ListObjectivesResponse, Policy } from "@patchbay/proto/mesh/policy/v1/policy_pb";
 import { prometheusRules } from "@patchbay/rules";
 import { Command, Option } from "commander";
@@ -59,7 +60,7 @@ async function showObjectives(options: OutputOption): Promise<void> {
   const { objectives } = listed;
   if (options.output === "json") printJson({ objectives: objectives.map(objectiveJson) });
   else print(...objectiveLines(objectives, { folder, width: lineWidth() }));
-  if (objectives.some(({ state }) => state === "burning")) process.exitCode = exitCodes.failure;
+  if (objectives.some(({ state }) => state === ObjectiveState.BURNING)) process.exitCode = exitCodes.failure;
 }
 
 async function listObjectives(): Promise<{ readonly folder: string; readonly listed: ListObjectivesResponse }> {

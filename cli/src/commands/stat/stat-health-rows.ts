@@ -1,5 +1,8 @@
 import { timestampDate } from "@bufbuild/protobuf/wkt";
+import { preciseMs } from "@patchbay/model";
+import { VerdictSchema } from "@patchbay/proto/mesh/telemetry/v1/report_pb";
 import type { DecisionRow, HealthResponse, HealthRow } from "@patchbay/proto/mesh/telemetry/v1/telemetry_pb";
+import { enumName } from "../../output/enum-name.ts";
 import { type Column, table } from "../../output/table.ts";
 import { compact } from "../../output/units.ts";
 
@@ -49,7 +52,7 @@ export interface DecisionJson {
 /** The stable form of an answer, in the order in which it came. */
 export function healthJson(response: HealthResponse): HealthJson {
   return {
-    window: response.window,
+    window: preciseMs(response.window) / 1_000,
     asOf: response.asOf ? timestampDate(response.asOf).toISOString() : "",
     partial: response.partial,
     targets: response.rows.map(targetJson),
@@ -75,7 +78,8 @@ function targetJson(row: HealthRow): TargetJson {
 }
 
 function decisionJson({ target, policy, source, verdict, count }: DecisionRow): DecisionJson {
-  return { target, policy, source, verdict, count: Number(count) };
+  const name = enumName(VerdictSchema, verdict).replaceAll(" ", "-");
+  return { target, policy, source, verdict: name, count: Number(count) };
 }
 
 interface HealthColumn extends Column {

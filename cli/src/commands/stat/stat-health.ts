@@ -1,3 +1,4 @@
+import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import type { Client } from "@connectrpc/connect";
 import { pause } from "@patchbay/model";
 import type { HealthResponse, Telemetry } from "@patchbay/proto/mesh/telemetry/v1/telemetry_pb";
@@ -21,7 +22,7 @@ const EVERY_MS = 1_000;
 export async function statHealth(telemetry: Client<typeof Telemetry>, options: HealthOptions): Promise<void> {
   const { window, source, target, json } = options;
   const ask = (signal?: AbortSignal): Promise<HealthResponse> =>
-    telemetry.health({ window, source, target }, signal ? { signal } : {});
+    telemetry.health({ window: durationFromMs(window * 1_000), source, target }, signal ? { signal } : {});
   if (!options.watch) {
     const response = await ask();
     return json ? printJson(healthJson(response)) : print(...healthLines(response, options));

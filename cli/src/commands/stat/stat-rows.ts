@@ -1,4 +1,5 @@
 import { timestampDate } from "@bufbuild/protobuf/wkt";
+import { preciseMs } from "@patchbay/model";
 import type { StatResponse, StatRow } from "@patchbay/proto/mesh/telemetry/v1/telemetry_pb";
 import { type Column, table } from "../../output/table.ts";
 import { latency, percent, rate } from "../../output/units.ts";
@@ -30,7 +31,7 @@ export interface StatJsonRow {
 /** The stable form of an answer, busiest targets' names in order. */
 export function statJson(response: StatResponse): StatJson {
   return {
-    window: response.window,
+    window: preciseMs(response.window) / 1_000,
     asOf: response.asOf ? timestampDate(response.asOf).toISOString() : "",
     partial: response.partial,
     rows: response.rows.map(statRow).sort(byNames),
@@ -41,13 +42,8 @@ function statRow(row: StatRow): StatJsonRow {
   const requests = Number(row.requests);
   const successRate = requests > 0 ? (requests - Number(row.failures)) / requests : 1;
   const { source, target, route, backend, rps } = row;
-  const latencyMs = { p50: finite(row.p50Ms), p95: finite(row.p95Ms), p99: finite(row.p99Ms) };
+  const latencyMs = { p50: preciseMs(row.p50), p95: preciseMs(row.p95), p99: preciseMs(row.p99) };
   return { source, target, route, backend, requests, successRate, rps, latencyMs };
-}
-
-/** JSON has no NaN; without a request there is no latency. */
-function finite(value: number): number {
-  return Number.isFinite(value) ? value : 0;
 }
 
 function byNames(a: StatJsonRow, b: StatJsonRow): number {

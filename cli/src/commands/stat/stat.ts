@@ -1,3 +1,4 @@
+import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { GroupBy, type StatResponse, Telemetry } from "@patchbay/proto/mesh/telemetry/v1/telemetry_pb";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { connectMesh } from "../../connect.ts";
@@ -92,14 +93,23 @@ async function stat(options: StatOptions): Promise<void> {
       watch: !!options.watch,
     });
   }
-  const query = { window, groupBy: groupBy[byOf(options)], source, target: to, backend: options.backend ?? "" };
+  const query = {
+    window: durationFromMs(window * 1_000),
+    groupBy: groupBy[byOf(options)],
+    source,
+    target: to,
+    backend: options.backend ?? "",
+  };
   if (!options.watch) {
     const response = await telemetry.stat(query);
     return options.output === "json" ? printJson(statJson(response)) : print(...statLines(response, options));
   }
   const redraw = createRedraw();
   const { signal } = listenForStop();
-  for await (const response of untilAborted(telemetry.subscribe({ query, interval: 1 }, { signal }), signal)) {
+  for await (const response of untilAborted(
+    telemetry.subscribe({ query, interval: durationFromMs(1_000) }, { signal }),
+    signal,
+  )) {
     if (options.output === "json") printJsonLine(statJson(response));
     else redraw(statLines(response, options));
   }

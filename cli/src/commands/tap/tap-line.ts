@@ -1,6 +1,6 @@
 import { timestampDate } from "@bufbuild/protobuf/wkt";
-import { escaped } from "@patchbay/model";
-import type { Field, Party, Request } from "@patchbay/proto/mesh/tap/v1/tap_pb";
+import { escaped, preciseMs } from "@patchbay/model";
+import { type Header, type Peer, type Request, RequestProtocol } from "@patchbay/proto/mesh/tap/v1/tap_pb";
 import { paint } from "../../output/output.ts";
 import { padText, shorten, textWidth } from "../../output/text-width.ts";
 import { clock, latency } from "../../output/units.ts";
@@ -20,10 +20,10 @@ export function requestJson(request: Request): object {
     authority,
     path,
     route,
-    protocol,
+    protocol: PROTOCOLS.get(protocol) ?? "",
     open,
     status: request.status || null,
-    grpcStatus: grpcStatusOf(request) ?? null,
+    grpcStatus: request.grpcStatus ?? null,
     latencyMs: latencyOf(request) ?? null,
     requestBytes: Number(request.requestBytes),
     responseBytes: Number(request.responseBytes),
@@ -37,22 +37,24 @@ export function requestJson(request: Request): object {
   };
 }
 
-function partyJson(party: Party | undefined): object {
+const PROTOCOLS: ReadonlyMap<RequestProtocol, string> = new Map([
+  [RequestProtocol.HTTP1, "http/1.1"],
+  [RequestProtocol.HTTP2, "http/2"],
+  [RequestProtocol.GRPC, "grpc"],
+]);
+
+function partyJson(party: Peer | undefined): object {
   const { name = "", namespace = "", identity = "", address = "" } = party ?? {};
   return { name, namespace, identity, address };
 }
 
-function fieldJson({ name, value }: Field): object {
+function fieldJson({ name, value }: Header): object {
   return { name, value };
-}
-
-function grpcStatusOf({ grpcStatus }: Request): number | undefined {
-  return grpcStatus === 0 ? undefined : grpcStatus - 1;
 }
 
 /** Milliseconds, with their fractions. */
 function latencyOf({ latency: took }: Request): number | undefined {
-  return took && Number(took.seconds) * 1_000 + took.nanos / 1e6;
+  return took && preciseMs(took);
 }
 
 /** Prints requests as lines whose columns stay where they are as far as they can. */
@@ -90,7 +92,7 @@ export function createTapPrinter(callersOnly = false): TapPrinter {
   };
 }
 
-function nameOf(party: Party | undefined): string {
+function nameOf(party: Peer | undefined): string {
   const name = party?.name ?? "";
   return escaped(name === "" ? "unknown" : name);
 }
@@ -103,7 +105,7 @@ function timeOf({ started }: Request): string {
 
 function statusText(request: Request): string {
   if (request.open) return "open";
-  const grpcStatus = grpcStatusOf(request);
+  const grpcStatus = request.grpcStatus;
   if (grpcStatus !== undefined) return `grpc ${grpcStatus}`;
   return request.status === 0 ? "none" : String(request.status);
 }
@@ -134,7 +136,7 @@ function notesOf(request: Request, callersOnly: boolean): string[] {
     !open && !tls && error === "" ? "plain text" : "",
     inbound || callersOnly ? "" : `seen by the caller's proxy, ${proxy}`,
   ].filter((note) => note !== "");
-  const fields = (mark: string, list: readonly Field[]): string[] =>
+  const fields = (mark: string, list: readonly Header[]): string[] =>
     list.map(({ name, value }) => `${mark} ${name}: ${value}`);
   const lines = said.length === 0 ? [] : [said.join("; ")];
   return [...lines, ...fields(">", request.requestHeaders), ...fields("<", request.responseHeaders)].map(escaped);
@@ -142,7 +144,7 @@ function notesOf(request: Request, callersOnly: boolean): string[] {
 
 function painted(request: Request, line: string): string {
   if (request.open) return paint("dim", line);
-  const grpcStatus = grpcStatusOf(request) ?? 0;
+  const grpcStatus = request.grpcStatus ?? 0;
   const bad = request.status === 0 || request.status >= 500 || grpcStatus > 0;
   if (bad) return paint("bad", line);
   return request.status >= 400 ? paint("warn", line) : line;

@@ -50,7 +50,7 @@ export function tapRequest(service: string | undefined, options: TapOptions): Wa
     selector,
     limit: options.limit ?? 0,
     maxRps: options.maxRps ?? 0,
-    asker: whoAmI(),
+    client: whoAmI(),
     ...(options.for === undefined ? {} : { duration: durationFromMs(Math.round(options.for * 1_000)) }),
   });
 }
@@ -66,7 +66,7 @@ function selectorOf(service: string | undefined, options: TapOptions): Selector 
     path,
     status,
     headers: Object.fromEntries((options.header ?? []).map(headerOf)),
-    where,
+    when: where,
     sample,
     view: view === undefined ? View.UNSPECIFIED : VIEWS[view],
     showHeaders: shownHeaders(options.showHeaders),
@@ -99,7 +99,7 @@ function shownHeaders(names: string | true | undefined): string[] {
 }
 
 /** The expression with a mark under the place, or one line. */
-function problemText({ field, message, hint, column }: SelectorProblem, { where }: Selector): string {
+function problemText({ field, message, hint, column }: SelectorProblem, { when: where }: Selector): string {
   const option = OPTIONS[field] ?? `--${field}`;
   const advice = hint === "" ? "" : `\n${hint}`;
   if (column === undefined) return `${option}: ${message}${advice}`;

@@ -1,6 +1,7 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { Code, ConnectError, type ConnectRouter } from "@connectrpc/connect";
-import { Destination, Outcome, type ResolveResponseSchema } from "@patchbay/proto/mesh/destination/v1/destination_pb";
+import { Outcome } from "@patchbay/proto/mesh/common/v1/endpoint_pb";
+import { Destination, type ResolveResponseSchema } from "@patchbay/proto/mesh/destination/v1/destination_pb";
 import type { RunningServer } from "@patchbay/runtime";
 import { serveCore } from "./core-server.ts";
 
@@ -20,7 +21,7 @@ export interface FakeDestination {
 export function endpointsAnswer(authority: string, addresses: readonly string[], incomplete = false): Answer {
   const endpoints = addresses.map((address) => ({ address, port: 80 }));
   const outcome = endpoints.length > 0 ? Outcome.ENDPOINTS : Outcome.EMPTY;
-  return { authority, incomplete, branches: [{ weight: 1, authority, outcome, endpoints, link: "workloads" }] };
+  return { authority, incomplete, branches: [{ weight: 1, authority, outcome, endpoints, resolver: "workloads" }] };
 }
 
 export function absentAnswer(authority: string): Answer {

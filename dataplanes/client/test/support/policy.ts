@@ -1,13 +1,8 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { Code, ConnectError, type ConnectRouter } from "@connectrpc/connect";
-import {
-  type AuthorizeRequest,
-  type AuthorizeResponseSchema,
-  type FollowRequest,
-  type LeaseRequest,
-  type LeaseResponseSchema,
-  Policy,
-} from "@patchbay/proto/mesh/policy/v1/policy_pb";
+import type { AuthorizeRequest, AuthorizeResponseSchema } from "@patchbay/proto/mesh/plugin/v1/authorizer_pb";
+import type { LeaseResponseSchema } from "@patchbay/proto/mesh/plugin/v1/rate_limiter_pb";
+import { type LeaseRequest, Policy, type WatchRequest } from "@patchbay/proto/mesh/policy/v1/policy_pb";
 import {
   AuthorizationAction,
   type AuthorizationPolicySchema,
@@ -43,7 +38,7 @@ export function allow(name: string, rules: PolicyInit["rules"] = []): PolicyInit
 export interface FakePolicy {
   readonly address: string;
   /** What proxies said, in order. */
-  readonly said: FollowRequest["message"][];
+  readonly said: WatchRequest["message"][];
   /** Sends it to all streams, now and when they open. */
   send(snapshot: Snapshot): void;
   die(): Promise<void>;
@@ -55,7 +50,7 @@ export interface FakePolicy {
 }
 
 export async function startPolicy(): Promise<FakePolicy> {
-  const said: FollowRequest["message"][] = [];
+  const said: WatchRequest["message"][] = [];
   const listeners = new Set<() => void>();
   let current: Snapshot | undefined;
   const nobody = (): never => {
@@ -64,7 +59,7 @@ export async function startPolicy(): Promise<FakePolicy> {
   const hooks: FakePolicy["hooks"] = { authorize: nobody, lease: nobody };
   const routes = (router: ConnectRouter): void => {
     router.service(Policy, {
-      async *follow(requests, { signal }) {
+      async *watch(requests, { signal }) {
         void (async () => {
           for await (const { message } of requests) said.push(message);
         })().catch(() => undefined);

@@ -4,19 +4,20 @@ import type { HandlerContext } from "@connectrpc/connect";
 import {
   describeRequest,
   identityOf,
+  preciseDuration,
   type RequestFacts,
   readIdentity,
   requestFacts,
   type TargetFacts,
 } from "@patchbay/model";
 import {
-  type ExplainRequest,
   type LimitState,
   LimitStateSchema,
   type ProxyLimit,
   ProxyLimitSchema,
-} from "@patchbay/proto/mesh/policy/v1/policy_pb";
-import type { InspectRequest, InspectResponseSchema } from "@patchbay/proto/mesh/proxy/v1/proxy_pb";
+} from "@patchbay/proto/mesh/common/v1/limit_pb";
+import type { DescribedRequest } from "@patchbay/proto/mesh/common/v1/request_pb";
+import { Admission, type InspectRequest, type InspectResponseSchema } from "@patchbay/proto/mesh/proxy/v1/proxy_pb";
 import type { MatchedLimit } from "@patchbay/rules";
 import { requireKind } from "@patchbay/runtime";
 import type { EndpointState } from "../core/balancing/balancer.ts";
@@ -65,8 +66,15 @@ export function createInspect({ rules, limiter, states, target, instance }: Insp
   };
 }
 
-function endpointState({ endpoint: { address, port }, ...rest }: EndpointState) {
-  return { address, port, ...rest };
+const ADMISSIONS = {
+  admitted: Admission.ADMITTED,
+  ejected: Admission.EJECTED,
+  probing: Admission.PROBING,
+} as const satisfies Record<EndpointState["state"], Admission>;
+
+function endpointState({ endpoint: { address, port }, backend, state, outstanding, latencyMs }: EndpointState) {
+  const latency = preciseDuration(latencyMs);
+  return { address, port, backend, admission: ADMISSIONS[state], outstanding, latency };
 }
 
 function nameOf({ policy: { ref }, limit }: MatchedLimit): string {
@@ -74,7 +82,7 @@ function nameOf({ policy: { ref }, limit }: MatchedLimit): string {
 }
 
 /** As a request with a proof of this name would be seen. */
-function factsOf(request: ExplainRequest, target: TargetFacts): RequestFacts {
+function factsOf(request: DescribedRequest, target: TargetFacts): RequestFacts {
   const source = { ...identityOf(readIdentity(request.source) ?? ""), address: "" };
   return requestFacts(describeRequest(request), { version: 1, source, target, direction: "inbound" });
 }

@@ -10,7 +10,10 @@ export const OBSERVE_PATH = "/mesh.proxy.v1.Proxy/Observe";
 const MAX_MESSAGES = 400;
 const MAX_BYTES = 1024 * 1024;
 
-const BEGUN = toBinary(ObserveResponseSchema, create(ObserveResponseSchema, { message: { case: "begun", value: {} } }));
+const STARTED = toBinary(
+  ObserveResponseSchema,
+  create(ObserveResponseSchema, { message: { case: "started", value: {} } }),
+);
 
 /** mesh.proxy.v1.Proxy/Observe on the HTTP/2 stream itself. It ends with its caller, however that goes. */
 export function createObserve(taps: Pick<Taps, "open">): RawStreamHandler {
@@ -23,7 +26,7 @@ export function createObserve(taps: Pick<Taps, "open">): RawStreamHandler {
       const { protocol } = call;
       const outgoing = createOutgoing({ stream, protocol, maxMessages: MAX_MESSAGES, maxBytes: MAX_BYTES });
       outgoing.onClose(close);
-      outgoing.send(BEGUN);
+      outgoing.send(STARTED);
       outlet.send = (message) => outgoing.send(message);
     });
   };

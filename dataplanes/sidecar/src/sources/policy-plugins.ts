@@ -45,8 +45,10 @@ export function createPolicyPlugins(policy: Transport, deadlineMs = DEADLINE_MS)
       const request = { sourceIdentity, target, method, path, headers };
       const question = { ...(ref === undefined ? {} : { policy: ref }), request };
       const answer = await within((options) => client.authorize(question, options));
-      const { allowed, reason, status, ttl, vary } = answer;
-      return { allowed, reason, status, ttlMs: ttl === undefined ? undefined : durationMs(ttl), vary };
+      const { decision, ttl, vary } = answer;
+      const { reason, status } = decision.case === "deny" ? decision.value : NOTHING_SAID;
+      const ttlMs = ttl === undefined ? undefined : durationMs(ttl);
+      return { allowed: decision.case === "allow", reason, status, ttlMs, vary };
     },
     async lease({ matched: { policy: of, limit, key } }, amount) {
       const share = { limit: limit.name, key: [...key], ...amount };
@@ -61,3 +63,5 @@ export function createPolicyPlugins(policy: Transport, deadlineMs = DEADLINE_MS)
     },
   };
 }
+
+const NOTHING_SAID = { reason: "", status: 0 } as const;

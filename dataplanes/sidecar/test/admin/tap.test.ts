@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { spawnDieWithParent } from "@patchbay/process";
 import { Proxy as ProxyService } from "@patchbay/proto/mesh/proxy/v1/proxy_pb";
-import { NoticeKind, type Request, View } from "@patchbay/proto/mesh/tap/v1/tap_pb";
+import { NoticeKind, type Request, RequestProtocol, View } from "@patchbay/proto/mesh/tap/v1/tap_pb";
 import { closedPort, eventually, transportAs } from "@patchbay/testkit";
 import { createAuthority, identityOf, spiffe } from "../support/certificates.ts";
 import { endpoint } from "../support/proxies.ts";
@@ -65,7 +65,7 @@ describe("a tap at a proxy", () => {
     );
     assert.deepEqual(
       [request.method, request.path, request.route, request.protocol, request.status, request.responseBytes],
-      ["GET", "/cart", "GET /cart", "http/1.1", 418, 3n],
+      ["GET", "/cart", "GET /cart", RequestProtocol.HTTP1, 418, 3n],
     );
     assert.deepEqual([request.open, headersOf(request)], [false, []]);
     await tap.stop();
@@ -93,8 +93,8 @@ describe("a tap at a proxy", () => {
   it("gives no expression a secret to guess at", async () => {
     await using app = await startApp((_request, response) => response.end());
     await using pair = await startPair(app.port);
-    const guess = await pair.users.observe({ where: 'request.headers["authorization"].startsWith("Bearer")' });
-    const there = await pair.users.observe({ where: '"authorization" in request.headers' });
+    const guess = await pair.users.observe({ when: 'request.headers["authorization"].startsWith("Bearer")' });
+    const there = await pair.users.observe({ when: '"authorization" in request.headers' });
     await get(pair.port, "/", { authorization: "Bearer s" });
     await eventually("it is shown to who asks for presence", () => there.requests.length === 1);
     assert.equal(guess.requests.length, 0);
@@ -168,7 +168,7 @@ describe("a tap at a proxy", () => {
   it("says when its expression cannot be evaluated", async () => {
     await using app = await startApp((_request, response) => response.end());
     await using pair = await startPair(app.port);
-    const tap = await pair.users.observe({ where: 'request.headers["x-tenant"] == "acme"' });
+    const tap = await pair.users.observe({ when: 'request.headers["x-tenant"] == "acme"' });
     await get(pair.port, "/");
     await eventually("it says so", () => tap.notices.length > 0);
     assert.equal(tap.notices[0]?.kind, NoticeKind.EXPRESSION);
@@ -179,7 +179,7 @@ describe("a tap at a proxy", () => {
 
   it("is refused for a selector that is wrong, and for all but core services", async () => {
     await using pair = await startPair(0);
-    const wrong = await pair.users.observe({ where: "response.cod == 1" });
+    const wrong = await pair.users.observe({ when: "response.cod == 1" });
     const error = await wrong.ended;
     assert.equal(error?.code, Code.InvalidArgument);
     assert.match(error?.message ?? "", /response\.code/);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { AuthorizationAction, DefaultAction, PluginFailurePolicy } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
+import { FailurePolicy } from "@patchbay/proto/mesh/common/v1/policy_pb";
+import { AuthorizationAction, DefaultAction } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
 import { ALLOW_ALL, allow, deny } from "../../../client/test/support/policy.ts";
 import { type RequestHead, readRequestFields } from "../../src/core/http/request-head.ts";
 import type { Peer, Refusal, Verdict } from "../../src/core/policy/guard.ts";
@@ -26,14 +27,14 @@ function told(refusal: Refusal | undefined): string {
 
 const DENY_ALL = { defaultAction: DefaultAction.DENY };
 
-function plugin(name: string, failurePolicy: PluginFailurePolicy) {
+function plugin(name: string, failurePolicy: FailurePolicy) {
   const ref = { kind: "AuthorizationPolicy", namespace: "default", name };
   return { ref, action: AuthorizationAction.PLUGIN, plugin: { namespace: "default", name: "opa", failurePolicy } };
 }
 
-function limits(by: string[], rest: { requests?: number; plugin?: PluginFailurePolicy } = {}) {
+function limits(by: string[], rest: { requests?: number; plugin?: FailurePolicy } = {}) {
   const ref = { kind: "RateLimitPolicy", namespace: "default", name: "per-client" };
-  const shared = { namespace: "default", name: "global", failurePolicy: rest.plugin ?? PluginFailurePolicy.CLOSED };
+  const shared = { namespace: "default", name: "global", failurePolicy: rest.plugin ?? FailurePolicy.CLOSED };
   return {
     ...ALLOW_ALL,
     rateLimits: [
@@ -208,24 +209,24 @@ describe("limits", () => {
       calls += 1;
       return Promise.resolve({ granted: calls === 1 ? 2 : 0, validMs: 1_000, retryAfterMs: undefined });
     };
-    const guard = createTestGuard(limits([], { plugin: PluginFailurePolicy.CLOSED }), { lease });
+    const guard = createTestGuard(limits([], { plugin: FailurePolicy.CLOSED }), { lease });
     const answers = await Promise.all([1, 2, 3].map(() => ask(guard, peer("web"))));
     assert.deepEqual(answers.toSorted(), ["200", "200", "429 rate-limited"]);
     assert.equal(calls, 2);
   });
 
   it("of a plugin that is away follow its failure policy", async () => {
-    const open = createTestGuard(limits([], { plugin: PluginFailurePolicy.OPEN }));
+    const open = createTestGuard(limits([], { plugin: FailurePolicy.OPEN }));
     assert.equal(await ask(open, peer("web")), "200");
     assert.equal(open.decisions()["RateLimitPolicy default/per-client web FAILED_OPEN"], 1);
-    const closed = createTestGuard(limits([], { plugin: PluginFailurePolicy.CLOSED }));
+    const closed = createTestGuard(limits([], { plugin: FailurePolicy.CLOSED }));
     assert.equal(await ask(closed, peer("web")), "503 policy-unavailable");
     assert.equal(closed.decisions()["RateLimitPolicy default/per-client web FAILED_CLOSED"], 1);
   });
 });
 
 describe("plugins that decide", () => {
-  const { OPEN, CLOSED } = PluginFailurePolicy;
+  const { OPEN, CLOSED } = FailurePolicy;
   const yes = { allowed: true, reason: "", status: 0, ttlMs: undefined, vary: [] };
   const no = { ...yes, allowed: false, reason: "not\r\ntoday", status: 401 };
 

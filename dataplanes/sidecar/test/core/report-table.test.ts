@@ -49,7 +49,7 @@ describe("reports", () => {
     assert.equal(report.strings[row.source], "web");
     assert.equal(report.strings[row.target], "users");
     assert.equal(report.strings[row.method], "GET");
-    assert.deepEqual([row.count, row.retries, row.status, row.grpcStatus, row.tls], [2, 1, 200, 0, true]);
+    assert.deepEqual([row.count, row.retries, row.status, row.grpcStatus, row.tls], [2, 1, 200, undefined, true]);
     assert.deepEqual(row.latency, [latencyBucket(3.5), 1, latencyBucket(70), 1]);
     assert.deepEqual([row.latencySumUs, row.requestBytes, row.responseBytes], [73_500, 20, 200]);
     assert.equal(row.direction, Direction.OUTBOUND);

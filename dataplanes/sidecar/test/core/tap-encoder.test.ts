@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { create, fromBinary } from "@bufbuild/protobuf";
 import { ObserveResponseSchema } from "@patchbay/proto/mesh/proxy/v1/proxy_pb";
+import { RequestProtocol } from "@patchbay/proto/mesh/tap/v1/tap_pb";
 import fc from "fast-check";
 import type { RequestHead } from "../../src/core/http/request-head.ts";
 import { encodeRequest } from "../../src/core/tap/tap-encoder.ts";
@@ -80,9 +81,9 @@ describe("a request on its way from the proxy", () => {
           authority: "users",
           path: "/cart",
           route: "GET /cart",
-          protocol: "http/2",
+          protocol: RequestProtocol.HTTP2,
           status: 503,
-          grpcStatus: 1,
+          grpcStatus: 0,
           latency: { seconds: 1n, nanos: 500_250_000 },
           requestBytes: 10n,
           responseBytes: 5_000_000_000n,

@@ -45,11 +45,12 @@ describe("questions to plugins, by way of the policy service", () => {
       const { sourceIdentity, target, method, path, headers } = request ?? {};
       const { shown: _shown, ...sent } = attributes;
       assert.deepEqual({ sourceIdentity, target, method, path, headers }, sent);
-      return { allowed: false, reason: "no", status: 401, ttl: { seconds: 2n }, vary: ["path"] };
+      const decision = { case: "deny", value: { reason: "no", status: 401 } } as const;
+      return { decision, ttl: { seconds: 2n }, vary: ["path"] };
     };
     const answer = await plugins.authorize(create(AuthorizationPolicySchema, { ref }), attributes);
     assert.deepEqual(answer, { allowed: false, reason: "no", status: 401, ttlMs: 2_000, vary: ["path"] });
-    policy.hooks.authorize = () => ({ allowed: true });
+    policy.hooks.authorize = () => ({ decision: { case: "allow", value: {} } });
     const bare = await plugins.authorize(create(AuthorizationPolicySchema, { ref }), attributes);
     assert.deepEqual([bare.allowed, bare.ttlMs, bare.vary], [true, undefined, []]);
   });
@@ -73,7 +74,7 @@ describe("questions to plugins, by way of the policy service", () => {
         async authorize(_request, { signal }) {
           asked += 1;
           if (hangs) await once(signal, "abort");
-          return { allowed: true };
+          return { decision: { case: "allow", value: {} } };
         },
       }),
     );

@@ -1,12 +1,12 @@
 import { request as httpRequest, type IncomingHttpHeaders } from "node:http";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import type { Clock } from "@patchbay/model";
-import { Outcome } from "@patchbay/proto/mesh/destination/v1/destination_pb";
+import { Outcome } from "@patchbay/proto/mesh/common/v1/endpoint_pb";
+import { PolicyRefSchema } from "@patchbay/proto/mesh/common/v1/policy_pb";
 import {
   MatchType,
   type Outbound,
   OutboundSchema,
-  PolicyRefSchema,
   RouteMatchSchema,
   RouteRuleSchema,
   type Snapshot,
@@ -122,7 +122,7 @@ export async function startSteered(
     const outcome = ports.length > 0 ? Outcome.ENDPOINTS : Outcome.EMPTY;
     destination.say(authority, {
       authority,
-      branches: [{ weight: 1, authority, outcome, endpoints, link: "workloads" }],
+      branches: [{ weight: 1, authority, outcome, endpoints, resolver: "workloads" }],
     });
   };
   for (const [service, ports] of Object.entries(services)) serve(service, ports);

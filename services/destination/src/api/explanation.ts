@@ -43,7 +43,7 @@ function encodeStep(step: Step, now: number): StepMessage {
   return create(StepSchema, {
     authority,
     depth,
-    link,
+    resolver: link,
     instance,
     answer: answers[step.answer],
     endpoints,

@@ -5,8 +5,8 @@ import {
   Destination,
   type ExplainRequest,
   type ExplainResponse,
-  type ListLinksResponse,
-  ListLinksResponseSchema,
+  type ListResolversResponse,
+  ListResolversResponseSchema,
   type ResolveRequest,
   type ResolveResponse,
 } from "@patchbay/proto/mesh/destination/v1/destination_pb";
@@ -32,7 +32,7 @@ export function createRoutes(options: RoutesOptions): (router: ConnectRouter) =>
     router.service(Destination, {
       resolve: (request, context) => resolve(request, context, options),
       explain: (request, context) => explain(request, context, options),
-      listLinks(_request, context) {
+      listResolvers(_request, context) {
         requireKind(context, "core", "operator", "proxy");
         return listLinks(options.watches);
       },
@@ -67,9 +67,9 @@ async function explain(
   return encodeExplanation(await watches.explain(asking.authority, asking.context), now());
 }
 
-function listLinks(watches: Watches): ListLinksResponse {
-  return create(ListLinksResponseSchema, {
-    links: watches.links().map(({ link, watched }) => ({
+function listLinks(watches: Watches): ListResolversResponse {
+  return create(ListResolversResponseSchema, {
+    resolvers: watches.links().map(({ link, watched }) => ({
       name: link.spec.name,
       order: link.spec.order,
       ...link.status(),

@@ -1,13 +1,13 @@
 import { create } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { type Authority, AuthorityError, DEFAULT_NAMESPACE, isDnsLabel, parseAuthority } from "@patchbay/model";
-import { type Context, ContextSchema } from "@patchbay/proto/mesh/destination/v1/destination_pb";
+import { type ClientContext, ClientContextSchema } from "@patchbay/proto/mesh/common/v1/client_pb";
 import type { Claims } from "@patchbay/wire";
 
 /** What a client asks, understood and checked. */
 export interface Asking {
   readonly authority: Authority;
-  readonly context: Context;
+  readonly context: ClientContext;
 }
 
 const MAX_ZONE = 128;
@@ -20,12 +20,15 @@ const MAX_LABEL = 256;
  * @throws ConnectError INVALID_ARGUMENT (authority or context cannot be meant), PERMISSION_DENIED (a plugin asks, or a proxy
  * claims another namespace than the one that it proves)
  */
-export function readAsking(caller: Claims, request: { authority: string; context?: Context | undefined }): Asking {
+export function readAsking(
+  caller: Claims,
+  request: { authority: string; context?: ClientContext | undefined },
+): Asking {
   if (caller.kind === "plugin") {
     const hint = "plugins answer with a rewrite and let the chain resolve it";
     throw new ConnectError(`plugin "${caller.name}" may not resolve authorities; ${hint}`, Code.PermissionDenied);
   }
-  const context = readContext(caller, request.context ?? create(ContextSchema));
+  const context = readContext(caller, request.context ?? create(ClientContextSchema));
   try {
     return { authority: parseAuthority(request.authority, context.namespace), context };
   } catch (error) {
@@ -34,7 +37,7 @@ export function readAsking(caller: Claims, request: { authority: string; context
   }
 }
 
-function readContext(caller: Claims, { namespace, zone, labels }: Context): Context {
+function readContext(caller: Claims, { namespace, zone, labels }: ClientContext): ClientContext {
   const proven = caller.kind === "proxy" ? caller.namespace : "";
   if (proven && namespace && namespace !== proven) {
     throw new ConnectError(
@@ -50,7 +53,7 @@ function readContext(caller: Claims, { namespace, zone, labels }: Context): Cont
   if (entries.some((entry) => entry.some((text) => text.length > MAX_LABEL))) {
     throw invalid(`context.labels: a key or value is longer than ${MAX_LABEL} characters`);
   }
-  return create(ContextSchema, { namespace: effective, zone, labels });
+  return create(ClientContextSchema, { namespace: effective, zone, labels });
 }
 
 function invalid(message: string): ConnectError {

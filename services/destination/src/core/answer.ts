@@ -1,5 +1,5 @@
 import type { Authority } from "@patchbay/model";
-import type { Endpoint } from "@patchbay/proto/mesh/destination/v1/endpoint_pb";
+import type { Endpoint } from "@patchbay/proto/mesh/common/v1/endpoint_pb";
 
 /** What a link says about an authority. Pending is not an answer but the lack of one. */
 export type Answer =

@@ -1,5 +1,5 @@
 import { create } from "@bufbuild/protobuf";
-import { type Endpoint, EndpointSchema } from "@patchbay/proto/mesh/destination/v1/endpoint_pb";
+import { type Endpoint, EndpointSchema } from "@patchbay/proto/mesh/common/v1/endpoint_pb";
 
 /**
  * The form in which equal sets of endpoints are equal bytes: sorted by address and port, labels sorted by key, each address

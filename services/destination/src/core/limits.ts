@@ -12,7 +12,7 @@ import {
   TRUST_DOMAIN,
   whyNeverEndpoint,
 } from "@patchbay/model";
-import { type Endpoint, EndpointSchema, Protocol } from "@patchbay/proto/mesh/destination/v1/endpoint_pb";
+import { type Endpoint, EndpointSchema, Protocol } from "@patchbay/proto/mesh/common/v1/endpoint_pb";
 import type { ResolveResponse, Split } from "@patchbay/proto/mesh/plugin/v1/resolver_pb";
 import { type Answer, failed } from "./answer.ts";
 import { canonicalEndpoints } from "./endpoints.ts";

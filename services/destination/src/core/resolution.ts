@@ -1,4 +1,4 @@
-import type { Endpoint } from "@patchbay/proto/mesh/destination/v1/endpoint_pb";
+import type { Endpoint } from "@patchbay/proto/mesh/common/v1/endpoint_pb";
 import type { Answer } from "./answer.ts";
 
 export type Outcome = "endpoints" | "empty" | "absent" | "failed" | "pending";

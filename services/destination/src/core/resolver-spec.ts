@@ -1,5 +1,5 @@
 import type { Authority } from "@patchbay/model";
-import type { Endpoint } from "@patchbay/proto/mesh/destination/v1/endpoint_pb";
+import type { Endpoint } from "@patchbay/proto/mesh/common/v1/endpoint_pb";
 
 /** What the chain has to know of a link. */
 export interface ResolverSpec {

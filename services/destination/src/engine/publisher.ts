@@ -1,6 +1,7 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import { errorMessage } from "@patchbay/model";
-import { Outcome, type ResolveResponse } from "@patchbay/proto/mesh/destination/v1/destination_pb";
+import { Outcome } from "@patchbay/proto/mesh/common/v1/endpoint_pb";
+import type { ResolveResponse } from "@patchbay/proto/mesh/destination/v1/destination_pb";
 import { type EndpointChanged, EndpointChangedSchema } from "@patchbay/proto/mesh/event/v1/event_pb";
 import { cloudEventHeaders, type EventBus, endpointSubject, type Log } from "@patchbay/wire";
 
@@ -78,22 +79,15 @@ function toEvent(resolution: ResolveResponse, { id, at }: { id: string; at: Date
   return { subject: endpointSubject(resolution.authority), id, headers, data };
 }
 
-const OUTCOME_NAMES: ReadonlyMap<Outcome, string> = new Map([
-  [Outcome.ENDPOINTS, "endpoints"],
-  [Outcome.EMPTY, "empty"],
-  [Outcome.ABSENT, "absent"],
-  [Outcome.FAILED, "failed"],
-]);
-
 /** All branches as one: whoever wants the shares asks Explain. */
 function endpointChanged({ authority, version, branches }: ResolveResponse): EndpointChanged {
-  const links = [...new Set(branches.map(({ link }) => link).filter(Boolean))];
+  const resolvers = [...new Set(branches.map(({ resolver }) => resolver).filter((name) => name !== ""))];
   const best = branches.find(({ outcome }) => outcome === Outcome.ENDPOINTS) ?? branches[0];
   return create(EndpointChangedSchema, {
     authority,
     version,
-    link: links.join(", "),
-    outcome: OUTCOME_NAMES.get(best?.outcome ?? Outcome.UNSPECIFIED) ?? "unspecified",
+    resolver: resolvers.join(", "),
+    outcome: best?.outcome ?? Outcome.UNSPECIFIED,
     endpoints: branches.flatMap(({ endpoints }) => endpoints),
   });
 }

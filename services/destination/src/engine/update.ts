@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 import { create, toBinary } from "@bufbuild/protobuf";
+import { Outcome as OutcomeMessage } from "@patchbay/proto/mesh/common/v1/endpoint_pb";
 import {
   type Branch as BranchMessage,
   BranchSchema,
-  Outcome as OutcomeMessage,
   type ResolveResponse,
   ResolveResponseSchema,
 } from "@patchbay/proto/mesh/destination/v1/destination_pb";
@@ -47,7 +47,7 @@ function toMessage({ weight, authority, outcome, endpoints, link, reason, stale 
     authority,
     outcome: outcomes[outcome],
     endpoints: [...endpoints],
-    link,
+    resolver: link,
     reason,
     stale,
   });

@@ -1,5 +1,5 @@
 import type { Authority } from "@patchbay/model";
-import type { Context } from "@patchbay/proto/mesh/destination/v1/destination_pb";
+import type { ClientContext } from "@patchbay/proto/mesh/common/v1/client_pb";
 import type { Settings } from "@patchbay/runtime";
 import type { Log } from "@patchbay/wire";
 import { createChain, type Watched } from "../core/chain.ts";
@@ -35,9 +35,9 @@ export interface Explained {
  */
 export interface Watches {
   /** Delivers at once when there is an update, else as soon as there is one. Returns how to leave. */
-  subscribe(authority: Authority, context: Context, subscriber: Subscriber): () => void;
+  subscribe(authority: Authority, context: ClientContext, subscriber: Subscriber): () => void;
   /** What a subscriber with this context holds; watches for a moment when nobody does. */
-  explain(authority: Authority, context: Context): Promise<Explained>;
+  explain(authority: Authority, context: ClientContext): Promise<Explained>;
   /** All links there are now. */
   setLinks(links: readonly Resolver[]): void;
   /** In the order in which their answers count, with the number of authorities that each is asked for. */
@@ -69,7 +69,7 @@ interface Entry {
 
 interface Subscription {
   readonly subscriber: Subscriber;
-  readonly context: Context;
+  readonly context: ClientContext;
   watch: Watch;
 }
 
@@ -108,7 +108,7 @@ class WatchTable implements Watches {
     this.#questioner = createResolverQueries({ chain: this.#chain, log, now, onNews: () => this.#settleSoon() });
   }
 
-  subscribe(authority: Authority, context: Context, subscriber: Subscriber): () => void {
+  subscribe(authority: Authority, context: ClientContext, subscriber: Subscriber): () => void {
     const entry = this.#entry(authority);
     const watch = this.#watch(entry, context);
     const subscription: Subscription = { subscriber, context, watch };
@@ -123,7 +123,7 @@ class WatchTable implements Watches {
     };
   }
 
-  async explain(authority: Authority, context: Context): Promise<Explained> {
+  async explain(authority: Authority, context: ClientContext): Promise<Explained> {
     const first = Promise.withResolvers<Update>();
     const leave = this.subscribe(authority, context, { deliver: first.resolve });
     try {
@@ -170,7 +170,7 @@ class WatchTable implements Watches {
     return entry;
   }
 
-  #watch(entry: Entry, context: Context): Watch {
+  #watch(entry: Entry, context: ClientContext): Watch {
     const who = entry.contextual ? clientKey(context) : anyClient;
     const known = entry.watches.get(who.key);
     if (known) return known;

@@ -10,7 +10,7 @@ import {
   parseIp,
   whyNeverEndpoint,
 } from "@patchbay/model";
-import { EndpointSchema } from "@patchbay/proto/mesh/destination/v1/endpoint_pb";
+import { EndpointSchema } from "@patchbay/proto/mesh/common/v1/endpoint_pb";
 import { type Answer, failed } from "../core/answer.ts";
 import type { Query } from "../core/chain.ts";
 import { createDnsMemory } from "../core/dns-memory.ts";

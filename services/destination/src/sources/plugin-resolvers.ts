@@ -1,6 +1,6 @@
 import { timestampMs } from "@bufbuild/protobuf/wkt";
 import type { HookedPlugin, InstanceUse, PluginCalls, PluginInstance } from "@patchbay/plugin-calls";
-import { State } from "@patchbay/proto/mesh/registry/v1/registry_pb";
+import { State } from "@patchbay/proto/mesh/common/v1/state_pb";
 import type { ResolverSpec } from "../core/resolver-spec.ts";
 import { createPluginResolver, type PluginResolver, type PluginResolverOptions } from "./plugin-resolver.ts";
 

@@ -1,6 +1,8 @@
+import { create } from "@bufbuild/protobuf";
 import { CHAIN_ORDER, type Cidr, PRIVATE_NETWORKS, parseCidr } from "@patchbay/model";
 import type { GrantedHook } from "@patchbay/plugin-calls";
-import { FailurePolicy } from "@patchbay/proto/mesh/registry/v1/plugin_pb";
+import { FailurePolicy } from "@patchbay/proto/mesh/common/v1/policy_pb";
+import { ResolveHookSchema } from "@patchbay/proto/mesh/registry/v1/plugin_pb";
 
 /** What a plugin is granted as a resolver. */
 export interface ResolverGrant {
@@ -13,13 +15,14 @@ export interface ResolverGrant {
 }
 
 export function resolverGrant({ hook, grant, deadlineMs }: GrantedHook): ResolverGrant {
+  const asked = hook.kind.case === "resolve" ? hook.kind.value : create(ResolveHookSchema);
   return {
-    order: hook.order === 0 ? CHAIN_ORDER.plugin : hook.order,
-    suffixes: hook.authoritySuffixes,
+    order: asked.order === 0 ? CHAIN_ORDER.plugin : asked.order,
+    suffixes: asked.authoritySuffixes,
     // A resolver that is away knows nothing; only one that says so stops the chain with it.
-    failOpen: hook.failurePolicy !== FailurePolicy.CLOSED,
+    failOpen: asked.failurePolicy !== FailurePolicy.CLOSED,
     deadlineMs,
-    usesContext: hook.usesContext,
+    usesContext: asked.usesContext,
     networks: networksOf(grant.allowedNetworks),
   };
 }

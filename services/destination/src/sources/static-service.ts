@@ -1,6 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import { parseIp, tryParseAuthority, whyNeverEndpoint } from "@patchbay/model";
-import { EndpointSchema, Protocol } from "@patchbay/proto/mesh/destination/v1/endpoint_pb";
+import { EndpointSchema, Protocol } from "@patchbay/proto/mesh/common/v1/endpoint_pb";
 import { API_VERSION, type ResourceKind, type SpecProblem } from "@patchbay/runtime";
 import type { Answer } from "../core/answer.ts";
 import { canonicalEndpoints } from "../core/endpoints.ts";

@@ -1,6 +1,7 @@
 import { type Authority, CHAIN_ORDER, DEFAULT_NAMESPACE, type ServiceRef, serviceKey } from "@patchbay/model";
-import type { Endpoint } from "@patchbay/proto/mesh/destination/v1/endpoint_pb";
-import { Kind, type Registration, State } from "@patchbay/proto/mesh/registry/v1/registry_pb";
+import type { Endpoint } from "@patchbay/proto/mesh/common/v1/endpoint_pb";
+import { State } from "@patchbay/proto/mesh/common/v1/state_pb";
+import { Kind, type Registration } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 import type { Workload } from "@patchbay/proto/mesh/registry/v1/workload_pb";
 import type { RegistryView, Settings, ViewChange } from "@patchbay/runtime";
 import { canonicalEndpoints } from "../core/endpoints.ts";

@@ -64,7 +64,7 @@ for (const [how, transportOf] of Object.entries(ways)) {
     it("lists the links in the order in which they count", async () => {
       await using mesh = await startDestination();
       const client = createClient(Destination, transportOf(mesh));
-      const { links } = await client.listLinks({});
+      const { resolvers: links } = await client.listResolvers({});
       assert.deepEqual(
         links.map(({ name }) => name),
         ["workloads", "static-services", "dns"],

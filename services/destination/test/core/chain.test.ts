@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { create } from "@bufbuild/protobuf";
 import { parseAuthority } from "@patchbay/model";
-import { EndpointSchema } from "@patchbay/proto/mesh/destination/v1/endpoint_pb";
+import { EndpointSchema } from "@patchbay/proto/mesh/common/v1/endpoint_pb";
 import fc from "fast-check";
 import type { Answer } from "../../src/core/answer.ts";
 import { type Chain, createChain, type Watched } from "../../src/core/chain.ts";
@@ -273,7 +273,7 @@ describe("a chain of links", () => {
     const chain = createChain();
     chain.setLinks([link("plain", 1), link("contextual", 2, { usesContext: true })]);
     const zone = (name: string) =>
-      clientKey({ $typeName: "mesh.destination.v1.Context", namespace: "default", zone: name, labels: {} });
+      clientKey({ $typeName: "mesh.common.v1.ClientContext", namespace: "default", zone: name, labels: {} });
     const shared = chain.watch(parseAuthority("users"), anyClient);
     assert.equal(chain.settle(0).opened.length, 1);
     assert.equal(shared.evaluation?.usesContext, true);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { cidrs, PRIVATE_NETWORKS, parseAuthority } from "@patchbay/model";
-import type { EndpointSchema } from "@patchbay/proto/mesh/destination/v1/endpoint_pb";
+import type { EndpointSchema } from "@patchbay/proto/mesh/common/v1/endpoint_pb";
 import { type ResolveResponse, ResolveResponseSchema } from "@patchbay/proto/mesh/plugin/v1/resolver_pb";
 import { FORBIDDEN_ADDRESSES } from "@patchbay/testkit";
 import { LimitError, readAnswer } from "../../src/core/limits.ts";

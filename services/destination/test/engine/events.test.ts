@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { create, fromBinary } from "@bufbuild/protobuf";
-import { Outcome, ResolveResponseSchema } from "@patchbay/proto/mesh/destination/v1/destination_pb";
+import { Outcome, OutcomeSchema } from "@patchbay/proto/mesh/common/v1/endpoint_pb";
+import { ResolveResponseSchema } from "@patchbay/proto/mesh/destination/v1/destination_pb";
 import { EndpointChangedSchema } from "@patchbay/proto/mesh/event/v1/event_pb";
 import { eventually, startNats } from "@patchbay/testkit";
 import { connectEvents, ensureStream, noLog, readCloudEvent, STREAM_SUBJECTS, STREAMS } from "@patchbay/wire";
@@ -38,10 +39,12 @@ describe("endpoint events", () => {
         assert.equal(event?.type, "dev.patchbay.endpoint.changed.v1");
         assert.equal(changed.authority, "users.default.svc.cluster.local:80");
         assert.match(subject, /^mesh\.event\.endpoint\.standard\.users_default_svc_cluster_local:80$/);
-        seen.push(`${changed.outcome} ${changed.endpoints.map(({ port }) => port).join()} by ${changed.link}`);
+        seen.push(
+          `${OutcomeSchema.value[changed.outcome]?.localName} ${changed.endpoints.map(({ port }) => port).join()} by ${changed.resolver}`,
+        );
       },
     });
-    assert.deepEqual(seen, ["absent  by ", "endpoints 7001 by workloads"]);
+    assert.deepEqual(seen, ["ABSENT  by ", "ENDPOINTS 7001 by workloads"]);
     await bus.close();
   });
 

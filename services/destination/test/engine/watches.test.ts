@@ -3,8 +3,8 @@ import { describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { create } from "@bufbuild/protobuf";
 import { parseAuthority } from "@patchbay/model";
-import { type Context, ContextSchema } from "@patchbay/proto/mesh/destination/v1/destination_pb";
-import { EndpointSchema } from "@patchbay/proto/mesh/destination/v1/endpoint_pb";
+import { type ClientContext, ClientContextSchema } from "@patchbay/proto/mesh/common/v1/client_pb";
+import { EndpointSchema } from "@patchbay/proto/mesh/common/v1/endpoint_pb";
 import { createRecordingLog, eventually } from "@patchbay/testkit";
 import { noLog } from "@patchbay/wire";
 import fc from "fast-check";
@@ -16,7 +16,7 @@ import { createWatches, type Watches } from "../../src/engine/watches.ts";
 import type { OnResolverEvent, Resolver } from "../../src/sources/resolver.ts";
 import { said } from "../support/watcher.ts";
 
-const nowhere: Context = create(ContextSchema, { namespace: "default" });
+const nowhere: ClientContext = create(ClientContextSchema, { namespace: "default" });
 const settings = { firstAnswerMs: 100, coalesceMs: 1, lingerMs: 20 };
 const endpoints = (port: number): Answer => ({
   kind: "endpoints",
@@ -61,7 +61,7 @@ function start(...links: Resolver[]): Watches {
   return watches;
 }
 
-function hold(watches: Watches, text: string, context: Context = nowhere) {
+function hold(watches: Watches, text: string, context: ClientContext = nowhere) {
   const got: Update[] = [];
   const leave = watches.subscribe(parseAuthority(text), context, { deliver: (update) => got.push(update) });
   return { got, leave, texts: () => got.map(({ message }) => said(message)) };
@@ -151,7 +151,7 @@ describe("watched authorities", () => {
   it("are watched apart by context as soon as a link's answer depends on it", async () => {
     const plain = puppet("plain", 2);
     const watches = start(plain.link);
-    const zone = (name: string) => create(ContextSchema, { namespace: "default", zone: name });
+    const zone = (name: string) => create(ClientContextSchema, { namespace: "default", zone: name });
     const [a, b] = [hold(watches, "users", zone("a")), hold(watches, "users", zone("b"))];
     plain.answer("users", endpoints(1));
     await eventually(() => a.got.length === 1 && b.got.length === 1);

@@ -1,10 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { createClient } from "@connectrpc/connect";
+
 import { spawnDieWithParent } from "@patchbay/process";
+import { FailurePolicy } from "@patchbay/proto/mesh/common/v1/policy_pb";
+import { State } from "@patchbay/proto/mesh/common/v1/state_pb";
+
 import { Answer, Destination, Effect } from "@patchbay/proto/mesh/destination/v1/destination_pb";
-import { FailurePolicy } from "@patchbay/proto/mesh/registry/v1/plugin_pb";
-import { State } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 import { eventually } from "@patchbay/testkit";
 import { type AnswerInit, absent, endpointsOf, startCountingPlugin } from "../support/counting-plugin.ts";
 import { startDestination } from "../support/destination.ts";
@@ -98,7 +101,7 @@ describe("a resolver plugin", () => {
       registrations: [plugin({ address: custom.address, hook: { authoritySuffixes: ["corp.example"] } })],
     });
     const { steps } = await mesh.client.explain({ authority: "users" });
-    const step = steps.find(({ link }) => link === "plugin/custom");
+    const step = steps.find(({ resolver: link }) => link === "plugin/custom");
     assert.equal(step?.answer, Answer.NOT_ASKED);
     assert.equal(step?.why, "it serves only corp.example");
     assert.equal(custom.asked.length, 0);
@@ -142,7 +145,7 @@ describe("a resolver plugin", () => {
     await users.until("endpoints 9001 stale by plugin/custom");
     await users.until("endpoints 7001 by workloads");
     const { steps } = await mesh.client.explain({ authority: "users" });
-    const step = steps.find(({ link }) => link === "plugin/custom");
+    const step = steps.find(({ resolver: link }) => link === "plugin/custom");
     assert.equal(step?.answer, Answer.FAILED);
     assert.equal(step?.effect, Effect.NEXT);
     assert.match(step?.detail ?? "", /one: .*UNAVAILABLE/);
@@ -194,7 +197,7 @@ describe("a resolver plugin", () => {
     await using mesh = await startDestination({ registrations: [proxy(), crashed], settings: { staleForMs: 60_000 } });
     await using users = watch(mesh.client, "users");
     await users.until("endpoints 7001 by workloads");
-    const list = async () => (await mesh.client.listLinks({})).links.map(({ name }) => name);
+    const list = async () => (await mesh.client.listResolvers({})).resolvers.map(({ name }) => name);
     assert.ok((await list()).includes("plugin/custom"), "a plugin that crashed is still a link");
     mesh.registry(picture([plugin(init)]));
     await users.until("endpoints 9001 by plugin/custom");
@@ -248,7 +251,7 @@ describe("a resolver plugin", () => {
   it("that never answers holds the chain until its deadline only, and may still answer later", async () => {
     await using custom = await startCountingPlugin();
     custom.answer(() => undefined);
-    const deadline = { seconds: 0n, nanos: 200_000_000 };
+    const deadline = durationFromMs(200);
     await using mesh = await startDestination({
       registrations: [proxy(), plugin({ address: custom.address, hook: { order: 50, deadline } })],
     });
@@ -265,7 +268,7 @@ describe("a resolver plugin", () => {
   it("with a long deadline lets a first message go out in time, marked incomplete", async () => {
     await using custom = await startCountingPlugin();
     custom.answer(() => undefined);
-    const hook = { order: 50, deadline: { seconds: 30n, nanos: 0 } };
+    const hook = { order: 50, deadline: durationFromMs(30000) };
     await using mesh = await startDestination({
       registrations: [proxy(), plugin({ address: custom.address, hook })],
       settings: { firstAnswerMs: 200 },
@@ -284,7 +287,9 @@ describe("a resolver plugin", () => {
     await using users = watch(mesh.client, "users");
     await users.until("absent by nobody");
     await eventually(() => custom.open.size === 0);
-    const step = (await mesh.client.explain({ authority: "users" })).steps.find(({ link }) => link === "plugin/custom");
+    const step = (await mesh.client.explain({ authority: "users" })).steps.find(
+      ({ resolver: link }) => link === "plugin/custom",
+    );
     assert.equal(step?.cached, true);
     custom.answer(endpointsOf(9001));
     assert.equal(custom.asked.length, 1);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { State } from "@patchbay/proto/mesh/registry/v1/registry_pb";
+import { State } from "@patchbay/proto/mesh/common/v1/state_pb";
 import { startDestination } from "../support/destination.ts";
 import { picture, proxy } from "../support/registrations.ts";
 import { said, watch } from "../support/watcher.ts";

@@ -1,11 +1,12 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
-import { timestampFromMs, timestampNow } from "@bufbuild/protobuf/wkt";
-import { FailurePolicy, type HookSchema } from "@patchbay/proto/mesh/registry/v1/plugin_pb";
+import { type Duration, timestampFromMs, timestampNow } from "@bufbuild/protobuf/wkt";
+import { FailurePolicy } from "@patchbay/proto/mesh/common/v1/policy_pb";
+import { State } from "@patchbay/proto/mesh/common/v1/state_pb";
+import type { HookSchema, ResolveHookSchema } from "@patchbay/proto/mesh/registry/v1/plugin_pb";
 import {
   Kind,
   type Registration,
   RegistrationSchema,
-  State,
   type WatchResponse,
   WatchResponseSchema,
 } from "@patchbay/proto/mesh/registry/v1/registry_pb";
@@ -53,7 +54,7 @@ export interface PluginInit {
   readonly history?: readonly State[];
   /** Milliseconds since the epoch. */
   readonly startedAt?: number;
-  readonly hook?: MessageInitShape<typeof HookSchema>;
+  readonly hook?: MessageInitShape<typeof ResolveHookSchema> & { readonly deadline?: Duration };
   readonly allowedNetworks?: readonly string[];
 }
 
@@ -73,10 +74,18 @@ export function plugin(init: PluginInit): Registration {
     hookToken: `secret of ${name}`,
     grant: {
       source: "development",
-      hooks: [{ kind: "resolve", failurePolicy: FailurePolicy.OPEN, ...init.hook }],
+      hooks: [resolveHook(init.hook)],
       allowedNetworks: [...(init.allowedNetworks ?? [])],
     },
   });
+}
+
+function resolveHook({
+  deadline,
+  ...asked
+}: NonNullable<PluginInit["hook"]> = {}): MessageInitShape<typeof HookSchema> {
+  const value = { failurePolicy: FailurePolicy.OPEN, ...asked };
+  return { kind: { case: "resolve", value }, ...(deadline === undefined ? {} : { deadline }) };
 }
 
 /** A core service at a port. */

@@ -1,5 +1,6 @@
 import type { Client } from "@connectrpc/connect";
-import { type Destination, Outcome, type ResolveResponse } from "@patchbay/proto/mesh/destination/v1/destination_pb";
+import { Outcome } from "@patchbay/proto/mesh/common/v1/endpoint_pb";
+import type { Destination, ResolveResponse } from "@patchbay/proto/mesh/destination/v1/destination_pb";
 import { eventually } from "@patchbay/testkit";
 
 /** A client that watches an authority and remembers what it got. */
@@ -13,7 +14,7 @@ export interface Watcher extends AsyncDisposable {
 
 /** "endpoints 7001,7002 by workloads", "absent by nobody"; branches joined with " | ", "…" in front of an incomplete one. */
 export function said(response: ResolveResponse | undefined): string {
-  const branches = (response?.branches ?? []).map(({ outcome, endpoints, link, stale }) => {
+  const branches = (response?.branches ?? []).map(({ outcome, endpoints, resolver: link, stale }) => {
     const ports = endpoints.map(({ port }) => port).join(",");
     return `${names.get(outcome)}${ports && ` ${ports}`}${stale ? " stale" : ""} by ${link || "nobody"}`;
   });

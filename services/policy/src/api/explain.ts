@@ -1,15 +1,14 @@
 import { create } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { describeRequest, normalizePath, readIdentity, whyNoAuthority } from "@patchbay/model";
+import { type LimitState, LimitStateSchema, type ProxyLimit } from "@patchbay/proto/mesh/common/v1/limit_pb";
+import { DescribedRequestSchema } from "@patchbay/proto/mesh/common/v1/request_pb";
 import {
   type ExplainRequest,
-  ExplainRequestSchema,
   type ExplainResponse,
   ExplainResponseSchema,
-  type LimitState,
-  LimitStateSchema,
   PolicyDecisionSchema,
-  type ProxyLimit,
+  RequestDecision,
 } from "@patchbay/proto/mesh/policy/v1/policy_pb";
 import { AuthorizationAction } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
 import { headerMap, isHeaderName, policyName } from "@patchbay/rules";
@@ -37,7 +36,7 @@ export function createExplain({ book, inspector }: ExplainOptions) {
     const views = route.servers.map((server) => viewServer(book, route.sent, server));
     const limits = await Promise.all(views.map((view) => limitStates(view, { request: route.sent, inspector })));
     const { decision, why } = route.nowhere
-      ? { decision: "no-route", why: route.nowhere }
+      ? { decision: "no-route" as const, why: route.nowhere }
       : verdict(views.map((view, index) => serverVerdict(view, limits[index] ?? [])));
     return create(ExplainResponseSchema, {
       path: normalizePath(request.path).path,
@@ -49,7 +48,7 @@ export function createExplain({ book, inspector }: ExplainOptions) {
         ({ ref, why: text }) => `${policyName(ref)} ${text}`,
       ),
       limits: once(limits.flat(), ({ ref, limit, key }) => `${policyName(ref)} ${limit} ${key.join("\0")}`),
-      decision,
+      decision: DECISIONS[decision],
       why,
     });
   };
@@ -95,7 +94,7 @@ async function limitStates({ server, limits }: ServerView, { request, inspector 
   if (!states.some(({ matched }) => matched)) return states;
   const { method, path, authority, headers, identity } = request;
   const fields = Object.fromEntries(headerMap(headers));
-  const question = create(ExplainRequestSchema, { method, path, authority, headers: fields, source: identity });
+  const question = create(DescribedRequestSchema, { method, path, authority, headers: fields, source: identity });
   const found = await inspector.limits(`${server.namespace}/${server.name}`, question);
   for (const state of states) {
     const said = found.filter(({ ref, limit }) => policyName(ref) === policyName(state.ref) && limit === state.limit);
@@ -104,8 +103,16 @@ async function limitStates({ server, limits }: ServerView, { request, inspector 
   return states;
 }
 
+const DECISIONS = {
+  allowed: RequestDecision.ALLOWED,
+  denied: RequestDecision.DENIED,
+  limited: RequestDecision.LIMITED,
+  "no-route": RequestDecision.NO_ROUTE,
+  ask: RequestDecision.ASK,
+} as const;
+
 interface Verdict {
-  readonly decision: "allowed" | "denied" | "limited" | "ask";
+  readonly decision: Exclude<keyof typeof DECISIONS, "no-route">;
   readonly why: string;
 }
 
@@ -151,7 +158,7 @@ function whyAllowed(server: string, policy: string): string {
 }
 
 /** Of several backends each decides for itself: the worst is told, and how the others differ. */
-function verdict(verdicts: readonly Verdict[]): { decision: string; why: string } {
+function verdict(verdicts: readonly Verdict[]): Verdict {
   const order = ["denied", "limited", "ask", "allowed"];
   const [worst, ...others] = [...verdicts].sort((a, b) => order.indexOf(a.decision) - order.indexOf(b.decision));
   if (!worst) return { decision: "allowed", why: "it leaves the mesh, where no policy counts" };

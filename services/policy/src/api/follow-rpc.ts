@@ -1,6 +1,6 @@
 import type { HandlerContext } from "@connectrpc/connect";
 import { createMailbox } from "@patchbay/model";
-import type { FollowRequest, FollowResponse } from "@patchbay/proto/mesh/policy/v1/policy_pb";
+import type { WatchRequest, WatchResponse } from "@patchbay/proto/mesh/policy/v1/policy_pb";
 import { caller } from "@patchbay/runtime";
 import type { Subscribers } from "../engine/subscribers.ts";
 import { createFollowSession, type FollowSession } from "./follow-session.ts";
@@ -8,10 +8,10 @@ import { createFollowSession, type FollowSession } from "./follow-session.ts";
 /** Follow for callers that do not come over binary HTTP/2; those go to `follow-stream.ts`. Both share the same followers. */
 export function createFollow(followers: Subscribers) {
   return async function* follow(
-    requests: AsyncIterable<FollowRequest>,
+    requests: AsyncIterable<WatchRequest>,
     context: HandlerContext,
-  ): AsyncGenerator<FollowResponse> {
-    const latest = createMailbox<FollowResponse>();
+  ): AsyncGenerator<WatchResponse> {
+    const latest = createMailbox<WatchResponse>();
     const session = createFollowSession(followers, caller(context), {
       deliver: (update) => latest.put(update.message()),
       end: latest.end,
@@ -26,6 +26,6 @@ export function createFollow(followers: Subscribers) {
   };
 }
 
-async function receiveAll(requests: AsyncIterable<FollowRequest>, session: FollowSession): Promise<void> {
+async function receiveAll(requests: AsyncIterable<WatchRequest>, session: FollowSession): Promise<void> {
   for await (const request of requests) session.receive(request);
 }

@@ -1,12 +1,12 @@
 import { Code, ConnectError } from "@connectrpc/connect";
-import type { FollowRequest } from "@patchbay/proto/mesh/policy/v1/policy_pb";
+import type { WatchRequest } from "@patchbay/proto/mesh/policy/v1/policy_pb";
 import type { Claims } from "@patchbay/wire";
 import type { Reader, Subscribers, Subscription } from "../engine/subscribers.ts";
 
 /** What a proxy says on its stream, in its order. */
 export interface FollowSession {
   /** @throws ConnectError */
-  receive(request: FollowRequest): void;
+  receive(request: WatchRequest): void;
   leave(): void;
 }
 
@@ -18,7 +18,7 @@ export function createFollowSession(followers: Subscribers, claims: Claims, read
       Code.PermissionDenied,
     );
   let following: Subscription | undefined;
-  const begin = (request: FollowRequest): Subscription => {
+  const begin = (request: WatchRequest): Subscription => {
     if (request.message.case !== "hello") throw invalid("the first message is a hello");
     const { version, targets } = request.message.value;
     return followers.join(claims, { version, hosts: targets?.hosts ?? [] }, reader);
@@ -32,7 +32,7 @@ export function createFollowSession(followers: Subscribers, claims: Claims, read
       const { message } = request;
       if (message.case === "hello") throw invalid("only the first message is a hello");
       if (message.case === "targets") following.follow(message.value.hosts);
-      else if (message.case === "ack") following.ack(message.value.version, message.value.refused);
+      else if (message.case === "ack") following.ack(message.value.version, message.value.rejectionReason);
       else throw invalid("a message holds a hello, targets or an ack");
     },
     leave: () => following?.leave(),

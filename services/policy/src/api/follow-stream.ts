@@ -1,7 +1,7 @@
 import type { ServerHttp2Stream } from "node:http2";
 import { fromBinary } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
-import { type FollowRequest, FollowRequestSchema } from "@patchbay/proto/mesh/policy/v1/policy_pb";
+import { type WatchRequest, WatchRequestSchema } from "@patchbay/proto/mesh/policy/v1/policy_pb";
 import {
   beginStream,
   createLatestStreams,
@@ -79,9 +79,9 @@ class FollowStream extends LatestStream<Update> implements Reader {
   }
 }
 
-function decode(message: Buffer): FollowRequest {
+function decode(message: Buffer): WatchRequest {
   try {
-    return fromBinary(FollowRequestSchema, message);
+    return fromBinary(WatchRequestSchema, message);
   } catch {
     throw new ConnectError("the message is not a FollowRequest", Code.InvalidArgument);
   }

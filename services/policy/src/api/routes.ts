@@ -20,7 +20,7 @@ export function createRoutes(options: RoutesOptions): (router: ConnectRouter) =>
   const { followers, status, hooks, explain, listObjectives } = options;
   return (router) => {
     router.service(Policy, {
-      follow: createFollow(followers),
+      watch: createFollow(followers),
       authorize: (request, context) => hooks.authorize(requireKind(context, "proxy"), request),
       lease: (request, context) => hooks.lease(requireKind(context, "proxy"), request),
       status(_request, context) {

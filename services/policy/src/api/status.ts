@@ -80,7 +80,7 @@ function proxies({ followers, neighbours }: StatusOptions): ProxyStatus[] {
       instance: each.instance,
       version: said?.version ?? "",
       wanted: each.wanted,
-      refused: each.untold || (refuses ? said.refused : ""),
+      rejectionReason: each.untold || (refuses ? said.refused : ""),
       ...(said && said.at > 0 ? { acknowledged: timestampFromMs(said.at) } : {}),
       connected: each.connected,
     });

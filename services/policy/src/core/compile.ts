@@ -1,5 +1,5 @@
 import { create } from "@bufbuild/protobuf";
-import { PolicyRefSchema } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
+import { PolicyRefSchema } from "@patchbay/proto/mesh/common/v1/policy_pb";
 import { KINDS } from "./kinds.ts";
 import type { CompiledPolicy } from "./policy-kind.ts";
 import type { PolicyResource } from "./resource.ts";

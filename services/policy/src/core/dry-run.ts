@@ -8,8 +8,8 @@ import {
   requestFacts,
   type TargetFacts,
 } from "@patchbay/model";
+import type { LimitStateSchema } from "@patchbay/proto/mesh/common/v1/limit_pb";
 import {
-  type LimitStateSchema,
   type PolicyDecisionSchema,
   type RouteDecision,
   RouteDecisionSchema,

@@ -1,8 +1,18 @@
+import { create } from "@bufbuild/protobuf";
 import { AnswerError } from "@patchbay/model";
-import type { AuthorizeRequest, AuthorizeResponse } from "@patchbay/proto/mesh/plugin/v1/authorizer_pb";
+import {
+  type PolicyRef,
+  type RequestAttributes,
+  RequestAttributesSchema,
+} from "@patchbay/proto/mesh/common/v1/policy_pb";
+import {
+  type AuthorizeRequest,
+  type AuthorizeResponse,
+  DenySchema,
+} from "@patchbay/proto/mesh/plugin/v1/authorizer_pb";
 import type { LeaseResponse } from "@patchbay/proto/mesh/plugin/v1/rate_limiter_pb";
 import type { PluginRef } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
-import { wasTold } from "@patchbay/rules";
+import { policyName, wasTold } from "@patchbay/rules";
 
 /**
  * Who is asked, and which headers it is shown: a policy that names another plugin has another word to go by, and an answer says
@@ -12,14 +22,29 @@ export type Asked = Pick<PluginRef, "namespace" | "name" | "headers">;
 
 /** Everything that a question of an authorizer says, as one key: equal questions are one call. */
 export function questionKey(question: AuthorizeRequest, { namespace, name, headers: shown }: Asked): string {
-  const { policy, sourceIdentity, target, method, path, headers } = question;
+  const { sourceIdentity, target, method, path, headers } = attributesOf(question);
   const sorted = Object.entries(headers).sort(([a], [b]) => (a < b ? -1 : 1));
-  return JSON.stringify([namespace, name, policy, sourceIdentity, target, method, path, sorted, shown]);
+  return JSON.stringify([
+    namespace,
+    name,
+    policyName(question.policy),
+    sourceIdentity,
+    target,
+    method,
+    path,
+    sorted,
+    shown,
+  ]);
 }
 
 /** What an answer depends on beside what it says itself. */
-export function subjectKey(policy: string, { namespace, name, headers }: Asked): string {
-  return JSON.stringify([namespace, name, policy, headers]);
+export function subjectKey(policy: PolicyRef | undefined, { namespace, name, headers }: Asked): string {
+  return JSON.stringify([namespace, name, policyName(policy), headers]);
+}
+
+/** The parts of the request that a question tells; of none, empty ones. */
+export function attributesOf({ request }: AuthorizeRequest): RequestAttributes {
+  return request ?? create(RequestAttributesSchema);
 }
 
 /** `vary` in a fixed order, each name once. Throws AnswerError for a name that the question cannot have told. */
@@ -32,18 +57,14 @@ export function checkVary(vary: readonly string[], headers: readonly string[]): 
 
 const REASON_MAX = 512;
 
-/** Throws AnswerError. */
-export function checkDecision({ decision }: AuthorizeResponse): {
-  readonly allowed: boolean;
-  readonly reason: string;
-  readonly status: number;
-} {
-  if (decision.case === "allow") return { allowed: true, reason: "", status: 0 };
-  if (decision.case !== "deny") throw new AnswerError("its answer neither allows nor denies");
+/** The decision with its status and one line for the client. Throws AnswerError. */
+export function checkDecision({ decision }: AuthorizeResponse): AuthorizeResponse["decision"] {
+  if (decision.case === undefined) throw new AnswerError("its answer neither allows nor denies");
+  if (decision.case === "allow") return decision;
   const { reason, status } = decision.value;
   if (status !== 0 && status !== 401 && status !== 403)
     throw new AnswerError(`it denies with status ${status}; 401 and 403 are possible`);
-  return { allowed: false, reason: printable(reason), status: status || 403 };
+  return { case: "deny", value: create(DenySchema, { reason: printable(reason), status: status || 403 }) };
 }
 
 /** Throws AnswerError. */

@@ -1,7 +1,7 @@
+import type { PolicyRef } from "@patchbay/proto/mesh/common/v1/policy_pb";
 import type {
   AuthorizationPolicy,
   Outbound,
-  PolicyRef,
   RateLimitPolicy,
   RetryBudget,
 } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";

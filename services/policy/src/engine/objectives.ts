@@ -1,7 +1,8 @@
 import { create } from "@bufbuild/protobuf";
 import { durationFromMs, timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { Transport } from "@connectrpc/connect";
-import { type Cancel, type Clock, errorMessage } from "@patchbay/model";
+import { type Cancel, type Clock, errorMessage, preciseDuration } from "@patchbay/model";
+import { ObjectiveState as StateMessage } from "@patchbay/proto/mesh/common/v1/objective_pb";
 import { type Objective, ObjectiveSchema } from "@patchbay/proto/mesh/policy/v1/policy_pb";
 import type { Log } from "@patchbay/wire";
 import { budgetLeft, burn, nextState, type ObjectiveSpec, type ObjectiveState } from "../core/objectives/objective.ts";
@@ -116,6 +117,12 @@ function isPartial({ windowMs, coveredMs, partial }: Counted): boolean {
   return partial || coveredMs < windowMs;
 }
 
+const STATES = {
+  ok: StateMessage.OK,
+  burning: StateMessage.BURNING,
+  "no-data": StateMessage.NO_DATA,
+} as const satisfies Record<ObjectiveState, StateMessage>;
+
 function toMessage({ spec, state, since, windows }: Held): Objective {
   const { namespace, name, source, target, ratio, latencyBoundMs, burnRate, origin } = spec;
   const measured = windows ? [windows.short, windows.long] : [];
@@ -125,17 +132,17 @@ function toMessage({ spec, state, since, windows }: Held): Objective {
     source,
     target,
     targetRatio: ratio,
-    latencyBoundMs,
+    ...(latencyBoundMs > 0 ? { latencyBound: durationFromMs(latencyBoundMs) } : {}),
     windows: measured.map((each) => ({
       window: durationFromMs(each.windowMs),
-      covered: each.coveredMs / 1_000,
+      covered: preciseDuration(each.coveredMs),
       good: BigInt(each.good),
       total: BigInt(each.total),
       burn: burn(each, ratio),
       threshold: burnRate,
     })),
     budgetLeft: windows ? budgetLeft(windows.long, ratio) : 1,
-    state,
+    state: STATES[state],
     since: timestampFromMs(since),
     partial: measured.length === 0 || measured.some(isPartial),
     origin,

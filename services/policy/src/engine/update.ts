@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
-import { type FollowResponse, FollowResponseSchema } from "@patchbay/proto/mesh/policy/v1/policy_pb";
+import { type WatchResponse, WatchResponseSchema } from "@patchbay/proto/mesh/policy/v1/policy_pb";
 import { type Snapshot, SnapshotSchema } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
 import { envelope } from "@patchbay/runtime";
 
@@ -11,7 +11,7 @@ export interface Update {
   readonly version: string;
   readonly bytes: number;
   /** With its version. */
-  message(): FollowResponse;
+  message(): WatchResponse;
   /** The same, encoded and framed. */
   readonly envelope: Uint8Array;
 }
@@ -28,17 +28,17 @@ export function createUpdate(snapshot: Snapshot): Update {
   return {
     version,
     bytes: content.byteLength,
-    message: () => create(FollowResponseSchema, { snapshot: { ...snapshot, version } }),
+    message: () => create(WatchResponseSchema, { snapshot: { ...snapshot, version } }),
     get envelope() {
       return envelope(response(version, content));
     },
   };
 }
 
-/** FollowResponse { snapshot { version, content } }; fields may come in any order. */
+/** WatchResponse { snapshot { version, content } }; fields may come in any order. */
 function response(version: string, content: Uint8Array): Uint8Array {
   const { version: versionField } = SnapshotSchema.field;
   const snapshot = new BinaryWriter().tag(versionField.number, WireType.LengthDelimited).string(version).raw(content);
-  const { snapshot: snapshotField } = FollowResponseSchema.field;
+  const { snapshot: snapshotField } = WatchResponseSchema.field;
   return new BinaryWriter().tag(snapshotField.number, WireType.LengthDelimited).bytes(snapshot.finish()).finish();
 }

@@ -1,4 +1,6 @@
+import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { createClient, type Transport } from "@connectrpc/connect";
+import { preciseMs } from "@patchbay/model";
 import { GroupBy, Telemetry } from "@patchbay/proto/mesh/telemetry/v1/telemetry_pb";
 import { burns, type Measured, measure, type ObjectiveSpec } from "../core/objectives/objective.ts";
 
@@ -33,11 +35,15 @@ export function createWindowCounter({ telemetry: transport, now }: WindowCounter
 
   async function count(spec: ObjectiveSpec, windowMs: number): Promise<Counted> {
     const { source, target } = spec;
-    const window = Math.round(windowMs / 1_000);
-    const query = { window, groupBy: GroupBy.PAIR, source, target };
+    const query = { window: durationFromMs(windowMs), groupBy: GroupBy.PAIR, source, target };
     const response = await telemetry.stat(query, { timeoutMs: DEADLINE_MS });
     const counted = measure(response.rows, spec.latencyBoundMs);
-    return { windowMs, coveredMs: response.window * 1_000, partial: response.partial, ...counted };
+    return {
+      windowMs,
+      coveredMs: preciseMs(response.window),
+      partial: response.partial,
+      ...counted,
+    };
   }
 
   return async (spec, before, urgent) => {

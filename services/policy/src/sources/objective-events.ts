@@ -1,6 +1,7 @@
 import { create, toBinary } from "@bufbuild/protobuf";
-import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { durationFromMs, timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { errorMessage } from "@patchbay/model";
+import { ObjectiveState } from "@patchbay/proto/mesh/common/v1/objective_pb";
 import { ObjectiveChangedSchema } from "@patchbay/proto/mesh/event/v1/event_pb";
 import { cloudEventHeaders, type EventBus, type Log, sloSubject } from "@patchbay/wire";
 import { budgetLeft, burn, type Measured, type ObjectiveSpec } from "../core/objectives/objective.ts";
@@ -62,12 +63,12 @@ function encode({ spec, state, short, long, at }: ObjectiveChange): Uint8Array {
       source,
       target,
       targetRatio: ratio,
-      latencyBoundMs,
-      state,
+      ...(latencyBoundMs > 0 ? { latencyBound: durationFromMs(latencyBoundMs) } : {}),
+      state: state === "ok" ? ObjectiveState.OK : ObjectiveState.BURNING,
       shortBurn: burn(short, ratio),
       longBurn: burn(long, ratio),
-      shortWindowSeconds: spec.shortMs / 1_000,
-      longWindowSeconds: spec.longMs / 1_000,
+      shortWindow: durationFromMs(spec.shortMs),
+      longWindow: durationFromMs(spec.longMs),
       threshold: burnRate,
       budgetLeft: budgetLeft(long, ratio),
       at: timestampFromMs(at),

@@ -1,5 +1,6 @@
 import { createClient } from "@connectrpc/connect";
-import type { ExplainRequest, LimitState } from "@patchbay/proto/mesh/policy/v1/policy_pb";
+import type { LimitState } from "@patchbay/proto/mesh/common/v1/limit_pb";
+import type { DescribedRequest } from "@patchbay/proto/mesh/common/v1/request_pb";
 import { Proxy as ProxyApi } from "@patchbay/proto/mesh/proxy/v1/proxy_pb";
 import { createTransport } from "@patchbay/wire";
 import type { WorkloadLookup } from "./workload-lookup.ts";
@@ -7,7 +8,7 @@ import type { WorkloadLookup } from "./workload-lookup.ts";
 /** Asks proxies how limits stand. */
 export interface ProxyLimitsClient {
   /** States of all proxies of a service ("namespace/name") that answer in time. Never rejects. */
-  limits(service: string, request: ExplainRequest): Promise<readonly LimitState[]>;
+  limits(service: string, request: DescribedRequest): Promise<readonly LimitState[]>;
 }
 
 export interface ProxyLimitsClientOptions {
@@ -26,7 +27,7 @@ export function createProxyLimitsClient({
   token,
   deadlineMs = DEADLINE_MS,
 }: ProxyLimitsClientOptions): ProxyLimitsClient {
-  const ask = async (address: string, request: ExplainRequest): Promise<readonly LimitState[]> => {
+  const ask = async (address: string, request: DescribedRequest): Promise<readonly LimitState[]> => {
     // Questions are rare and proxies come and go, so connections are not kept.
     const transport = createTransport({ address: `http://${address}`, token });
     try {

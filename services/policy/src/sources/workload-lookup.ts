@@ -1,4 +1,6 @@
-import { Kind, State } from "@patchbay/proto/mesh/registry/v1/registry_pb";
+import { hookNameOf } from "@patchbay/model";
+import { State } from "@patchbay/proto/mesh/common/v1/state_pb";
+import { Kind } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 import type { RegistryView } from "@patchbay/runtime";
 import type { Known } from "../core/policy-kind.ts";
 
@@ -34,7 +36,7 @@ export function createWorkloadLookup(view: RegistryView): WorkloadLookup {
       for (const { announce, grant } of alive(Kind.PLUGIN)) {
         const key = `${announce?.namespace}/${announce?.name}`;
         const kinds = hooks.get(key) ?? new Set();
-        for (const hook of grant?.hooks ?? []) kinds.add(hook.kind);
+        for (const hook of grant?.hooks ?? []) kinds.add(hookNameOf(hook));
         hooks.set(key, kinds);
       }
       return {

@@ -6,6 +6,8 @@ import {
   ExplainRequestSchema,
   type ExplainResponse,
   ExplainResponseSchema,
+  RequestDecision,
+  RequestDecisionSchema,
 } from "@patchbay/proto/mesh/policy/v1/policy_pb";
 import { Proxy as ProxyApi } from "@patchbay/proto/mesh/proxy/v1/proxy_pb";
 import { requireKind } from "@patchbay/runtime";
@@ -54,11 +56,14 @@ const files = {
   ].join(""),
 };
 
+const nameOf = (decision: RequestDecision) =>
+  RequestDecisionSchema.value[decision]?.localName.toLowerCase().replace("_", "-");
+
 async function decisions(...requests: readonly Asked[]): Promise<readonly string[]> {
   await using policy = await startPolicy({ files });
   const answers = [];
   for (const request of requests) answers.push(await policy.client.explain({ method: "GET", path: "/", ...request }));
-  return answers.map(({ decision, why }) => `${decision}: ${why}`);
+  return answers.map(({ decision, why }) => `${nameOf(decision)}: ${why}`);
 }
 
 describe("the explanation of a request", () => {
@@ -91,14 +96,14 @@ describe("the explanation of a request", () => {
       path: "/x/%2e%2e//admin/y?q=1",
       source: "web",
     });
-    assert.deepEqual([slipped.path, slipped.decision], ["/admin/y?q=1", "allowed"]);
+    assert.deepEqual([slipped.path, slipped.decision], ["/admin/y?q=1", RequestDecision.ALLOWED]);
     const ambiguous = await policy.client.explain({
       method: "GET",
       authority: "admin",
       path: "/admin/..%2fusers",
       source: "web",
     });
-    assert.equal(ambiguous.decision, "denied");
+    assert.equal(ambiguous.decision, RequestDecision.DENIED);
     assert.match(ambiguous.why, /read this path differently/);
   });
 
@@ -119,7 +124,7 @@ describe("the explanation of a request", () => {
     );
     assert.deepEqual(found.route?.effects, ["answered 504 after 2s"]);
     assert.equal(found.target, "default/shop");
-    assert.equal(found.decision, "denied");
+    assert.equal(found.decision, RequestDecision.DENIED);
     assert.match(found.why, /no-staging denies it; at other backends: .*plugin opa/);
   });
 
@@ -163,13 +168,16 @@ describe("the explanation of a request", () => {
     );
     assert.deepEqual(
       [found.decision, found.why],
-      ["limited", "RateLimitPolicy default/slow limit each is used up at every proxy of default/limited"],
+      [RequestDecision.LIMITED, "RateLimitPolicy default/slow limit each is used up at every proxy of default/limited"],
     );
   });
 
   it("leaves a limit of which no proxy has a lease to its plugin", async () => {
     const found = await limited({ left: 0, size: 0 });
-    assert.deepEqual([found.decision, found.why], ["ask", "RateLimitPolicy default/slow limit each asks its plugin"]);
+    assert.deepEqual(
+      [found.decision, found.why],
+      [RequestDecision.ASK, "RateLimitPolicy default/slow limit each asks its plugin"],
+    );
   });
 
   it("refuses what cannot be meant, with the field", async () => {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { create } from "@bufbuild/protobuf";
 import { Code } from "@connectrpc/connect";
-import { FollowRequestSchema } from "@patchbay/proto/mesh/policy/v1/policy_pb";
+import { WatchRequestSchema } from "@patchbay/proto/mesh/policy/v1/policy_pb";
 import { eventually } from "@patchbay/testkit";
 import { startPolicy } from "../support/policy.ts";
 import { follow } from "../support/proxy.ts";
@@ -105,12 +105,12 @@ describe("a proxy that follows", () => {
     proxy.ack(version);
     const accepted = await eventually(async () => ((await said())?.version === version ? said() : undefined));
     assert.deepEqual(
-      [accepted?.workload, accepted?.wanted, accepted?.refused, accepted?.connected],
+      [accepted?.workload, accepted?.wanted, accepted?.rejectionReason, accepted?.connected],
       ["web", version, "", true],
     );
     proxy.ack(version, "unknown field 99");
-    const refused = await eventually(async () => ((await said())?.refused === "" ? undefined : said()));
-    assert.deepEqual([refused?.version, refused?.refused], [version, "unknown field 99"]);
+    const refused = await eventually(async () => ((await said())?.rejectionReason === "" ? undefined : said()));
+    assert.deepEqual([refused?.version, refused?.rejectionReason], [version, "unknown field 99"]);
     assert.deepEqual([await policy.metric("policy_acks_total"), await policy.metric("policy_refusals_total")], [1, 1]);
   });
 
@@ -145,10 +145,10 @@ describe("a proxy that follows", () => {
 });
 
 describe("what cannot be followed", () => {
-  const refused = async (request: Parameters<typeof create<typeof FollowRequestSchema>>[1]): Promise<Code | "well"> => {
+  const refused = async (request: Parameters<typeof create<typeof WatchRequestSchema>>[1]): Promise<Code | "well"> => {
     await using policy = await startPolicy();
     await using proxy = follow(policy, { silent: true });
-    proxy.send(create(FollowRequestSchema, request));
+    proxy.send(create(WatchRequestSchema, request));
     return await proxy.ended();
   };
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { type ClientHttp2Stream, connect } from "node:http2";
 import { describe, it } from "node:test";
 import { create, toBinary } from "@bufbuild/protobuf";
-import { FollowRequestSchema } from "@patchbay/proto/mesh/policy/v1/policy_pb";
+import { WatchRequestSchema } from "@patchbay/proto/mesh/policy/v1/policy_pb";
 import { envelope } from "@patchbay/runtime";
 import { eventually, testToken } from "@patchbay/testkit";
 import { type RunningPolicy, startPolicy } from "../support/policy.ts";
@@ -15,7 +15,7 @@ function lazyProxy(policy: RunningPolicy, says: Uint8Array | undefined): ClientH
   session.on("error", () => undefined);
   const stream = session.request({
     ":method": "POST",
-    ":path": "/mesh.policy.v1.Policy/Follow",
+    ":path": "/mesh.policy.v1.Policy/Watch",
     "content-type": "application/connect+proto",
     authorization: `Bearer ${testToken({ kind: "proxy", name: "web", instance: "lazy" })}`,
   });
@@ -26,7 +26,7 @@ function lazyProxy(policy: RunningPolicy, says: Uint8Array | undefined): ClientH
   return stream;
 }
 
-const hello = toBinary(FollowRequestSchema, create(FollowRequestSchema, { message: { case: "hello", value: {} } }));
+const hello = toBinary(WatchRequestSchema, create(WatchRequestSchema, { message: { case: "hello", value: {} } }));
 
 /** Enough rules that one snapshot fills a stream's buffers. */
 const many = (count: number, prefix = "p"): string => {
@@ -62,9 +62,9 @@ describe("a proxy that takes nothing", () => {
     await using proxy = follow(policy);
     const status = await eventually(async () => {
       const { proxies } = await policy.client.status({});
-      return proxies[0]?.refused ? proxies[0] : undefined;
+      return proxies[0]?.rejectionReason ? proxies[0] : undefined;
     });
-    assert.match(status.refused, /MiB, more than the 4 that proxies take/);
+    assert.match(status.rejectionReason, /MiB, more than the 4 that proxies take/);
     assert.equal(proxy.snapshots.length, 0);
   });
 });

@@ -16,7 +16,7 @@ import {
   type LeaseRequest as LeaseQuestion,
   LeaseRequestSchema as LeaseQuestionSchema,
 } from "@patchbay/proto/mesh/plugin/v1/rate_limiter_pb";
-import { AuthorizeRequestSchema, LeaseRequestSchema } from "@patchbay/proto/mesh/policy/v1/policy_pb";
+import { LeaseRequestSchema } from "@patchbay/proto/mesh/policy/v1/policy_pb";
 import { PluginRefSchema, RateLimitSchema } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
 import { WatchResponseSchema } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 import { createMetrics, createViewTable, developmentSettings } from "@patchbay/runtime";
@@ -116,7 +116,7 @@ async function start(behaviour: Behaviour) {
   const ask = (more: { identity?: string; path?: string; headers?: Record<string, string> } = {}, caller = users) =>
     calls.authorize(
       caller,
-      create(AuthorizeRequestSchema, {
+      create(QuestionSchema, {
         policy: ref,
         request: {
           sourceIdentity: more.identity ?? "spiffe://a",
@@ -149,10 +149,10 @@ describe("a question to an authorizer", () => {
   it("carries what the policy names, the proven caller's workload, and the core's token", async () => {
     await using started = await start({});
     const answer = await started.ask({ headers: { "x-tenant": "blue", authorization: "secret" } });
-    assert.equal(answer.allowed, true);
+    assert.equal(answer.decision?.case, "allow");
     const [question] = started.asked as Question[];
-    assert.equal(question?.target, "default/users");
-    assert.deepEqual(question?.headers, { "x-tenant": "blue" });
+    assert.equal(question?.request?.target, "default/users");
+    assert.deepEqual(question?.request?.headers, { "x-tenant": "blue" });
     assert.deepEqual(started.tokens, ["Bearer secret"]);
   });
 
@@ -164,7 +164,8 @@ describe("a question to an authorizer", () => {
     await eventually("both questions are asked", () => started.asked.length === 2);
     gate.resolve({ decision: { case: "deny", value: { reason: "no\nway" } } });
     for (const answer of await Promise.all([...both, other])) {
-      assert.deepEqual([answer.allowed, answer.reason, answer.status], [false, "no?way", 403]);
+      assert.ok(answer.decision?.case === "deny");
+      assert.deepEqual([answer.decision.value.reason, answer.decision.value.status], ["no?way", 403]);
     }
     assert.equal(started.asked.length, 2);
   });
@@ -249,8 +250,8 @@ describe("a question for a lease", () => {
     assert.equal(answer.granted, 3);
     const [question] = started.asked as LeaseQuestion[];
     assert.deepEqual(
-      [question?.policy, question?.limit, question?.key, question?.requests, question?.burst, question?.holder],
-      ["default/ask", "all", ["web"], 10, 10, "default/users/i1"],
+      [question?.policy?.name, question?.limit, question?.key, question?.requests, question?.burst, question?.holder],
+      ["ask", "all", ["web"], 10, 10, "default/users/i1"],
     );
   });
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { createRouterTransport } from "@connectrpc/connect";
+import { ObjectiveState } from "@patchbay/proto/mesh/common/v1/objective_pb";
 import { Telemetry } from "@patchbay/proto/mesh/telemetry/v1/telemetry_pb";
 import { fileOrigin } from "@patchbay/runtime";
 import { createFakeClock, eventually } from "@patchbay/testkit";
@@ -30,9 +31,12 @@ function start(counted: { failures: number; up: boolean; at?: number; intervalMs
   const telemetry = createRouterTransport(({ service }) =>
     service(Telemetry, {
       stat({ window, source, target }) {
-        asked.push(`${source} ${target} ${window}`);
+        asked.push(`${source} ${target} ${window?.seconds}`);
         if (!counted.up) throw new Error("away");
-        return { window, rows: [{ source, target, requests: 100n, failures: BigInt(counted.failures) }] };
+        return {
+          ...(window ? { window } : {}),
+          rows: [{ source, target, requests: 100n, failures: BigInt(counted.failures) }],
+        };
       },
     }),
   );
@@ -54,7 +58,7 @@ describe("objectives", () => {
     await started.objectives.look();
     assert.deepEqual(started.asked.sort(), ["web users 60", "web users 600"]);
     const [objective] = started.objectives.list();
-    assert.equal(objective?.state, "ok");
+    assert.equal(objective?.state, ObjectiveState.OK);
     assert.deepEqual(
       objective?.windows.map(({ good, total }) => [good, total]),
       [
@@ -114,7 +118,7 @@ describe("objectives", () => {
     started.objectives.update([{ ...spec, latencyBoundMs: 100 }]);
     assert.deepEqual(
       started.objectives.list().map(({ windows, state, partial }) => [windows.length, state, partial]),
-      [[0, "ok", true]],
+      [[0, ObjectiveState.OK, true]],
     );
   });
 
@@ -125,7 +129,7 @@ describe("objectives", () => {
     counted.up = false;
     await started.objectives.look();
     started.objectives.update([{ ...spec, burnRate: 11 }]);
-    assert.equal(started.objectives.list()[0]?.state, "burning");
+    assert.equal(started.objectives.list()[0]?.state, ObjectiveState.BURNING);
     started.objectives.update([]);
     assert.deepEqual(started.objectives.list(), []);
   });

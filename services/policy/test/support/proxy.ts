@@ -1,10 +1,10 @@
 import { create } from "@bufbuild/protobuf";
 import { type Code, ConnectError, createClient, type Transport } from "@connectrpc/connect";
 import {
-  type FollowRequest,
-  FollowRequestSchema,
-  type FollowResponse,
   Policy,
+  type WatchRequest,
+  WatchRequestSchema,
+  type WatchResponse,
 } from "@patchbay/proto/mesh/policy/v1/policy_pb";
 import type { Snapshot } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
 import { eventually, transportAs } from "@patchbay/testkit";
@@ -15,7 +15,7 @@ export interface FollowingProxy extends AsyncDisposable {
   readonly snapshots: readonly Snapshot[];
   targets(...hosts: readonly string[]): void;
   ack(version: string, refused?: string): void;
-  send(request: FollowRequest): void;
+  send(request: WatchRequest): void;
   /** Waits for a snapshot that fits. */
   until(fits: (snapshot: Snapshot) => boolean): Promise<Snapshot>;
   /** How the stream ended; waits for it. */
@@ -41,21 +41,23 @@ export function follow(policy: RunningPolicy, options: ProxyOptions = {}): Follo
   const snapshots: Snapshot[] = [];
   const leaving = new AbortController();
   let ending: Code | "well" | undefined;
-  const reading = read(client.follow(requests.values(), { signal: leaving.signal }), snapshots).then((end) => {
+  const reading = read(client.watch(requests.values(), { signal: leaving.signal }), snapshots).then((end) => {
     ending = end;
   });
-  const send = (request: FollowRequest): void => requests.put(request);
+  const send = (request: WatchRequest): void => requests.put(request);
   if (!options.silent)
     send(
-      create(FollowRequestSchema, { message: { case: "hello", value: { version, targets: { hosts: [...hosts] } } } }),
+      create(WatchRequestSchema, { message: { case: "hello", value: { version, targets: { hosts: [...hosts] } } } }),
     );
   return {
     snapshots,
     send,
     targets: (...some) =>
-      send(create(FollowRequestSchema, { message: { case: "targets", value: { hosts: [...some] } } })),
+      send(create(WatchRequestSchema, { message: { case: "targets", value: { hosts: [...some] } } })),
     ack: (acked, refused = "") =>
-      send(create(FollowRequestSchema, { message: { case: "ack", value: { version: acked, refused } } })),
+      send(
+        create(WatchRequestSchema, { message: { case: "ack", value: { version: acked, rejectionReason: refused } } }),
+      ),
     until: (fits) => eventually(() => snapshots.find(fits)),
     async ended() {
       await reading;
@@ -70,7 +72,7 @@ export function follow(policy: RunningPolicy, options: ProxyOptions = {}): Follo
   };
 }
 
-async function read(responses: AsyncIterable<FollowResponse>, into: Snapshot[]): Promise<Code | "well"> {
+async function read(responses: AsyncIterable<WatchResponse>, into: Snapshot[]): Promise<Code | "well"> {
   try {
     for await (const { snapshot } of responses) if (snapshot) into.push(snapshot);
     return "well";
@@ -80,11 +82,11 @@ async function read(responses: AsyncIterable<FollowResponse>, into: Snapshot[]):
 }
 
 function createQueue() {
-  const held: FollowRequest[] = [];
+  const held: WatchRequest[] = [];
   let ended = false;
   let wake: () => void = () => undefined;
   return {
-    put(request: FollowRequest) {
+    put(request: WatchRequest) {
       held.push(request);
       wake();
     },
@@ -92,7 +94,7 @@ function createQueue() {
       ended = true;
       wake();
     },
-    async *values(): AsyncGenerator<FollowRequest> {
+    async *values(): AsyncGenerator<WatchRequest> {
       for (;;) {
         const next = held.shift();
         if (next) yield next;

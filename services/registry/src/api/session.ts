@@ -1,6 +1,7 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { createMailbox, createTokenBucket, type Mailbox, type TokenBucket } from "@patchbay/model";
+import { State } from "@patchbay/proto/mesh/common/v1/state_pb";
 import {
   AcceptedSchema,
   type Announce,
@@ -10,7 +11,6 @@ import {
   type RegisterResponse,
   RegisterResponseSchema,
   type Registration,
-  State,
 } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 import { hookToken } from "@patchbay/wire";
 import { type IdentityOf, readAnnouncement } from "../core/announce/announcement.ts";

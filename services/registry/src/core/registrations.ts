@@ -1,6 +1,7 @@
 import { timestampMs } from "@bufbuild/protobuf/wkt";
 import { printable } from "@patchbay/model";
-import { type Announce, type Heartbeat, type Registration, State } from "@patchbay/proto/mesh/registry/v1/registry_pb";
+import { State } from "@patchbay/proto/mesh/common/v1/state_pb";
+import type { Announce, Heartbeat, Registration } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 import { MAX_REASON } from "./announce/announcement.ts";
 import { registrationId } from "./announce/claim.ts";
 import type { Granted } from "./announce/grant.ts";

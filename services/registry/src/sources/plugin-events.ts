@@ -4,7 +4,6 @@ import { createBackoff, errorMessage, pause } from "@patchbay/model";
 import { PluginStateChangedSchema } from "@patchbay/proto/mesh/event/v1/event_pb";
 import { Kind } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 import { cloudEventHeaders, type EventBus, type Log, pluginSubject } from "@patchbay/wire";
-import { stateName } from "../core/lease/state-name.ts";
 import { consumerName } from "../core/plugins/plugin-access.ts";
 import type { Transitioned } from "../core/replicas/changes.ts";
 
@@ -72,8 +71,8 @@ function toEvent({ announce, state, previous, reason, at }: Transitioned, id: st
     name,
     instance,
     version,
-    state: stateName(state),
-    previous: previous === 0 ? "" : stateName(previous),
+    state,
+    previous,
     reason,
     at: timestampFromMs(at),
   });

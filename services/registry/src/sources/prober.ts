@@ -1,4 +1,5 @@
-import { Kind, type Registration, State } from "@patchbay/proto/mesh/registry/v1/registry_pb";
+import { State } from "@patchbay/proto/mesh/common/v1/state_pb";
+import { Kind, type Registration } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 import { createHealthProbe, type HealthProbe } from "./health-probe.ts";
 
 /** Probes the hook addresses of the plugins whose lease we hold. */

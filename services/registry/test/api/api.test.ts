@@ -4,12 +4,12 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
+import { State } from "@patchbay/proto/mesh/common/v1/state_pb";
 import {
   Kind,
   type RegisterRequestSchema,
   type RegisterResponse,
   type Registration,
-  State,
   type WatchResponse,
   WatchResponseSchema,
 } from "@patchbay/proto/mesh/registry/v1/registry_pb";

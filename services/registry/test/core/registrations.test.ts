@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { type Announce, State } from "@patchbay/proto/mesh/registry/v1/registry_pb";
+import { State } from "@patchbay/proto/mesh/common/v1/state_pb";
+import type { Announce } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 import { GONE_KEEP_MS, GONE_PER_NAME } from "../../src/core/lease/retention.ts";
 import { stateName } from "../../src/core/lease/state-name.ts";
 import { createRegistrations, type Registrations } from "../../src/core/registrations.ts";

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { type Registration, State } from "@patchbay/proto/mesh/registry/v1/registry_pb";
+import { State } from "@patchbay/proto/mesh/common/v1/state_pb";
+import type { Registration } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 import fc from "fast-check";
 import { HISTORY, mayFollow } from "../../src/core/lease/life.ts";
 import { createDirectory } from "../../src/core/replicas/directory.ts";

@@ -5,7 +5,9 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { create } from "@bufbuild/protobuf";
 import { durationFromMs, durationMs } from "@bufbuild/protobuf/wkt";
-import { FailurePolicy, ManifestSchema } from "@patchbay/proto/mesh/registry/v1/plugin_pb";
+import { hookConcurrency, hookNameOf } from "@patchbay/model";
+import { FailurePolicy } from "@patchbay/proto/mesh/common/v1/policy_pb";
+import { ManifestSchema } from "@patchbay/proto/mesh/registry/v1/plugin_pb";
 import { createFileSource } from "@patchbay/runtime";
 import { eventually, untilPasses } from "@patchbay/testkit";
 import { type Log, noLog, systemClock } from "@patchbay/wire";
@@ -40,13 +42,13 @@ async function grantedHooks(spec: string) {
   await using folder = await fromFolder({ "plugin.yaml": resource("MeshPlugin", spec) });
   const manifest = create(ManifestSchema, {
     hooks: [
-      { kind: "resolve" },
-      { kind: "authorize" },
-      { kind: "ratelimit", deadline: durationFromMs(1_000), concurrency: 8 },
+      { kind: { case: "resolve", value: {} } },
+      { kind: { case: "authorize", value: {} } },
+      { kind: { case: "ratelimit", value: { concurrency: 8 } }, deadline: durationFromMs(1_000) },
     ],
   });
   const { hooks } = folder.grants.grant(name, manifest).grant;
-  return hooks.map(({ kind, deadline, concurrency }) => [kind, deadline && durationMs(deadline), concurrency]);
+  return hooks.map((hook) => [hookNameOf(hook), hook.deadline && durationMs(hook.deadline), hookConcurrency(hook)]);
 }
 
 describe("grants", () => {
@@ -86,17 +88,12 @@ describe("grants", () => {
     ]);
   });
 
-  it("leave what happens without an answer to the policy, except for resolvers", async () => {
+  it("give resolvers that do not say so a place in the chain, and let the chain go on when they fail", async () => {
     await using folder = await fromFolder({});
-    const manifest = create(ManifestSchema, { hooks: [{ kind: "resolve" }, { kind: "authorize" }] });
-    const { hooks } = folder.grants.grant(name, manifest).grant;
-    assert.deepEqual(
-      hooks.map(({ failurePolicy, order }) => [failurePolicy, order]),
-      [
-        [FailurePolicy.OPEN, 500],
-        [FailurePolicy.UNSPECIFIED, 0],
-      ],
-    );
+    const manifest = create(ManifestSchema, { hooks: [{ kind: { case: "resolve", value: {} } }] });
+    const { kind } = folder.grants.grant(name, manifest).grant.hooks[0] ?? assert.fail();
+    assert.ok(kind.case === "resolve");
+    assert.deepEqual([kind.value.failurePolicy, kind.value.order], [FailurePolicy.OPEN, 500]);
   });
 
   it("with only bounds leave the configuration to the plugin", async () => {

@@ -34,7 +34,7 @@ export function resolver(fields: Fields = {}): Announce {
     address: "127.0.0.1:9000",
     contract: { min: 1, max: 1 },
     ready: true,
-    manifest: { hooks: [{ kind: "resolve" }], sdk: "mesh-sdk/0.1.0" },
+    manifest: { hooks: [{ kind: { case: "resolve", value: {} } }], sdk: "mesh-sdk/0.1.0" },
     ...fields,
   } as Fields);
 }

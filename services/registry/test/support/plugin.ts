@@ -1,5 +1,6 @@
+import { State } from "@patchbay/proto/mesh/common/v1/state_pb";
 import type { NatsConnection } from "@patchbay/proto/mesh/registry/v1/plugin_pb";
-import { type Accepted, type Notice, State } from "@patchbay/proto/mesh/registry/v1/registry_pb";
+import type { Accepted, Notice } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 import { holdLease, type Lease } from "@patchbay/wire";
 import { type Fields, resolver } from "./announcements.ts";
 import type { TestRegistry } from "./registry.ts";

@@ -1,6 +1,7 @@
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { parseServiceKey, serviceHost, suggestion, workloadName } from "@patchbay/model";
-import { Destination, Outcome } from "@patchbay/proto/mesh/destination/v1/destination_pb";
+import { Outcome } from "@patchbay/proto/mesh/common/v1/endpoint_pb";
+import { Destination } from "@patchbay/proto/mesh/destination/v1/destination_pb";
 import type { AppContext } from "@patchbay/runtime";
 import { serviceNames } from "../core/participants.ts";
 

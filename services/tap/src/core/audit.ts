@@ -9,7 +9,7 @@ const VIEWS: ReadonlyMap<View, string> = new Map([
 
 /** What a tap has asked for, for a log that is kept: nothing in it is a secret. */
 export function describeSelector(selector: Selector): string {
-  const { target, source, method, path, status, where, sample, view, showQuery } = selector;
+  const { target, source, method, path, status, when: where, sample, view, showQuery } = selector;
   const headers = Object.entries(selector.headers).map(([name, value]) => (value === "" ? name : `${name}:${value}`));
   const parts: readonly (readonly [string, string])[] = [
     ["target", target],

@@ -1,4 +1,5 @@
-import { Kind, type Registration, State } from "@patchbay/proto/mesh/registry/v1/registry_pb";
+import { State } from "@patchbay/proto/mesh/common/v1/state_pb";
+import { Kind, type Registration } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 import { type Selector, View } from "@patchbay/proto/mesh/tap/v1/tap_pb";
 
 /** A proxy that may see what is asked for. */

@@ -37,7 +37,7 @@ export function readTapRequest(request: WatchRequest): TapRequest {
     limit: request.limit || Infinity,
     durationMs: readDuration(request),
     maxRps: request.maxRps || DEFAULT_RPS,
-    asker: printable(request.asker, MAX_ASKER),
+    asker: printable(request.client, MAX_ASKER),
   };
 }
 

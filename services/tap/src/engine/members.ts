@@ -66,7 +66,7 @@ export function createMembers(options: MembersOptions): Members {
       address: participant.address,
       request: create(ObserveRequestSchema, { selector: asked.selector, maxRps }),
       onMessage(message) {
-        if (message.message.case === "begun") stand("listening");
+        if (message.message.case === "started") stand("listening");
         else options.onMessage(message);
       },
       onProblem: (problem) => stand({ problem }),

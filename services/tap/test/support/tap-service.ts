@@ -1,6 +1,8 @@
 import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { ConnectError, createClient } from "@connectrpc/connect";
-import { Destination, Outcome } from "@patchbay/proto/mesh/destination/v1/destination_pb";
+import { Outcome } from "@patchbay/proto/mesh/common/v1/endpoint_pb";
+import { State } from "@patchbay/proto/mesh/common/v1/state_pb";
+import { Destination } from "@patchbay/proto/mesh/destination/v1/destination_pb";
 import {
   type ObserveRequest,
   ObserveRequestSchema,
@@ -10,7 +12,6 @@ import {
   Kind,
   type Registration,
   RegistrationSchema,
-  State,
   WatchResponseSchema,
 } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 import {
@@ -57,7 +58,7 @@ export async function startFakeProxy(
               const outgoing = createOutgoing({ stream, protocol: call.protocol, ...limits });
               open.set(outgoing, request);
               outgoing.onClose(() => open.delete(outgoing));
-              const begun = create(ObserveResponseSchema, { message: { case: "begun", value: {} } });
+              const begun = create(ObserveResponseSchema, { message: { case: "started", value: {} } });
               outgoing.send(toBinary(ObserveResponseSchema, begun));
             }),
         ],

@@ -1,5 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import { timestampFromMs, timestampMs } from "@bufbuild/protobuf/wkt";
+import { preciseDuration, preciseMs } from "@patchbay/model";
 import {
   type HealthRequest,
   type HealthResponse,
@@ -16,7 +17,7 @@ export function healthQueryOf({ window, source, target }: HealthRequest): Health
 
 export function toHealthResponse(result: HealthResult, { partial, missing }: Completeness): HealthResponse {
   return create(HealthResponseSchema, {
-    window: result.windowSeconds,
+    window: preciseDuration(result.windowSeconds * 1_000),
     asOf: timestampFromMs(result.asOfMs),
     partial,
     missing: [...missing],
@@ -35,7 +36,7 @@ export function toHealthResponse(result: HealthResult, { partial, missing }: Com
 /** The answer of another replica. */
 export function fromHealthResponse(response: HealthResponse): HealthResult {
   return {
-    windowSeconds: response.window,
+    windowSeconds: preciseMs(response.window) / 1_000,
     asOfMs: response.asOf ? timestampMs(response.asOf) : 0,
     rows: response.rows.map((from) => ({
       ...emptyHealthRow(from.source, from.target, from.backend),

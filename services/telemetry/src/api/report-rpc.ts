@@ -17,7 +17,7 @@ export function createReportRpc(ingest: Ingest, presence: Presence) {
     try {
       for await (const request of requests) {
         const { sequence, refused } = await ingest.take(request.report, session);
-        yield { sequence: BigInt(sequence), refused };
+        yield { sequence: BigInt(sequence), rejectionReason: refused };
       }
     } finally {
       presence.leave(session);

@@ -1,6 +1,7 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
-import { timestampFromMs, timestampMs } from "@bufbuild/protobuf/wkt";
+import { type Duration, durationMs, timestampFromMs, timestampMs } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError } from "@connectrpc/connect";
+import { preciseDuration, preciseMs } from "@patchbay/model";
 import {
   GroupBy,
   type StatRequest,
@@ -21,11 +22,19 @@ export function queryOf({ window, groupBy, source, target, route, backend }: Sta
 }
 
 /** The window that a question asks for, in seconds. Throws INVALID_ARGUMENT. */
-export function windowOf(window: number): number {
-  if (window > LONGEST_WINDOW_S) {
-    throw invalid(`window is ${window} s; windows run from 1 to ${LONGEST_WINDOW_S} seconds`);
-  }
-  return window || DEFAULT_WINDOW_S;
+export function windowOf(window: Duration | undefined): number {
+  return secondsOf("window", window, { longest: LONGEST_WINDOW_S, otherwise: DEFAULT_WINDOW_S });
+}
+
+/** Whole seconds within bounds; 0 and unset mean the default. Throws INVALID_ARGUMENT. */
+export function secondsOf(
+  field: string,
+  time: Duration | undefined,
+  { longest, otherwise }: { readonly longest: number; readonly otherwise: number },
+): number {
+  const seconds = time ? Math.ceil(durationMs(time) / 1_000) : 0;
+  if (seconds < 0 || seconds > longest) throw invalid(`${field} is ${seconds} s; it may be 1 to ${longest} seconds`);
+  return seconds === 0 ? otherwise : seconds;
 }
 
 function groupOf(groupBy: GroupBy): StatQuery["groupBy"] {
@@ -56,7 +65,7 @@ export interface Completeness {
 
 export function toResponse(result: StatResult, { partial, missing }: Completeness): StatResponse {
   return create(StatResponseSchema, {
-    window: result.windowSeconds,
+    window: preciseDuration(result.windowSeconds * 1_000),
     asOf: timestampFromMs(result.asOfMs),
     partial,
     missing: [...missing],
@@ -73,15 +82,20 @@ function toRow(row: StatRow): MessageInitShape<typeof StatRowSchema> {
     requests: whole(row.requests),
     failures: whole(row.failures),
     rps: row.rps,
-    p50Ms: quantile(row.latency, 0.5),
-    p95Ms: quantile(row.latency, 0.95),
-    p99Ms: quantile(row.latency, 0.99),
+    ...quantilesOf(row),
     requestBytes: whole(row.requestBytes),
     responseBytes: whole(row.responseBytes),
     tcpOpen: whole(row.tcpOpen),
     retries: whole(row.retries),
     latency: [...row.latency].flatMap((count, bucket) => (count > 0 ? [BigInt(bucket), whole(count)] : [])),
   };
+}
+
+/** Unset without a request: then there is no latency. */
+function quantilesOf({ latency }: StatRow): Pick<MessageInitShape<typeof StatRowSchema>, "p50" | "p95" | "p99"> {
+  const [p50, p95, p99] = [0.5, 0.95, 0.99].map((share) => quantile(latency, share));
+  if (p50 === undefined || p95 === undefined || p99 === undefined || !Number.isFinite(p50)) return {};
+  return { p50: preciseDuration(p50), p95: preciseDuration(p95), p99: preciseDuration(p99) };
 }
 
 /** A count as messages have it. */
@@ -92,7 +106,7 @@ export function whole(value: number): bigint {
 /** The answer of another replica. */
 export function fromResponse(response: StatResponse): StatResult {
   return {
-    windowSeconds: response.window,
+    windowSeconds: preciseMs(response.window) / 1_000,
     asOfMs: response.asOf ? timestampMs(response.asOf) : 0,
     rows: response.rows.map((from) => {
       const row = emptyRow(from);

@@ -13,7 +13,7 @@ import type { ReportOwnership } from "../core/aggregate/report-ownership.ts";
 import { stat } from "../core/query/stat.ts";
 import { mergeResults } from "../core/query/stat-row.ts";
 import { LOCAL_ONLY_HEADER, type Peers, SHARES_HEADER } from "../sources/peers.ts";
-import { fromResponse, invalid, queryOf, toResponse } from "./stat-message.ts";
+import { fromResponse, queryOf, secondsOf, toResponse } from "./stat-message.ts";
 
 /** Each costs a Stat a second. */
 const MAX_SUBSCRIBERS = 64;
@@ -40,7 +40,7 @@ export function createStatRpc(options: StatRpcOptions) {
   const answer = async (request: StatRequest): Promise<StatResponse> => {
     const own = answerAlone(request);
     const { window, groupBy, source, target, route, backend } = request;
-    const question = { window, groupBy, source, target, route, backend };
+    const question = { ...(window ? { window } : {}), groupBy, source, target, route, backend };
     const { answers, missing } = await peers.ask((client, call) => client.stat(question, call));
     if (answers.length === 0 && missing.length === 0) return own;
     const all = [own, ...answers];
@@ -56,9 +56,7 @@ export function createStatRpc(options: StatRpcOptions) {
     },
     async *subscribe({ query, interval }: SubscribeRequest, context: HandlerContext): AsyncGenerator<StatResponse> {
       requireKind(context, "operator", "core");
-      if (interval > LONGEST_INTERVAL_S) {
-        throw invalid(`interval is ${interval} s; intervals run from 1 to ${LONGEST_INTERVAL_S} seconds`);
-      }
+      const seconds = secondsOf("interval", interval, { longest: LONGEST_INTERVAL_S, otherwise: 1 });
       if (subscribers >= MAX_SUBSCRIBERS) {
         throw new ConnectError(`${MAX_SUBSCRIBERS} subscribers are the most that there may be`, Code.ResourceExhausted);
       }
@@ -66,7 +64,7 @@ export function createStatRpc(options: StatRpcOptions) {
       try {
         while (!context.signal.aborted) {
           yield await answer(query ?? create(StatRequestSchema));
-          await pause((interval || 1) * 1_000, context.signal);
+          await pause(seconds * 1_000, context.signal);
         }
       } finally {
         subscribers--;

@@ -1,5 +1,7 @@
+import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { type CallOptions, type Client, createClient, type Transport } from "@connectrpc/connect";
-import { Kind, type Registration, State } from "@patchbay/proto/mesh/registry/v1/registry_pb";
+import { State } from "@patchbay/proto/mesh/common/v1/state_pb";
+import { Kind, type Registration } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 import { Telemetry } from "@patchbay/proto/mesh/telemetry/v1/telemetry_pb";
 import type { ReportOwnership } from "../core/aggregate/report-ownership.ts";
 
@@ -59,7 +61,7 @@ export function createPeers(options: PeersOptions): Peers {
     ask,
     async learnShares() {
       // The shortest question: what counts is the answer's header.
-      await ask((client, call) => client.stat({ window: 1 }, call));
+      await ask((client, call) => client.stat({ window: durationFromMs(1_000) }, call));
     },
   };
 }

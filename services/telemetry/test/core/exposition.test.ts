@@ -57,7 +57,7 @@ test("inbound rows name the client by its proven identity", () => {
   const all = text({
     ...aReport,
     reporter: "default/users",
-    rows: [{ ...aRow, outbound: false, grpcStatus: 15, failure: true }],
+    rows: [{ ...aRow, outbound: false, grpcStatus: 14, failure: true }],
   });
   assert.deepEqual(lines(all, "response_total"), [
     'response_total{direction="inbound",namespace="default",deployment="users",authority="users",client_id="web",tls="true",rt_route="GET /users",method="GET",status_code="200",grpc_status="14",classification="failure"} 1',

@@ -152,10 +152,10 @@ test("decisions are counted by policy, source and verdict, for the service whose
       target: "users.demo",
       policy: "AuthorizationPolicy default/no-staging",
       source: "web",
-      verdict: "denied",
+      verdict: Verdict.DENIED,
       count: 4,
     },
-    { target: "users.demo", policy: "RateLimitPolicy demo/all", source: "web", verdict: "failed-open", count: 1 },
+    { target: "users.demo", policy: "RateLimitPolicy demo/all", source: "web", verdict: Verdict.FAILED_OPEN, count: 1 },
   ]);
 });
 

@@ -57,7 +57,7 @@ function asMessage(table: ReportTable): Report {
       route: int(column.ROUTE),
       method: int(column.METHOD),
       status: int(column.STATUS),
-      grpcStatus: int(column.GRPC_STATUS),
+      ...(int(column.GRPC_STATUS) > 0 && { grpcStatus: int(column.GRPC_STATUS) - 1 }),
       tls: int(column.TLS) === 1,
       opaque: int(column.OPAQUE) === 1,
       failure: int(column.FAILURE) === 1,

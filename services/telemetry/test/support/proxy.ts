@@ -44,7 +44,7 @@ export function createTestProxy(address: string, name = "web"): TestProxy {
         const signal = AbortSignal.any([stopping.signal, stream.signal]);
         for await (const answer of client.report(unsent(signal), { signal })) {
           pending.delete(Number(answer.sequence));
-          if (answer.refused !== "") refused.set(Number(answer.sequence), answer.refused);
+          if (answer.rejectionReason !== "") refused.set(Number(answer.sequence), answer.rejectionReason);
         }
       } catch (error) {
         errors.push(String(error));

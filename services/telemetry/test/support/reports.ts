@@ -15,7 +15,8 @@ export interface TestRow {
   readonly route: string;
   readonly method: string;
   readonly status: number;
-  readonly grpcStatus: number;
+  /** Undefined: not gRPC. */
+  readonly grpcStatus: number | undefined;
   readonly tls: boolean;
   readonly opaque: boolean;
   readonly failure: boolean;
@@ -79,7 +80,7 @@ export const aRow: TestRow = {
   route: "GET /users",
   method: "GET",
   status: 200,
-  grpcStatus: 0,
+  grpcStatus: undefined,
   tls: true,
   opaque: false,
   failure: false,
@@ -137,9 +138,10 @@ export function toMessage(report: TestReport): Report {
     const known = strings.indexOf(text);
     return known >= 0 ? known : strings.push(text) - 1;
   };
-  const rows = report.rows.map(({ outbound, ...row }) =>
+  const rows = report.rows.map(({ outbound, grpcStatus, ...row }) =>
     create(RowSchema, {
       ...row,
+      ...(grpcStatus === undefined ? {} : { grpcStatus }),
       direction: outbound ? Direction.OUTBOUND : Direction.INBOUND,
       source: index(row.source),
       target: index(row.target),
@@ -197,7 +199,7 @@ export const rowArbitrary: fc.Arbitrary<TestRow> = fc.record({
   route: label,
   method: label,
   status: fc.constantFrom(0, 100, 200, 404, 500, 599),
-  grpcStatus: fc.nat(17),
+  grpcStatus: fc.option(fc.nat(16), { nil: undefined }),
   tls: fc.boolean(),
   opaque: fc.boolean(),
   failure: fc.boolean(),

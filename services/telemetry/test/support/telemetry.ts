@@ -1,5 +1,6 @@
 import { create } from "@bufbuild/protobuf";
-import { Kind, RegistrationSchema, State, WatchResponseSchema } from "@patchbay/proto/mesh/registry/v1/registry_pb";
+import { State } from "@patchbay/proto/mesh/common/v1/state_pb";
+import { Kind, RegistrationSchema, WatchResponseSchema } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 import { lazyEvents } from "@patchbay/runtime";
 import { type RunningService, startService } from "@patchbay/testkit";
 import { connectEvents, ensureStream, noLog, STREAM_SUBJECTS, STREAMS } from "@patchbay/wire";

@@ -1,5 +1,6 @@
 import type { RequestFacts } from "@patchbay/model";
-import { type AuthorizationPolicy, PluginFailurePolicy } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
+import { FailurePolicy } from "@patchbay/proto/mesh/common/v1/policy_pb";
+import type { AuthorizationPolicy } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
 import { headerMap, policyName } from "@patchbay/rules";
 import { type Attributes, createPluginDecisions, type PluginAnswer } from "./plugin-decisions.ts";
 
@@ -69,7 +70,7 @@ function objectionTo(
 ): AuthorizationDenied | undefined {
   const name = policyName(policy.ref);
   if (answer !== undefined) return answer.allowed ? undefined : { kind: "refused", policy: name, answer };
-  if (policy.plugin?.failurePolicy !== PluginFailurePolicy.OPEN) return { kind: "undecided", policy: name };
+  if (policy.plugin?.failurePolicy !== FailurePolicy.OPEN) return { kind: "undecided", policy: name };
   onOpen(name);
   return undefined;
 }

@@ -1,6 +1,7 @@
 import { durationMs } from "@bufbuild/protobuf/wkt";
 import { createLruCache, createTokenBucket, type LruCache, type TokenBucket } from "@patchbay/model";
-import { PluginFailurePolicy, type RateLimit } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
+import { FailurePolicy } from "@patchbay/proto/mesh/common/v1/policy_pb";
+import type { RateLimit } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
 import { type MatchedLimit, policyName } from "@patchbay/rules";
 import type { OnOpen } from "./external-authorization.ts";
 import type { Grant } from "./lease.ts";
@@ -92,7 +93,7 @@ function excessOf({ policy }: MatchedLimit, spent: Spent, onOpen: OnOpen): RateL
   const name = policyName(policy.ref);
   if (spent.kind === "passed") return undefined;
   if (spent.kind === "limited") return { kind: "limited", policy: name, retryAfterMs: spent.retryAfterMs };
-  if (policy.plugin?.failurePolicy !== PluginFailurePolicy.OPEN) return { kind: "undecided", policy: name };
+  if (policy.plugin?.failurePolicy !== FailurePolicy.OPEN) return { kind: "undecided", policy: name };
   onOpen(name);
   return undefined;
 }

@@ -80,7 +80,7 @@ export function encodeRow(cell: Cell, strings: StringTable): Row {
     route: strings.index(cell.route),
     method: strings.index(cell.method),
     status: cell.status,
-    grpcStatus: cell.grpcStatus === undefined ? 0 : cell.grpcStatus + 1,
+    ...(cell.grpcStatus === undefined ? {} : { grpcStatus: cell.grpcStatus }),
     tls: cell.tls,
     count: cell.count,
     retries: cell.retries,

@@ -1,9 +1,5 @@
-import {
-  Outcome,
-  type ResolveResponse,
-  type Branch as WireBranch,
-} from "@patchbay/proto/mesh/destination/v1/destination_pb";
-import { Protocol } from "@patchbay/proto/mesh/destination/v1/endpoint_pb";
+import { Outcome, Protocol } from "@patchbay/proto/mesh/common/v1/endpoint_pb";
+import type { ResolveResponse, Branch as WireBranch } from "@patchbay/proto/mesh/destination/v1/destination_pb";
 import type { WeightedEndpoint } from "../balancing/balancer.ts";
 import { endpointKey } from "../report/endpoint-key.ts";
 import type { EndpointProtocol } from "../types.ts";
@@ -43,7 +39,7 @@ function branchOf(branch: WireBranch): Branch {
       },
       weight: endpoint.weight || 1,
     }));
-  const { weight, authority, outcome, link, reason } = branch;
+  const { weight, authority, outcome, resolver: link, reason } = branch;
   return { weight, authority, outcome, endpoints, link, reason };
 }
 

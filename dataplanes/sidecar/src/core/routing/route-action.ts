@@ -1,4 +1,5 @@
-import type { Mirror, PolicyRef, RouteRule } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
+import type { PolicyRef } from "@patchbay/proto/mesh/common/v1/policy_pb";
+import type { Mirror, RouteRule } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
 import { compileHeaderChange, type HeaderEdit } from "@patchbay/rules";
 import { compileRetry, type RetryPlan } from "./retry-plan.ts";
 import { milliseconds } from "./route-duration.ts";

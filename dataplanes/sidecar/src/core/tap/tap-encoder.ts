@@ -1,4 +1,5 @@
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
+import { RequestProtocol } from "@patchbay/proto/mesh/tap/v1/tap_pb";
 import { isSecret, REDACTED } from "@patchbay/rules";
 import type { ResponseHead } from "../http/response-head.ts";
 import type { RequestRecord } from "../types.ts";
@@ -57,7 +58,7 @@ function write(seen: SeenRequest, shown: Shown): void {
   text(8, begun.head.authority);
   text(9, shown.query ? begun.head.path : withoutQuery(begun.head.path));
   text(10, facts.route);
-  text(11, facts.protocol);
+  number(11, PROTOCOLS[facts.protocol]);
   flag(12, record === undefined);
   flag(18, facts.tls);
   if (record !== undefined) answer(record);
@@ -66,9 +67,16 @@ function write(seen: SeenRequest, shown: Shown): void {
   writer.join();
 }
 
+const PROTOCOLS = {
+  "http/1.1": RequestProtocol.HTTP1,
+  "http/2": RequestProtocol.HTTP2,
+  grpc: RequestProtocol.GRPC,
+} as const satisfies Record<TapFacts["protocol"], RequestProtocol>;
+
 function answer(record: RequestRecord): void {
   number(13, record.status);
-  number(14, record.grpcStatus === undefined ? 0 : record.grpcStatus + 1);
+  // Present, and so written, also when it is 0.
+  if (record.grpcStatus !== undefined) writer.tag(14, WireType.Varint).uint32(record.grpcStatus);
   time(15, record.latencyMs);
   number(16, record.requestBytes);
   number(17, record.responseBytes);

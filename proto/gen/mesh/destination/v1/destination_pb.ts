@@ -8,15 +8,17 @@ import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobu
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Duration } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_duration } from "@bufbuild/protobuf/wkt";
-import type { Endpoint } from "./endpoint_pb.ts";
-import { file_mesh_destination_v1_endpoint } from "./endpoint_pb.ts";
+import type { ClientContext } from "../../common/v1/client_pb.ts";
+import { file_mesh_common_v1_client } from "../../common/v1/client_pb.ts";
+import type { Endpoint, Outcome } from "../../common/v1/endpoint_pb.ts";
+import { file_mesh_common_v1_endpoint } from "../../common/v1/endpoint_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file mesh/destination/v1/destination.proto.
  */
 export const file_mesh_destination_v1_destination: GenFile = /*@__PURE__*/
-  fileDesc("CiVtZXNoL2Rlc3RpbmF0aW9uL3YxL2Rlc3RpbmF0aW9uLnByb3RvEhNtZXNoLmRlc3RpbmF0aW9uLnYxIlIKDlJlc29sdmVSZXF1ZXN0EhEKCWF1dGhvcml0eRgBIAEoCRItCgdjb250ZXh0GAIgASgLMhwubWVzaC5kZXN0aW5hdGlvbi52MS5Db250ZXh0IpMBCgdDb250ZXh0EhEKCW5hbWVzcGFjZRgBIAEoCRIMCgR6b25lGAIgASgJEjgKBmxhYmVscxgDIAMoCzIoLm1lc2guZGVzdGluYXRpb24udjEuQ29udGV4dC5MYWJlbHNFbnRyeRotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIngKD1Jlc29sdmVSZXNwb25zZRIRCglhdXRob3JpdHkYASABKAkSDwoHdmVyc2lvbhgCIAEoCRISCgppbmNvbXBsZXRlGAMgASgIEi0KCGJyYW5jaGVzGAQgAygLMhsubWVzaC5kZXN0aW5hdGlvbi52MS5CcmFuY2giuQEKBkJyYW5jaBIOCgZ3ZWlnaHQYASABKA0SEQoJYXV0aG9yaXR5GAIgASgJEi0KB291dGNvbWUYAyABKA4yHC5tZXNoLmRlc3RpbmF0aW9uLnYxLk91dGNvbWUSMAoJZW5kcG9pbnRzGAQgAygLMh0ubWVzaC5kZXN0aW5hdGlvbi52MS5FbmRwb2ludBIMCgRsaW5rGAUgASgJEg4KBnJlYXNvbhgGIAEoCRINCgVzdGFsZRgHIAEoCCJSCg5FeHBsYWluUmVxdWVzdBIRCglhdXRob3JpdHkYASABKAkSLQoHY29udGV4dBgCIAEoCzIcLm1lc2guZGVzdGluYXRpb24udjEuQ29udGV4dCKHAQoPRXhwbGFpblJlc3BvbnNlEjgKCnJlc29sdXRpb24YASABKAsyJC5tZXNoLmRlc3RpbmF0aW9uLnYxLlJlc29sdmVSZXNwb25zZRIoCgVzdGVwcxgCIAMoCzIZLm1lc2guZGVzdGluYXRpb24udjEuU3RlcBIQCgh3YXRjaGVycxgDIAEoDSLCAgoEU3RlcBIRCglhdXRob3JpdHkYASABKAkSDQoFZGVwdGgYAiABKA0SDAoEbGluaxgDIAEoCRIQCghpbnN0YW5jZRgEIAEoCRIrCgZhbnN3ZXIYBSABKA4yGy5tZXNoLmRlc3RpbmF0aW9uLnYxLkFuc3dlchIRCgllbmRwb2ludHMYBiABKA0SJgoDYWdlGAcgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEicKBHRvb2sYCCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SDQoFc3RhbGUYCSABKAgSDgoGY2FjaGVkGAogASgIEg4KBmRldGFpbBgLIAEoCRIrCgZlZmZlY3QYDCABKA4yGy5tZXNoLmRlc3RpbmF0aW9uLnYxLkVmZmVjdBILCgN3aHkYDSABKAkiEgoQTGlzdExpbmtzUmVxdWVzdCI9ChFMaXN0TGlua3NSZXNwb25zZRIoCgVsaW5rcxgBIAMoCzIZLm1lc2guZGVzdGluYXRpb24udjEuTGluayJvCgRMaW5rEgwKBG5hbWUYASABKAkSDQoFb3JkZXIYAiABKAUSDQoFcmVhZHkYAyABKAgSDgoGcmVhc29uGAQgASgJEg8KB3dhdGNoZWQYBSABKA0SGgoSYXV0aG9yaXR5X3N1ZmZpeGVzGAYgAygJKnQKB091dGNvbWUSFwoTT1VUQ09NRV9VTlNQRUNJRklFRBAAEhUKEU9VVENPTUVfRU5EUE9JTlRTEAESEQoNT1VUQ09NRV9FTVBUWRACEhIKDk9VVENPTUVfQUJTRU5UEAMSEgoOT1VUQ09NRV9GQUlMRUQQBCq+AQoGQW5zd2VyEhYKEkFOU1dFUl9VTlNQRUNJRklFRBAAEhQKEEFOU1dFUl9FTkRQT0lOVFMQARIQCgxBTlNXRVJfRU1QVFkQAhIRCg1BTlNXRVJfQUJTRU5UEAMSEQoNQU5TV0VSX0ZBSUxFRBAEEhIKDkFOU1dFUl9SRVdSSVRFEAUSEAoMQU5TV0VSX1NQTElUEAYSEgoOQU5TV0VSX1BFTkRJTkcQBxIUChBBTlNXRVJfTk9UX0FTS0VEEAgqegoGRWZmZWN0EhYKEkVGRkVDVF9VTlNQRUNJRklFRBAAEg8KC0VGRkVDVF9TVE9QEAESDwoLRUZGRUNUX05FWFQQAhISCg5FRkZFQ1RfUkVTVEFSVBADEhEKDUVGRkVDVF9VTlVTRUQQBBIPCgtFRkZFQ1RfV0FJVBAFMpcCCgtEZXN0aW5hdGlvbhJWCgdSZXNvbHZlEiMubWVzaC5kZXN0aW5hdGlvbi52MS5SZXNvbHZlUmVxdWVzdBokLm1lc2guZGVzdGluYXRpb24udjEuUmVzb2x2ZVJlc3BvbnNlMAESVAoHRXhwbGFpbhIjLm1lc2guZGVzdGluYXRpb24udjEuRXhwbGFpblJlcXVlc3QaJC5tZXNoLmRlc3RpbmF0aW9uLnYxLkV4cGxhaW5SZXNwb25zZRJaCglMaXN0TGlua3MSJS5tZXNoLmRlc3RpbmF0aW9uLnYxLkxpc3RMaW5rc1JlcXVlc3QaJi5tZXNoLmRlc3RpbmF0aW9uLnYxLkxpc3RMaW5rc1Jlc3BvbnNlYgZwcm90bzM", [file_google_protobuf_duration, file_mesh_destination_v1_endpoint]);
+  fileDesc("CiVtZXNoL2Rlc3RpbmF0aW9uL3YxL2Rlc3RpbmF0aW9uLnByb3RvEhNtZXNoLmRlc3RpbmF0aW9uLnYxIlMKDlJlc29sdmVSZXF1ZXN0EhEKCWF1dGhvcml0eRgBIAEoCRIuCgdjb250ZXh0GAIgASgLMh0ubWVzaC5jb21tb24udjEuQ2xpZW50Q29udGV4dCJ4Cg9SZXNvbHZlUmVzcG9uc2USEQoJYXV0aG9yaXR5GAEgASgJEg8KB3ZlcnNpb24YAiABKAkSEgoKaW5jb21wbGV0ZRgDIAEoCBItCghicmFuY2hlcxgEIAMoCzIbLm1lc2guZGVzdGluYXRpb24udjEuQnJhbmNoIrMBCgZCcmFuY2gSDgoGd2VpZ2h0GAEgASgNEhEKCWF1dGhvcml0eRgCIAEoCRIoCgdvdXRjb21lGAMgASgOMhcubWVzaC5jb21tb24udjEuT3V0Y29tZRIrCgllbmRwb2ludHMYBCADKAsyGC5tZXNoLmNvbW1vbi52MS5FbmRwb2ludBIQCghyZXNvbHZlchgFIAEoCRIOCgZyZWFzb24YBiABKAkSDQoFc3RhbGUYByABKAgiUwoORXhwbGFpblJlcXVlc3QSEQoJYXV0aG9yaXR5GAEgASgJEi4KB2NvbnRleHQYAiABKAsyHS5tZXNoLmNvbW1vbi52MS5DbGllbnRDb250ZXh0IocBCg9FeHBsYWluUmVzcG9uc2USOAoKcmVzb2x1dGlvbhgBIAEoCzIkLm1lc2guZGVzdGluYXRpb24udjEuUmVzb2x2ZVJlc3BvbnNlEigKBXN0ZXBzGAIgAygLMhkubWVzaC5kZXN0aW5hdGlvbi52MS5TdGVwEhAKCHdhdGNoZXJzGAMgASgNIsYCCgRTdGVwEhEKCWF1dGhvcml0eRgBIAEoCRINCgVkZXB0aBgCIAEoDRIQCghyZXNvbHZlchgDIAEoCRIQCghpbnN0YW5jZRgEIAEoCRIrCgZhbnN3ZXIYBSABKA4yGy5tZXNoLmRlc3RpbmF0aW9uLnYxLkFuc3dlchIRCgllbmRwb2ludHMYBiABKA0SJgoDYWdlGAcgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEicKBHRvb2sYCCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SDQoFc3RhbGUYCSABKAgSDgoGY2FjaGVkGAogASgIEg4KBmRldGFpbBgLIAEoCRIrCgZlZmZlY3QYDCABKA4yGy5tZXNoLmRlc3RpbmF0aW9uLnYxLkVmZmVjdBILCgN3aHkYDSABKAkiFgoUTGlzdFJlc29sdmVyc1JlcXVlc3QiSQoVTGlzdFJlc29sdmVyc1Jlc3BvbnNlEjAKCXJlc29sdmVycxgBIAMoCzIdLm1lc2guZGVzdGluYXRpb24udjEuUmVzb2x2ZXIicwoIUmVzb2x2ZXISDAoEbmFtZRgBIAEoCRINCgVvcmRlchgCIAEoBRINCgVyZWFkeRgDIAEoCBIOCgZyZWFzb24YBCABKAkSDwoHd2F0Y2hlZBgFIAEoDRIaChJhdXRob3JpdHlfc3VmZml4ZXMYBiADKAkqvgEKBkFuc3dlchIWChJBTlNXRVJfVU5TUEVDSUZJRUQQABIUChBBTlNXRVJfRU5EUE9JTlRTEAESEAoMQU5TV0VSX0VNUFRZEAISEQoNQU5TV0VSX0FCU0VOVBADEhEKDUFOU1dFUl9GQUlMRUQQBBISCg5BTlNXRVJfUkVXUklURRAFEhAKDEFOU1dFUl9TUExJVBAGEhIKDkFOU1dFUl9QRU5ESU5HEAcSFAoQQU5TV0VSX05PVF9BU0tFRBAIKnoKBkVmZmVjdBIWChJFRkZFQ1RfVU5TUEVDSUZJRUQQABIPCgtFRkZFQ1RfU1RPUBABEg8KC0VGRkVDVF9ORVhUEAISEgoORUZGRUNUX1JFU1RBUlQQAxIRCg1FRkZFQ1RfVU5VU0VEEAQSDwoLRUZGRUNUX1dBSVQQBTKjAgoLRGVzdGluYXRpb24SVgoHUmVzb2x2ZRIjLm1lc2guZGVzdGluYXRpb24udjEuUmVzb2x2ZVJlcXVlc3QaJC5tZXNoLmRlc3RpbmF0aW9uLnYxLlJlc29sdmVSZXNwb25zZTABElQKB0V4cGxhaW4SIy5tZXNoLmRlc3RpbmF0aW9uLnYxLkV4cGxhaW5SZXF1ZXN0GiQubWVzaC5kZXN0aW5hdGlvbi52MS5FeHBsYWluUmVzcG9uc2USZgoNTGlzdFJlc29sdmVycxIpLm1lc2guZGVzdGluYXRpb24udjEuTGlzdFJlc29sdmVyc1JlcXVlc3QaKi5tZXNoLmRlc3RpbmF0aW9uLnYxLkxpc3RSZXNvbHZlcnNSZXNwb25zZUJ3CiBkZXYucGF0Y2hiYXkubWVzaC5kZXN0aW5hdGlvbi52MVABWjJwYXRjaGJheS5kZXYvYXBpL21lc2gvZGVzdGluYXRpb24vdjE7ZGVzdGluYXRpb252MaoCHFBhdGNoYmF5Lk1lc2guRGVzdGluYXRpb24uVjFiBnByb3RvMw", [file_google_protobuf_duration, file_mesh_common_v1_client, file_mesh_common_v1_endpoint]);
 
 /**
  * @generated from message mesh.destination.v1.ResolveRequest
@@ -31,9 +33,9 @@ export type ResolveRequest = Message<"mesh.destination.v1.ResolveRequest"> & {
   authority: string;
 
   /**
-   * @generated from field: mesh.destination.v1.Context context = 2;
+   * @generated from field: mesh.common.v1.ClientContext context = 2;
    */
-  context?: Context | undefined;
+  context?: ClientContext | undefined;
 };
 
 /**
@@ -42,37 +44,6 @@ export type ResolveRequest = Message<"mesh.destination.v1.ResolveRequest"> & {
  */
 export const ResolveRequestSchema: GenMessage<ResolveRequest> = /*@__PURE__*/
   messageDesc(file_mesh_destination_v1_destination, 0);
-
-/**
- * The client's own place. Part of the question only for resolvers that declare that they use it.
- *
- * @generated from message mesh.destination.v1.Context
- */
-export type Context = Message<"mesh.destination.v1.Context"> & {
-  /**
-   * Default: "default".
-   *
-   * @generated from field: string namespace = 1;
-   */
-  namespace: string;
-
-  /**
-   * @generated from field: string zone = 2;
-   */
-  zone: string;
-
-  /**
-   * @generated from field: map<string, string> labels = 3;
-   */
-  labels: { [key: string]: string };
-};
-
-/**
- * Describes the message mesh.destination.v1.Context.
- * Use `create(ContextSchema)` to create a new message.
- */
-export const ContextSchema: GenMessage<Context> = /*@__PURE__*/
-  messageDesc(file_mesh_destination_v1_destination, 1);
 
 /**
  * @generated from message mesh.destination.v1.ResolveResponse
@@ -93,7 +64,7 @@ export type ResolveResponse = Message<"mesh.destination.v1.ResolveResponse"> & {
   version: string;
 
   /**
-   * Some link has neither answered nor passed its deadline: add what is here, remove nothing because of it.
+   * Some resolver has neither answered nor passed its deadline: add what is here, remove nothing because of it.
    *
    * @generated from field: bool incomplete = 3;
    */
@@ -112,7 +83,7 @@ export type ResolveResponse = Message<"mesh.destination.v1.ResolveResponse"> & {
  * Use `create(ResolveResponseSchema)` to create a new message.
  */
 export const ResolveResponseSchema: GenMessage<ResolveResponse> = /*@__PURE__*/
-  messageDesc(file_mesh_destination_v1_destination, 2);
+  messageDesc(file_mesh_destination_v1_destination, 1);
 
 /**
  * @generated from message mesh.destination.v1.Branch
@@ -133,21 +104,21 @@ export type Branch = Message<"mesh.destination.v1.Branch"> & {
   authority: string;
 
   /**
-   * @generated from field: mesh.destination.v1.Outcome outcome = 3;
+   * @generated from field: mesh.common.v1.Outcome outcome = 3;
    */
   outcome: Outcome;
 
   /**
-   * @generated from field: repeated mesh.destination.v1.Endpoint endpoints = 4;
+   * @generated from field: repeated mesh.common.v1.Endpoint endpoints = 4;
    */
   endpoints: Endpoint[];
 
   /**
-   * The link that decided, such as "workloads" or "plugin/legacy-hosts".
+   * The resolver that decided, such as "workloads" or "plugin/legacy-hosts".
    *
-   * @generated from field: string link = 5;
+   * @generated from field: string resolver = 5;
    */
-  link: string;
+  resolver: string;
 
   /**
    * One sentence for people when the outcome is not OUTCOME_ENDPOINTS.
@@ -157,7 +128,7 @@ export type Branch = Message<"mesh.destination.v1.Branch"> & {
   reason: string;
 
   /**
-   * The link broke and this is its last answer, good for a limited time.
+   * The resolver broke and this is its last answer, good for a limited time.
    *
    * @generated from field: bool stale = 7;
    */
@@ -169,7 +140,7 @@ export type Branch = Message<"mesh.destination.v1.Branch"> & {
  * Use `create(BranchSchema)` to create a new message.
  */
 export const BranchSchema: GenMessage<Branch> = /*@__PURE__*/
-  messageDesc(file_mesh_destination_v1_destination, 3);
+  messageDesc(file_mesh_destination_v1_destination, 2);
 
 /**
  * @generated from message mesh.destination.v1.ExplainRequest
@@ -181,9 +152,9 @@ export type ExplainRequest = Message<"mesh.destination.v1.ExplainRequest"> & {
   authority: string;
 
   /**
-   * @generated from field: mesh.destination.v1.Context context = 2;
+   * @generated from field: mesh.common.v1.ClientContext context = 2;
    */
-  context?: Context | undefined;
+  context?: ClientContext | undefined;
 };
 
 /**
@@ -191,14 +162,14 @@ export type ExplainRequest = Message<"mesh.destination.v1.ExplainRequest"> & {
  * Use `create(ExplainRequestSchema)` to create a new message.
  */
 export const ExplainRequestSchema: GenMessage<ExplainRequest> = /*@__PURE__*/
-  messageDesc(file_mesh_destination_v1_destination, 4);
+  messageDesc(file_mesh_destination_v1_destination, 3);
 
 /**
  * @generated from message mesh.destination.v1.ExplainResponse
  */
 export type ExplainResponse = Message<"mesh.destination.v1.ExplainResponse"> & {
   /**
-   * Equal to what a proxy with the same context holds at this moment.
+   * Equal to what a proxy with the same context holds.
    *
    * @generated from field: mesh.destination.v1.ResolveResponse resolution = 1;
    */
@@ -224,14 +195,14 @@ export type ExplainResponse = Message<"mesh.destination.v1.ExplainResponse"> & {
  * Use `create(ExplainResponseSchema)` to create a new message.
  */
 export const ExplainResponseSchema: GenMessage<ExplainResponse> = /*@__PURE__*/
-  messageDesc(file_mesh_destination_v1_destination, 5);
+  messageDesc(file_mesh_destination_v1_destination, 4);
 
 /**
  * @generated from message mesh.destination.v1.Step
  */
 export type Step = Message<"mesh.destination.v1.Step"> & {
   /**
-   * Which authority was put to the link; differs from the one asked for after a rewrite or split.
+   * Which authority was put to the resolver; differs from the one asked for after a rewrite or split.
    *
    * @generated from field: string authority = 1;
    */
@@ -245,12 +216,12 @@ export type Step = Message<"mesh.destination.v1.Step"> & {
   depth: number;
 
   /**
-   * @generated from field: string link = 3;
+   * @generated from field: string resolver = 3;
    */
-  link: string;
+  resolver: string;
 
   /**
-   * The plugin instance that holds the question. Empty for built-in links.
+   * The plugin instance that holds the question. Empty for built-in resolvers.
    *
    * @generated from field: string instance = 4;
    */
@@ -269,7 +240,7 @@ export type Step = Message<"mesh.destination.v1.Step"> & {
   endpoints: number;
 
   /**
-   * Since the link gave this answer.
+   * Since the resolver gave this answer.
    *
    * @generated from field: google.protobuf.Duration age = 7;
    */
@@ -283,7 +254,7 @@ export type Step = Message<"mesh.destination.v1.Step"> & {
   took?: Duration | undefined;
 
   /**
-   * The last answer of a link that broke since.
+   * The last answer of a resolver that broke since.
    *
    * @generated from field: bool stale = 9;
    */
@@ -297,7 +268,7 @@ export type Step = Message<"mesh.destination.v1.Step"> & {
   cached: boolean;
 
   /**
-   * What the link said, or what is wrong with it.
+   * What the resolver said, or what is wrong with it.
    *
    * @generated from field: string detail = 11;
    */
@@ -311,7 +282,7 @@ export type Step = Message<"mesh.destination.v1.Step"> & {
   effect: Effect;
 
   /**
-   * One sentence: why the chain stopped here, went on, or did not use this link.
+   * One sentence: why the chain stopped here, went on, or did not use this resolver.
    *
    * @generated from field: string why = 13;
    */
@@ -323,42 +294,42 @@ export type Step = Message<"mesh.destination.v1.Step"> & {
  * Use `create(StepSchema)` to create a new message.
  */
 export const StepSchema: GenMessage<Step> = /*@__PURE__*/
+  messageDesc(file_mesh_destination_v1_destination, 5);
+
+/**
+ * @generated from message mesh.destination.v1.ListResolversRequest
+ */
+export type ListResolversRequest = Message<"mesh.destination.v1.ListResolversRequest"> & {
+};
+
+/**
+ * Describes the message mesh.destination.v1.ListResolversRequest.
+ * Use `create(ListResolversRequestSchema)` to create a new message.
+ */
+export const ListResolversRequestSchema: GenMessage<ListResolversRequest> = /*@__PURE__*/
   messageDesc(file_mesh_destination_v1_destination, 6);
 
 /**
- * @generated from message mesh.destination.v1.ListLinksRequest
+ * @generated from message mesh.destination.v1.ListResolversResponse
  */
-export type ListLinksRequest = Message<"mesh.destination.v1.ListLinksRequest"> & {
+export type ListResolversResponse = Message<"mesh.destination.v1.ListResolversResponse"> & {
+  /**
+   * @generated from field: repeated mesh.destination.v1.Resolver resolvers = 1;
+   */
+  resolvers: Resolver[];
 };
 
 /**
- * Describes the message mesh.destination.v1.ListLinksRequest.
- * Use `create(ListLinksRequestSchema)` to create a new message.
+ * Describes the message mesh.destination.v1.ListResolversResponse.
+ * Use `create(ListResolversResponseSchema)` to create a new message.
  */
-export const ListLinksRequestSchema: GenMessage<ListLinksRequest> = /*@__PURE__*/
+export const ListResolversResponseSchema: GenMessage<ListResolversResponse> = /*@__PURE__*/
   messageDesc(file_mesh_destination_v1_destination, 7);
 
 /**
- * @generated from message mesh.destination.v1.ListLinksResponse
+ * @generated from message mesh.destination.v1.Resolver
  */
-export type ListLinksResponse = Message<"mesh.destination.v1.ListLinksResponse"> & {
-  /**
-   * @generated from field: repeated mesh.destination.v1.Link links = 1;
-   */
-  links: Link[];
-};
-
-/**
- * Describes the message mesh.destination.v1.ListLinksResponse.
- * Use `create(ListLinksResponseSchema)` to create a new message.
- */
-export const ListLinksResponseSchema: GenMessage<ListLinksResponse> = /*@__PURE__*/
-  messageDesc(file_mesh_destination_v1_destination, 8);
-
-/**
- * @generated from message mesh.destination.v1.Link
- */
-export type Link = Message<"mesh.destination.v1.Link"> & {
+export type Resolver = Message<"mesh.destination.v1.Resolver"> & {
   /**
    * @generated from field: string name = 1;
    */
@@ -382,7 +353,7 @@ export type Link = Message<"mesh.destination.v1.Link"> & {
   reason: string;
 
   /**
-   * Authorities that it is being asked for at this moment.
+   * Authorities that it is being asked for.
    *
    * @generated from field: uint32 watched = 5;
    */
@@ -397,58 +368,11 @@ export type Link = Message<"mesh.destination.v1.Link"> & {
 };
 
 /**
- * Describes the message mesh.destination.v1.Link.
- * Use `create(LinkSchema)` to create a new message.
+ * Describes the message mesh.destination.v1.Resolver.
+ * Use `create(ResolverSchema)` to create a new message.
  */
-export const LinkSchema: GenMessage<Link> = /*@__PURE__*/
-  messageDesc(file_mesh_destination_v1_destination, 9);
-
-/**
- * @generated from enum mesh.destination.v1.Outcome
- */
-export const Outcome = {
-  /**
-   * @generated from enum value: OUTCOME_UNSPECIFIED = 0;
-   */
-  UNSPECIFIED: 0,
-
-  /**
-   * @generated from enum value: OUTCOME_ENDPOINTS = 1;
-   */
-  ENDPOINTS: 1,
-
-  /**
-   * The authority exists and nobody serves it: fail the request (503).
-   *
-   * @generated from enum value: OUTCOME_EMPTY = 2;
-   */
-  EMPTY: 2,
-
-  /**
-   * No link knows the authority: plain egress.
-   *
-   * @generated from enum value: OUTCOME_ABSENT = 3;
-   */
-  ABSENT: 3,
-
-  /**
-   * The chain could not decide: fail the request (503).
-   *
-   * @generated from enum value: OUTCOME_FAILED = 4;
-   */
-  FAILED: 4,
-} as const;
-
-/**
- * @generated from enum mesh.destination.v1.Outcome
- */
-export type Outcome = (typeof Outcome)[keyof typeof Outcome] | UnknownEnum;
-
-/**
- * Describes the enum mesh.destination.v1.Outcome.
- */
-export const OutcomeSchema: GenEnum<Outcome> = /*@__PURE__*/
-  enumDesc(file_mesh_destination_v1_destination, 0);
+export const ResolverSchema: GenMessage<Resolver> = /*@__PURE__*/
+  messageDesc(file_mesh_destination_v1_destination, 8);
 
 /**
  * @generated from enum mesh.destination.v1.Answer
@@ -497,7 +421,7 @@ export const Answer = {
   PENDING: 7,
 
   /**
-   * The link does not serve this authority, so it was not asked.
+   * The resolver does not serve this authority, so it was not asked.
    *
    * @generated from enum value: ANSWER_NOT_ASKED = 8;
    */
@@ -513,7 +437,7 @@ export type Answer = (typeof Answer)[keyof typeof Answer] | UnknownEnum;
  * Describes the enum mesh.destination.v1.Answer.
  */
 export const AnswerSchema: GenEnum<Answer> = /*@__PURE__*/
-  enumDesc(file_mesh_destination_v1_destination, 1);
+  enumDesc(file_mesh_destination_v1_destination, 0);
 
 /**
  * @generated from enum mesh.destination.v1.Effect
@@ -544,14 +468,14 @@ export const Effect = {
   RESTART: 3,
 
   /**
-   * An earlier link had decided already.
+   * An earlier resolver had decided already.
    *
    * @generated from enum value: EFFECT_UNUSED = 4;
    */
   UNUSED: 4,
 
   /**
-   * The chain waits for this link.
+   * The chain waits for this resolver.
    *
    * @generated from enum value: EFFECT_WAIT = 5;
    */
@@ -567,9 +491,11 @@ export type Effect = (typeof Effect)[keyof typeof Effect] | UnknownEnum;
  * Describes the enum mesh.destination.v1.Effect.
  */
 export const EffectSchema: GenEnum<Effect> = /*@__PURE__*/
-  enumDesc(file_mesh_destination_v1_destination, 2);
+  enumDesc(file_mesh_destination_v1_destination, 1);
 
 /**
+ * buf:lint:ignore SERVICE_SUFFIX
+ *
  * @generated from service mesh.destination.v1.Destination
  */
 export const Destination: GenService<{
@@ -599,14 +525,14 @@ export const Destination: GenService<{
     output: typeof ExplainResponseSchema;
   },
   /**
-   * Lists the links of the chain in the order in which their answers count.
+   * Lists the resolvers of the chain in the order in which their answers count.
    *
-   * @generated from rpc mesh.destination.v1.Destination.ListLinks
+   * @generated from rpc mesh.destination.v1.Destination.ListResolvers
    */
-  listLinks: {
+  listResolvers: {
     methodKind: "unary";
-    input: typeof ListLinksRequestSchema;
-    output: typeof ListLinksResponseSchema;
+    input: typeof ListResolversRequestSchema;
+    output: typeof ListResolversResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_mesh_destination_v1_destination, 0);

@@ -6,17 +6,21 @@
 
 import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import type { Timestamp } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
-import type { Endpoint } from "../../destination/v1/endpoint_pb.ts";
-import { file_mesh_destination_v1_endpoint } from "../../destination/v1/endpoint_pb.ts";
+import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_duration, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { Endpoint, Outcome } from "../../common/v1/endpoint_pb.ts";
+import { file_mesh_common_v1_endpoint } from "../../common/v1/endpoint_pb.ts";
+import type { ObjectiveState } from "../../common/v1/objective_pb.ts";
+import { file_mesh_common_v1_objective } from "../../common/v1/objective_pb.ts";
+import type { State } from "../../common/v1/state_pb.ts";
+import { file_mesh_common_v1_state } from "../../common/v1/state_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file mesh/event/v1/event.proto.
  */
 export const file_mesh_event_v1_event: GenFile = /*@__PURE__*/
-  fileDesc("ChltZXNoL2V2ZW50L3YxL2V2ZW50LnByb3RvEg1tZXNoLmV2ZW50LnYxIoYBCg9FbmRwb2ludENoYW5nZWQSEQoJYXV0aG9yaXR5GAEgASgJEgwKBGxpbmsYAiABKAkSDwoHb3V0Y29tZRgDIAEoCRIwCgllbmRwb2ludHMYBCADKAsyHS5tZXNoLmRlc3RpbmF0aW9uLnYxLkVuZHBvaW50Eg8KB3ZlcnNpb24YBSABKAkingEKElBsdWdpblN0YXRlQ2hhbmdlZBIMCgRuYW1lGAEgASgJEhAKCGluc3RhbmNlGAIgASgJEg8KB3ZlcnNpb24YAyABKAkSDQoFc3RhdGUYBCABKAkSEAoIcHJldmlvdXMYBSABKAkSDgoGcmVhc29uGAYgASgJEiYKAmF0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCLEAgoQT2JqZWN0aXZlQ2hhbmdlZBIRCgluYW1lc3BhY2UYASABKAkSDAoEbmFtZRgCIAEoCRIOCgZzb3VyY2UYAyABKAkSDgoGdGFyZ2V0GAQgASgJEhQKDHRhcmdldF9yYXRpbxgFIAEoARIYChBsYXRlbmN5X2JvdW5kX21zGAYgASgBEg0KBXN0YXRlGAcgASgJEhIKCnNob3J0X2J1cm4YCCABKAESEQoJbG9uZ19idXJuGAkgASgBEhwKFHNob3J0X3dpbmRvd19zZWNvbmRzGAogASgBEhsKE2xvbmdfd2luZG93X3NlY29uZHMYCyABKAESEQoJdGhyZXNob2xkGAwgASgBEhMKC2J1ZGdldF9sZWZ0GA0gASgBEiYKAmF0GA4gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKKAQoKRGVhZExldHRlchIOCgZzdHJlYW0YASABKAkSFwoPc3RyZWFtX3NlcXVlbmNlGAIgASgEEhAKCGNvbnN1bWVyGAMgASgJEhIKCmRlbGl2ZXJpZXMYBCABKA0SDgoGcmVhc29uGAUgASgJEg8KB3N1YmplY3QYBiABKAkSDAoEZGF0YRgHIAEoDGIGcHJvdG8z", [file_google_protobuf_timestamp, file_mesh_destination_v1_endpoint]);
+  fileDesc("ChltZXNoL2V2ZW50L3YxL2V2ZW50LnByb3RvEg1tZXNoLmV2ZW50LnYxIp4BCg9FbmRwb2ludENoYW5nZWQSEQoJYXV0aG9yaXR5GAEgASgJEhAKCHJlc29sdmVyGAIgASgJEigKB291dGNvbWUYAyABKA4yFy5tZXNoLmNvbW1vbi52MS5PdXRjb21lEisKCWVuZHBvaW50cxgEIAMoCzIYLm1lc2guY29tbW9uLnYxLkVuZHBvaW50Eg8KB3ZlcnNpb24YBSABKAkizAEKElBsdWdpblN0YXRlQ2hhbmdlZBIMCgRuYW1lGAEgASgJEhAKCGluc3RhbmNlGAIgASgJEg8KB3ZlcnNpb24YAyABKAkSJAoFc3RhdGUYBCABKA4yFS5tZXNoLmNvbW1vbi52MS5TdGF0ZRInCghwcmV2aW91cxgFIAEoDjIVLm1lc2guY29tbW9uLnYxLlN0YXRlEg4KBnJlYXNvbhgGIAEoCRImCgJhdBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiogMKEE9iamVjdGl2ZUNoYW5nZWQSEQoJbmFtZXNwYWNlGAEgASgJEgwKBG5hbWUYAiABKAkSDgoGc291cmNlGAMgASgJEg4KBnRhcmdldBgEIAEoCRIUCgx0YXJnZXRfcmF0aW8YBSABKAESMAoNbGF0ZW5jeV9ib3VuZBgGIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhItCgVzdGF0ZRgHIAEoDjIeLm1lc2guY29tbW9uLnYxLk9iamVjdGl2ZVN0YXRlEhIKCnNob3J0X2J1cm4YCCABKAESEQoJbG9uZ19idXJuGAkgASgBEi8KDHNob3J0X3dpbmRvdxgKIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIuCgtsb25nX3dpbmRvdxgLIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIRCgl0aHJlc2hvbGQYDCABKAESEwoLYnVkZ2V0X2xlZnQYDSABKAESJgoCYXQYDiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIooBCgpEZWFkTGV0dGVyEg4KBnN0cmVhbRgBIAEoCRIXCg9zdHJlYW1fc2VxdWVuY2UYAiABKAQSEAoIY29uc3VtZXIYAyABKAkSEgoKZGVsaXZlcmllcxgEIAEoDRIOCgZyZWFzb24YBSABKAkSDwoHc3ViamVjdBgGIAEoCRIMCgRkYXRhGAcgASgMQl8KGmRldi5wYXRjaGJheS5tZXNoLmV2ZW50LnYxUAFaJnBhdGNoYmF5LmRldi9hcGkvbWVzaC9ldmVudC92MTtldmVudHYxqgIWUGF0Y2hiYXkuTWVzaC5FdmVudC5WMWIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_mesh_common_v1_endpoint, file_mesh_common_v1_objective, file_mesh_common_v1_state]);
 
 /**
  * Class "endpoint", type "dev.patchbay.endpoint.changed.v1": a watched authority got another answer.
@@ -30,19 +34,19 @@ export type EndpointChanged = Message<"mesh.event.v1.EndpointChanged"> & {
   authority: string;
 
   /**
-   * @generated from field: string link = 2;
-   */
-  link: string;
-
-  /**
-   * Outcome in lower case: "endpoints", "empty", "absent", "failed".
+   * The resolver that decided, such as "workloads" or "plugin/legacy-hosts".
    *
-   * @generated from field: string outcome = 3;
+   * @generated from field: string resolver = 2;
    */
-  outcome: string;
+  resolver: string;
 
   /**
-   * @generated from field: repeated mesh.destination.v1.Endpoint endpoints = 4;
+   * @generated from field: mesh.common.v1.Outcome outcome = 3;
+   */
+  outcome: Outcome;
+
+  /**
+   * @generated from field: repeated mesh.common.v1.Endpoint endpoints = 4;
    */
   endpoints: Endpoint[];
 
@@ -81,16 +85,14 @@ export type PluginStateChanged = Message<"mesh.event.v1.PluginStateChanged"> & {
   version: string;
 
   /**
-   * State in lower case.
-   *
-   * @generated from field: string state = 4;
+   * @generated from field: mesh.common.v1.State state = 4;
    */
-  state: string;
+  state: State;
 
   /**
-   * @generated from field: string previous = 5;
+   * @generated from field: mesh.common.v1.State previous = 5;
    */
-  previous: string;
+  previous: State;
 
   /**
    * @generated from field: string reason = 6;
@@ -144,16 +146,16 @@ export type ObjectiveChanged = Message<"mesh.event.v1.ObjectiveChanged"> & {
   targetRatio: number;
 
   /**
-   * @generated from field: double latency_bound_ms = 6;
+   * Unset: every request without failure is good, whatever it took.
+   *
+   * @generated from field: google.protobuf.Duration latency_bound = 6;
    */
-  latencyBoundMs: number;
+  latencyBound?: Duration | undefined;
 
   /**
-   * "burning" or "ok".
-   *
-   * @generated from field: string state = 7;
+   * @generated from field: mesh.common.v1.ObjectiveState state = 7;
    */
-  state: string;
+  state: ObjectiveState;
 
   /**
    * Burn in the short and in the long window.
@@ -168,14 +170,14 @@ export type ObjectiveChanged = Message<"mesh.event.v1.ObjectiveChanged"> & {
   longBurn: number;
 
   /**
-   * @generated from field: double short_window_seconds = 10;
+   * @generated from field: google.protobuf.Duration short_window = 10;
    */
-  shortWindowSeconds: number;
+  shortWindow?: Duration | undefined;
 
   /**
-   * @generated from field: double long_window_seconds = 11;
+   * @generated from field: google.protobuf.Duration long_window = 11;
    */
-  longWindowSeconds: number;
+  longWindow?: Duration | undefined;
 
   /**
    * @generated from field: double threshold = 12;

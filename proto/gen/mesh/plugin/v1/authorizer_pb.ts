@@ -6,57 +6,31 @@ import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegen
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Duration } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_duration } from "@bufbuild/protobuf/wkt";
+import type { PolicyRef, RequestAttributes } from "../../common/v1/policy_pb.ts";
+import { file_mesh_common_v1_policy } from "../../common/v1/policy_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file mesh/plugin/v1/authorizer.proto.
  */
 export const file_mesh_plugin_v1_authorizer: GenFile = /*@__PURE__*/
-  fileDesc("Ch9tZXNoL3BsdWdpbi92MS9hdXRob3JpemVyLnByb3RvEg5tZXNoLnBsdWdpbi52MSLZAQoQQXV0aG9yaXplUmVxdWVzdBIOCgZwb2xpY3kYASABKAkSFwoPc291cmNlX2lkZW50aXR5GAIgASgJEg4KBnRhcmdldBgDIAEoCRIOCgZtZXRob2QYBCABKAkSDAoEcGF0aBgFIAEoCRI+CgdoZWFkZXJzGAYgAygLMi0ubWVzaC5wbHVnaW4udjEuQXV0aG9yaXplUmVxdWVzdC5IZWFkZXJzRW50cnkaLgoMSGVhZGVyc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiowEKEUF1dGhvcml6ZVJlc3BvbnNlEiYKBWFsbG93GAEgASgLMhUubWVzaC5wbHVnaW4udjEuQWxsb3dIABIkCgRkZW55GAIgASgLMhQubWVzaC5wbHVnaW4udjEuRGVueUgAEiYKA3R0bBgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIMCgR2YXJ5GAQgAygJQgoKCGRlY2lzaW9uIgcKBUFsbG93IiYKBERlbnkSDgoGcmVhc29uGAEgASgJEg4KBnN0YXR1cxgCIAEoDTJeCgpBdXRob3JpemVyElAKCUF1dGhvcml6ZRIgLm1lc2gucGx1Z2luLnYxLkF1dGhvcml6ZVJlcXVlc3QaIS5tZXNoLnBsdWdpbi52MS5BdXRob3JpemVSZXNwb25zZWIGcHJvdG8z", [file_google_protobuf_duration]);
+  fileDesc("Ch9tZXNoL3BsdWdpbi92MS9hdXRob3JpemVyLnByb3RvEg5tZXNoLnBsdWdpbi52MSJxChBBdXRob3JpemVSZXF1ZXN0EikKBnBvbGljeRgBIAEoCzIZLm1lc2guY29tbW9uLnYxLlBvbGljeVJlZhIyCgdyZXF1ZXN0GAIgASgLMiEubWVzaC5jb21tb24udjEuUmVxdWVzdEF0dHJpYnV0ZXMiowEKEUF1dGhvcml6ZVJlc3BvbnNlEiYKBWFsbG93GAEgASgLMhUubWVzaC5wbHVnaW4udjEuQWxsb3dIABIkCgRkZW55GAIgASgLMhQubWVzaC5wbHVnaW4udjEuRGVueUgAEiYKA3R0bBgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIMCgR2YXJ5GAQgAygJQgoKCGRlY2lzaW9uIgcKBUFsbG93IiYKBERlbnkSDgoGcmVhc29uGAEgASgJEg4KBnN0YXR1cxgCIAEoDTJeCgpBdXRob3JpemVyElAKCUF1dGhvcml6ZRIgLm1lc2gucGx1Z2luLnYxLkF1dGhvcml6ZVJlcXVlc3QaIS5tZXNoLnBsdWdpbi52MS5BdXRob3JpemVSZXNwb25zZUJjChtkZXYucGF0Y2hiYXkubWVzaC5wbHVnaW4udjFQAVoocGF0Y2hiYXkuZGV2L2FwaS9tZXNoL3BsdWdpbi92MTtwbHVnaW52MaoCF1BhdGNoYmF5Lk1lc2guUGx1Z2luLlYxYgZwcm90bzM", [file_google_protobuf_duration, file_mesh_common_v1_policy]);
 
 /**
  * @generated from message mesh.plugin.v1.AuthorizeRequest
  */
 export type AuthorizeRequest = Message<"mesh.plugin.v1.AuthorizeRequest"> & {
   /**
-   * "namespace/name" of the policy.
+   * The policy that asks.
    *
-   * @generated from field: string policy = 1;
+   * @generated from field: mesh.common.v1.PolicyRef policy = 1;
    */
-  policy: string;
+  policy?: PolicyRef | undefined;
 
   /**
-   * Proven by mutual TLS: "spiffe://cluster.local/ns/default/sa/web". Empty: no proof.
-   *
-   * @generated from field: string source_identity = 2;
+   * @generated from field: mesh.common.v1.RequestAttributes request = 2;
    */
-  sourceIdentity: string;
-
-  /**
-   * "namespace/name" of the service that is called.
-   *
-   * @generated from field: string target = 3;
-   */
-  target: string;
-
-  /**
-   * @generated from field: string method = 4;
-   */
-  method: string;
-
-  /**
-   * Normalised, without the query.
-   *
-   * @generated from field: string path = 5;
-   */
-  path: string;
-
-  /**
-   * Those that the policy names, in lower case.
-   *
-   * @generated from field: map<string, string> headers = 6;
-   */
-  headers: { [key: string]: string };
+  request?: RequestAttributes | undefined;
 };
 
 /**
@@ -152,12 +126,14 @@ export const DenySchema: GenMessage<Deny> = /*@__PURE__*/
 
 /**
  * The hook "authorize". Asked for requests that an AuthorizationPolicy with action Plugin matches.
+ * buf:lint:ignore SERVICE_SUFFIX
  *
  * @generated from service mesh.plugin.v1.Authorizer
  */
 export const Authorizer: GenService<{
   /**
    * Due within the granted deadline; without an answer the policy's failure policy decides.
+   * buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
    *
    * @generated from rpc mesh.plugin.v1.Authorizer.Authorize
    */

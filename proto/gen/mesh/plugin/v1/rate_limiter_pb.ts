@@ -6,24 +6,26 @@ import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegen
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Duration } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_duration } from "@bufbuild/protobuf/wkt";
+import type { PolicyRef } from "../../common/v1/policy_pb.ts";
+import { file_mesh_common_v1_policy } from "../../common/v1/policy_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file mesh/plugin/v1/rate_limiter.proto.
  */
 export const file_mesh_plugin_v1_rate_limiter: GenFile = /*@__PURE__*/
-  fileDesc("CiFtZXNoL3BsdWdpbi92MS9yYXRlX2xpbWl0ZXIucHJvdG8SDm1lc2gucGx1Z2luLnYxIrQBCgxMZWFzZVJlcXVlc3QSDgoGcG9saWN5GAEgASgJEg0KBWxpbWl0GAIgASgJEgsKA2tleRgDIAMoCRIQCghyZXF1ZXN0cxgEIAEoDRImCgNwZXIYBSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SDQoFYnVyc3QYBiABKA0SDgoGaG9sZGVyGAcgASgJEg4KBndhbnRlZBgIIAEoDRIPCgd1bnNwZW50GAkgASgNIn4KDUxlYXNlUmVzcG9uc2USDwoHZ3JhbnRlZBgBIAEoDRIsCgl2YWxpZF9mb3IYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SLgoLcmV0cnlfYWZ0ZXIYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24yUwoLUmF0ZUxpbWl0ZXISRAoFTGVhc2USHC5tZXNoLnBsdWdpbi52MS5MZWFzZVJlcXVlc3QaHS5tZXNoLnBsdWdpbi52MS5MZWFzZVJlc3BvbnNlYgZwcm90bzM", [file_google_protobuf_duration]);
+  fileDesc("CiFtZXNoL3BsdWdpbi92MS9yYXRlX2xpbWl0ZXIucHJvdG8SDm1lc2gucGx1Z2luLnYxIs8BCgxMZWFzZVJlcXVlc3QSKQoGcG9saWN5GAEgASgLMhkubWVzaC5jb21tb24udjEuUG9saWN5UmVmEg0KBWxpbWl0GAIgASgJEgsKA2tleRgDIAMoCRIQCghyZXF1ZXN0cxgEIAEoDRImCgNwZXIYBSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SDQoFYnVyc3QYBiABKA0SDgoGaG9sZGVyGAcgASgJEg4KBndhbnRlZBgIIAEoDRIPCgd1bnNwZW50GAkgASgNIn4KDUxlYXNlUmVzcG9uc2USDwoHZ3JhbnRlZBgBIAEoDRIsCgl2YWxpZF9mb3IYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SLgoLcmV0cnlfYWZ0ZXIYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24yUwoLUmF0ZUxpbWl0ZXISRAoFTGVhc2USHC5tZXNoLnBsdWdpbi52MS5MZWFzZVJlcXVlc3QaHS5tZXNoLnBsdWdpbi52MS5MZWFzZVJlc3BvbnNlQmMKG2Rldi5wYXRjaGJheS5tZXNoLnBsdWdpbi52MVABWihwYXRjaGJheS5kZXYvYXBpL21lc2gvcGx1Z2luL3YxO3BsdWdpbnYxqgIXUGF0Y2hiYXkuTWVzaC5QbHVnaW4uVjFiBnByb3RvMw", [file_google_protobuf_duration, file_mesh_common_v1_policy]);
 
 /**
  * @generated from message mesh.plugin.v1.LeaseRequest
  */
 export type LeaseRequest = Message<"mesh.plugin.v1.LeaseRequest"> & {
   /**
-   * "namespace/name" of the policy.
+   * The policy that asks.
    *
-   * @generated from field: string policy = 1;
+   * @generated from field: mesh.common.v1.PolicyRef policy = 1;
    */
-  policy: string;
+  policy?: PolicyRef | undefined;
 
   /**
    * Name of the limit within it.
@@ -57,7 +59,7 @@ export type LeaseRequest = Message<"mesh.plugin.v1.LeaseRequest"> & {
   burst: number;
 
   /**
-   * Who asks: "namespace/name/instance" of the proxy. Proven.
+   * "namespace/name/instance" of the proxy that asks. Proven.
    *
    * @generated from field: string holder = 7;
    */
@@ -121,6 +123,7 @@ export const LeaseResponseSchema: GenMessage<LeaseResponse> = /*@__PURE__*/
 /**
  * The hook "ratelimit". Shares a limit out among all proxies: each gets a number of requests for a time, spends them on its
  * own, and asks for more before they are used up.
+ * buf:lint:ignore SERVICE_SUFFIX
  *
  * @generated from service mesh.plugin.v1.RateLimiter
  */
@@ -128,6 +131,7 @@ export const RateLimiter: GenService<{
   /**
    * Due within the granted deadline; without an answer the policy's failure policy decides. All questions about one (policy,
    * limit, key) go to the same instance while it is ready.
+   * buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
    *
    * @generated from rpc mesh.plugin.v1.RateLimiter.Lease
    */

@@ -8,17 +8,17 @@ import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegen
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Duration } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_duration } from "@bufbuild/protobuf/wkt";
-import type { Context } from "../../destination/v1/destination_pb.ts";
-import { file_mesh_destination_v1_destination } from "../../destination/v1/destination_pb.ts";
-import type { Endpoint } from "../../destination/v1/endpoint_pb.ts";
-import { file_mesh_destination_v1_endpoint } from "../../destination/v1/endpoint_pb.ts";
+import type { ClientContext } from "../../common/v1/client_pb.ts";
+import { file_mesh_common_v1_client } from "../../common/v1/client_pb.ts";
+import type { Endpoint } from "../../common/v1/endpoint_pb.ts";
+import { file_mesh_common_v1_endpoint } from "../../common/v1/endpoint_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file mesh/plugin/v1/resolver.proto.
  */
 export const file_mesh_plugin_v1_resolver: GenFile = /*@__PURE__*/
-  fileDesc("Ch1tZXNoL3BsdWdpbi92MS9yZXNvbHZlci5wcm90bxIObWVzaC5wbHVnaW4udjEibgoOUmVzb2x2ZVJlcXVlc3QSEQoJYXV0aG9yaXR5GAEgASgJEgwKBGhvc3QYAiABKAkSDAoEcG9ydBgDIAEoDRItCgdjb250ZXh0GAQgASgLMhwubWVzaC5kZXN0aW5hdGlvbi52MS5Db250ZXh0IpsCCg9SZXNvbHZlUmVzcG9uc2USLgoJZW5kcG9pbnRzGAEgASgLMhkubWVzaC5wbHVnaW4udjEuRW5kcG9pbnRzSAASJgoFZW1wdHkYAiABKAsyFS5tZXNoLnBsdWdpbi52MS5FbXB0eUgAEigKBmFic2VudBgDIAEoCzIWLm1lc2gucGx1Z2luLnYxLkFic2VudEgAEigKBmZhaWxlZBgEIAEoCzIWLm1lc2gucGx1Z2luLnYxLkZhaWxlZEgAEioKB3Jld3JpdGUYBSABKAsyFy5tZXNoLnBsdWdpbi52MS5SZXdyaXRlSAASJgoFc3BsaXQYBiABKAsyFS5tZXNoLnBsdWdpbi52MS5TcGxpdEgAQggKBmFuc3dlciI9CglFbmRwb2ludHMSMAoJZW5kcG9pbnRzGAEgAygLMh0ubWVzaC5kZXN0aW5hdGlvbi52MS5FbmRwb2ludCIHCgVFbXB0eSIwCgZBYnNlbnQSJgoDdHRsGAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIhkKBkZhaWxlZBIPCgdtZXNzYWdlGAEgASgJIhwKB1Jld3JpdGUSEQoJYXV0aG9yaXR5GAEgASgJIjAKBVNwbGl0EicKB3RhcmdldHMYASADKAsyFi5tZXNoLnBsdWdpbi52MS5UYXJnZXQiKwoGVGFyZ2V0EhEKCWF1dGhvcml0eRgBIAEoCRIOCgZ3ZWlnaHQYAiABKA0yWAoIUmVzb2x2ZXISTAoHUmVzb2x2ZRIeLm1lc2gucGx1Z2luLnYxLlJlc29sdmVSZXF1ZXN0Gh8ubWVzaC5wbHVnaW4udjEuUmVzb2x2ZVJlc3BvbnNlMAFiBnByb3RvMw", [file_google_protobuf_duration, file_mesh_destination_v1_destination, file_mesh_destination_v1_endpoint]);
+  fileDesc("Ch1tZXNoL3BsdWdpbi92MS9yZXNvbHZlci5wcm90bxIObWVzaC5wbHVnaW4udjEibwoOUmVzb2x2ZVJlcXVlc3QSEQoJYXV0aG9yaXR5GAEgASgJEgwKBGhvc3QYAiABKAkSDAoEcG9ydBgDIAEoDRIuCgdjb250ZXh0GAQgASgLMh0ubWVzaC5jb21tb24udjEuQ2xpZW50Q29udGV4dCKbAgoPUmVzb2x2ZVJlc3BvbnNlEi4KCWVuZHBvaW50cxgBIAEoCzIZLm1lc2gucGx1Z2luLnYxLkVuZHBvaW50c0gAEiYKBWVtcHR5GAIgASgLMhUubWVzaC5wbHVnaW4udjEuRW1wdHlIABIoCgZhYnNlbnQYAyABKAsyFi5tZXNoLnBsdWdpbi52MS5BYnNlbnRIABIoCgZmYWlsZWQYBCABKAsyFi5tZXNoLnBsdWdpbi52MS5GYWlsZWRIABIqCgdyZXdyaXRlGAUgASgLMhcubWVzaC5wbHVnaW4udjEuUmV3cml0ZUgAEiYKBXNwbGl0GAYgASgLMhUubWVzaC5wbHVnaW4udjEuU3BsaXRIAEIICgZhbnN3ZXIiOAoJRW5kcG9pbnRzEisKCWVuZHBvaW50cxgBIAMoCzIYLm1lc2guY29tbW9uLnYxLkVuZHBvaW50IgcKBUVtcHR5IjAKBkFic2VudBImCgN0dGwYASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24iGQoGRmFpbGVkEg8KB21lc3NhZ2UYASABKAkiHAoHUmV3cml0ZRIRCglhdXRob3JpdHkYASABKAkiMAoFU3BsaXQSJwoHdGFyZ2V0cxgBIAMoCzIWLm1lc2gucGx1Z2luLnYxLlRhcmdldCIrCgZUYXJnZXQSEQoJYXV0aG9yaXR5GAEgASgJEg4KBndlaWdodBgCIAEoDTJYCghSZXNvbHZlchJMCgdSZXNvbHZlEh4ubWVzaC5wbHVnaW4udjEuUmVzb2x2ZVJlcXVlc3QaHy5tZXNoLnBsdWdpbi52MS5SZXNvbHZlUmVzcG9uc2UwAUJjChtkZXYucGF0Y2hiYXkubWVzaC5wbHVnaW4udjFQAVoocGF0Y2hiYXkuZGV2L2FwaS9tZXNoL3BsdWdpbi92MTtwbHVnaW52MaoCF1BhdGNoYmF5Lk1lc2guUGx1Z2luLlYxYgZwcm90bzM", [file_google_protobuf_duration, file_mesh_common_v1_client, file_mesh_common_v1_endpoint]);
 
 /**
  * @generated from message mesh.plugin.v1.ResolveRequest
@@ -46,9 +46,9 @@ export type ResolveRequest = Message<"mesh.plugin.v1.ResolveRequest"> & {
   /**
    * Set only when the hook declares that it uses it.
    *
-   * @generated from field: mesh.destination.v1.Context context = 4;
+   * @generated from field: mesh.common.v1.ClientContext context = 4;
    */
-  context?: Context | undefined;
+  context?: ClientContext | undefined;
 };
 
 /**
@@ -73,7 +73,7 @@ export type ResolveResponse = Message<"mesh.plugin.v1.ResolveResponse"> & {
     case: "endpoints";
   } | {
     /**
-     * Exists, nobody serves it: the chain stops.
+     * Exists without endpoints: the chain stops.
      *
      * @generated from field: mesh.plugin.v1.Empty empty = 2;
      */
@@ -81,7 +81,7 @@ export type ResolveResponse = Message<"mesh.plugin.v1.ResolveResponse"> & {
     case: "empty";
   } | {
     /**
-     * Not mine: the next link is asked.
+     * Not mine: the next resolver is asked.
      *
      * @generated from field: mesh.plugin.v1.Absent absent = 3;
      */
@@ -124,7 +124,7 @@ export type Endpoints = Message<"mesh.plugin.v1.Endpoints"> & {
   /**
    * At least one, at most 10,000.
    *
-   * @generated from field: repeated mesh.destination.v1.Endpoint endpoints = 1;
+   * @generated from field: repeated mesh.common.v1.Endpoint endpoints = 1;
    */
   endpoints: Endpoint[];
 };
@@ -245,6 +245,7 @@ export const TargetSchema: GenMessage<Target> = /*@__PURE__*/
 
 /**
  * The hook "resolve".
+ * buf:lint:ignore SERVICE_SUFFIX
  *
  * @generated from service mesh.plugin.v1.Resolver
  */

@@ -4,28 +4,38 @@
 
 // Who may call whom how often by which way, and the objectives that services have.
 
-import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_duration, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { LimitState } from "../../common/v1/limit_pb.ts";
+import { file_mesh_common_v1_limit } from "../../common/v1/limit_pb.ts";
+import type { ObjectiveState } from "../../common/v1/objective_pb.ts";
+import { file_mesh_common_v1_objective } from "../../common/v1/objective_pb.ts";
 import type { Origin } from "../../common/v1/origin_pb.ts";
 import { file_mesh_common_v1_origin } from "../../common/v1/origin_pb.ts";
-import type { AuthorizationAction, Backend, DefaultAction, PolicyRef, Snapshot } from "./snapshot_pb.ts";
+import type { PolicyRef } from "../../common/v1/policy_pb.ts";
+import { file_mesh_common_v1_policy } from "../../common/v1/policy_pb.ts";
+import type { AuthorizeRequestSchema, AuthorizeResponseSchema } from "../../plugin/v1/authorizer_pb.ts";
+import { file_mesh_plugin_v1_authorizer } from "../../plugin/v1/authorizer_pb.ts";
+import type { LeaseResponseSchema } from "../../plugin/v1/rate_limiter_pb.ts";
+import { file_mesh_plugin_v1_rate_limiter } from "../../plugin/v1/rate_limiter_pb.ts";
+import type { AuthorizationAction, Backend, DefaultAction, Snapshot } from "./snapshot_pb.ts";
 import { file_mesh_policy_v1_snapshot } from "./snapshot_pb.ts";
-import type { Message } from "@bufbuild/protobuf";
+import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file mesh/policy/v1/policy.proto.
  */
 export const file_mesh_policy_v1_policy: GenFile = /*@__PURE__*/
-  fileDesc("ChttZXNoL3BvbGljeS92MS9wb2xpY3kucHJvdG8SDm1lc2gucG9saWN5LnYxIpIBCg1Gb2xsb3dSZXF1ZXN0EiYKBWhlbGxvGAEgASgLMhUubWVzaC5wb2xpY3kudjEuSGVsbG9IABIqCgd0YXJnZXRzGAIgASgLMhcubWVzaC5wb2xpY3kudjEuVGFyZ2V0c0gAEiIKA2FjaxgDIAEoCzITLm1lc2gucG9saWN5LnYxLkFja0gAQgkKB21lc3NhZ2UiQgoFSGVsbG8SDwoHdmVyc2lvbhgBIAEoCRIoCgd0YXJnZXRzGAIgASgLMhcubWVzaC5wb2xpY3kudjEuVGFyZ2V0cyIYCgdUYXJnZXRzEg0KBWhvc3RzGAEgAygJIicKA0FjaxIPCgd2ZXJzaW9uGAEgASgJEg8KB3JlZnVzZWQYAiABKAkiPAoORm9sbG93UmVzcG9uc2USKgoIc25hcHNob3QYASABKAsyGC5tZXNoLnBvbGljeS52MS5TbmFwc2hvdCJxChBBdXRob3JpemVSZXF1ZXN0EikKBnBvbGljeRgBIAEoCzIZLm1lc2gucG9saWN5LnYxLlBvbGljeVJlZhIyCgdyZXF1ZXN0GAIgASgLMiEubWVzaC5wb2xpY3kudjEuUmVxdWVzdEF0dHJpYnV0ZXMiywEKEVJlcXVlc3RBdHRyaWJ1dGVzEhcKD3NvdXJjZV9pZGVudGl0eRgBIAEoCRIOCgZ0YXJnZXQYAiABKAkSDgoGbWV0aG9kGAMgASgJEgwKBHBhdGgYBCABKAkSPwoHaGVhZGVycxgFIAMoCzIuLm1lc2gucG9saWN5LnYxLlJlcXVlc3RBdHRyaWJ1dGVzLkhlYWRlcnNFbnRyeRouCgxIZWFkZXJzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJ6ChFBdXRob3JpemVSZXNwb25zZRIPCgdhbGxvd2VkGAEgASgIEg4KBnJlYXNvbhgCIAEoCRIOCgZzdGF0dXMYAyABKA0SJgoDdHRsGAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEgwKBHZhcnkYBSADKAkidgoMTGVhc2VSZXF1ZXN0EikKBnBvbGljeRgBIAEoCzIZLm1lc2gucG9saWN5LnYxLlBvbGljeVJlZhINCgVsaW1pdBgCIAEoCRILCgNrZXkYAyADKAkSDgoGd2FudGVkGAQgASgNEg8KB3Vuc3BlbnQYBSABKA0ifgoNTGVhc2VSZXNwb25zZRIPCgdncmFudGVkGAEgASgNEiwKCXZhbGlkX2ZvchgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIuCgtyZXRyeV9hZnRlchgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiIPCg1TdGF0dXNSZXF1ZXN0ItsBCg5TdGF0dXNSZXNwb25zZRI1Cg5kZWZhdWx0X2FjdGlvbhgBIAEoDjIdLm1lc2gucG9saWN5LnYxLkRlZmF1bHRBY3Rpb24SMQoJcmVzb3VyY2VzGAIgAygLMh4ubWVzaC5wb2xpY3kudjEuUmVzb3VyY2VTdGF0dXMSMQoIcHJvYmxlbXMYAyADKAsyHy5tZXNoLnBvbGljeS52MS5SZXNvdXJjZVByb2JsZW0SLAoHcHJveGllcxgEIAMoCzIbLm1lc2gucG9saWN5LnYxLlByb3h5U3RhdHVzIq8BCg5SZXNvdXJjZVN0YXR1cxIMCgRraW5kGAEgASgJEhEKCW5hbWVzcGFjZRgCIAEoCRIMCgRuYW1lGAMgASgJEiYKBm9yaWdpbhgEIAEoCzIWLm1lc2guY29tbW9uLnYxLk9yaWdpbhIQCghvdXRkYXRlZBgFIAEoCBIRCgl3b3JrbG9hZHMYBiADKAkSDwoHc3VtbWFyeRgHIAEoCRIQCgh3YXJuaW5ncxgIIAMoCSJmCg9SZXNvdXJjZVByb2JsZW0SJgoGb3JpZ2luGAEgASgLMhYubWVzaC5jb21tb24udjEuT3JpZ2luEg8KB21lc3NhZ2UYAiABKAkSDAoEaGludBgDIAEoCRIMCgRraW5kGAQgASgJIrsBCgtQcm94eVN0YXR1cxIRCgluYW1lc3BhY2UYASABKAkSEAoId29ya2xvYWQYAiABKAkSEAoIaW5zdGFuY2UYAyABKAkSDwoHdmVyc2lvbhgEIAEoCRIOCgZ3YW50ZWQYBSABKAkSDwoHcmVmdXNlZBgGIAEoCRIwCgxhY2tub3dsZWRnZWQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhEKCWNvbm5lY3RlZBgIIAEoCCK/AQoORXhwbGFpblJlcXVlc3QSDgoGbWV0aG9kGAEgASgJEhEKCWF1dGhvcml0eRgCIAEoCRIMCgRwYXRoGAMgASgJEjwKB2hlYWRlcnMYBCADKAsyKy5tZXNoLnBvbGljeS52MS5FeHBsYWluUmVxdWVzdC5IZWFkZXJzRW50cnkSDgoGc291cmNlGAUgASgJGi4KDEhlYWRlcnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIvMBCg9FeHBsYWluUmVzcG9uc2USDAoEcGF0aBgBIAEoCRIXCg9zb3VyY2VfaWRlbnRpdHkYAiABKAkSDgoGdGFyZ2V0GAMgASgJEiwKBXJvdXRlGAQgASgLMh0ubWVzaC5wb2xpY3kudjEuUm91dGVEZWNpc2lvbhIwCghwb2xpY2llcxgFIAMoCzIeLm1lc2gucG9saWN5LnYxLlBvbGljeURlY2lzaW9uEioKBmxpbWl0cxgGIAMoCzIaLm1lc2gucG9saWN5LnYxLkxpbWl0U3RhdGUSEAoIZGVjaXNpb24YByABKAkSCwoDd2h5GAggASgJIo4BCg1Sb3V0ZURlY2lzaW9uEiYKA3JlZhgBIAEoCzIZLm1lc2gucG9saWN5LnYxLlBvbGljeVJlZhIMCgRydWxlGAIgASgNEikKCGJhY2tlbmRzGAMgAygLMhcubWVzaC5wb2xpY3kudjEuQmFja2VuZBILCgN3aHkYBCADKAkSDwoHZWZmZWN0cxgFIAMoCSKLAQoOUG9saWN5RGVjaXNpb24SJgoDcmVmGAEgASgLMhkubWVzaC5wb2xpY3kudjEuUG9saWN5UmVmEjMKBmFjdGlvbhgCIAEoDjIjLm1lc2gucG9saWN5LnYxLkF1dGhvcml6YXRpb25BY3Rpb24SDwoHbWF0Y2hlZBgDIAEoCBILCgN3aHkYBCABKAkimwEKCkxpbWl0U3RhdGUSJgoDcmVmGAEgASgLMhkubWVzaC5wb2xpY3kudjEuUG9saWN5UmVmEg0KBWxpbWl0GAIgASgJEg8KB21hdGNoZWQYAyABKAgSCwoDd2h5GAQgASgJEgsKA2tleRgFIAMoCRIrCgdwcm94aWVzGAYgAygLMhoubWVzaC5wb2xpY3kudjEuUHJveHlMaW1pdCJnCgpQcm94eUxpbWl0EhAKCGluc3RhbmNlGAEgASgJEgwKBGxlZnQYAiABKAESDAoEc2l6ZRgDIAEoDRIrCgdleHBpcmVzGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCIXChVMaXN0T2JqZWN0aXZlc1JlcXVlc3QiRwoWTGlzdE9iamVjdGl2ZXNSZXNwb25zZRItCgpvYmplY3RpdmVzGAEgAygLMhkubWVzaC5wb2xpY3kudjEuT2JqZWN0aXZlIrYCCglPYmplY3RpdmUSEQoJbmFtZXNwYWNlGAEgASgJEgwKBG5hbWUYAiABKAkSDgoGc291cmNlGAMgASgJEg4KBnRhcmdldBgEIAEoCRIUCgx0YXJnZXRfcmF0aW8YBSABKAESGAoQbGF0ZW5jeV9ib3VuZF9tcxgGIAEoARIwCgd3aW5kb3dzGAcgAygLMh8ubWVzaC5wb2xpY3kudjEuT2JqZWN0aXZlV2luZG93EhMKC2J1ZGdldF9sZWZ0GAggASgBEg0KBXN0YXRlGAkgASgJEikKBXNpbmNlGAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIPCgdwYXJ0aWFsGAsgASgIEiYKBm9yaWdpbhgMIAEoCzIWLm1lc2guY29tbW9uLnYxLk9yaWdpbiKLAQoPT2JqZWN0aXZlV2luZG93EikKBndpbmRvdxgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIPCgdjb3ZlcmVkGAIgASgBEgwKBGdvb2QYAyABKAQSDQoFdG90YWwYBCABKAQSDAoEYnVybhgFIAEoARIRCgl0aHJlc2hvbGQYBiABKAEy4wMKBlBvbGljeRJLCgZGb2xsb3cSHS5tZXNoLnBvbGljeS52MS5Gb2xsb3dSZXF1ZXN0Gh4ubWVzaC5wb2xpY3kudjEuRm9sbG93UmVzcG9uc2UoATABElAKCUF1dGhvcml6ZRIgLm1lc2gucG9saWN5LnYxLkF1dGhvcml6ZVJlcXVlc3QaIS5tZXNoLnBvbGljeS52MS5BdXRob3JpemVSZXNwb25zZRJECgVMZWFzZRIcLm1lc2gucG9saWN5LnYxLkxlYXNlUmVxdWVzdBodLm1lc2gucG9saWN5LnYxLkxlYXNlUmVzcG9uc2USRwoGU3RhdHVzEh0ubWVzaC5wb2xpY3kudjEuU3RhdHVzUmVxdWVzdBoeLm1lc2gucG9saWN5LnYxLlN0YXR1c1Jlc3BvbnNlEkoKB0V4cGxhaW4SHi5tZXNoLnBvbGljeS52MS5FeHBsYWluUmVxdWVzdBofLm1lc2gucG9saWN5LnYxLkV4cGxhaW5SZXNwb25zZRJfCg5MaXN0T2JqZWN0aXZlcxIlLm1lc2gucG9saWN5LnYxLkxpc3RPYmplY3RpdmVzUmVxdWVzdBomLm1lc2gucG9saWN5LnYxLkxpc3RPYmplY3RpdmVzUmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_mesh_common_v1_origin, file_mesh_policy_v1_snapshot]);
+  fileDesc("ChttZXNoL3BvbGljeS92MS9wb2xpY3kucHJvdG8SDm1lc2gucG9saWN5LnYxIpEBCgxXYXRjaFJlcXVlc3QSJgoFaGVsbG8YASABKAsyFS5tZXNoLnBvbGljeS52MS5IZWxsb0gAEioKB3RhcmdldHMYAiABKAsyFy5tZXNoLnBvbGljeS52MS5UYXJnZXRzSAASIgoDYWNrGAMgASgLMhMubWVzaC5wb2xpY3kudjEuQWNrSABCCQoHbWVzc2FnZSJCCgVIZWxsbxIPCgd2ZXJzaW9uGAEgASgJEigKB3RhcmdldHMYAiABKAsyFy5tZXNoLnBvbGljeS52MS5UYXJnZXRzIhgKB1RhcmdldHMSDQoFaG9zdHMYASADKAkiMAoDQWNrEg8KB3ZlcnNpb24YASABKAkSGAoQcmVqZWN0aW9uX3JlYXNvbhgCIAEoCSI7Cg1XYXRjaFJlc3BvbnNlEioKCHNuYXBzaG90GAEgASgLMhgubWVzaC5wb2xpY3kudjEuU25hcHNob3QidgoMTGVhc2VSZXF1ZXN0EikKBnBvbGljeRgBIAEoCzIZLm1lc2guY29tbW9uLnYxLlBvbGljeVJlZhINCgVsaW1pdBgCIAEoCRILCgNrZXkYAyADKAkSDgoGd2FudGVkGAQgASgNEg8KB3Vuc3BlbnQYBSABKA0iDwoNU3RhdHVzUmVxdWVzdCLbAQoOU3RhdHVzUmVzcG9uc2USNQoOZGVmYXVsdF9hY3Rpb24YASABKA4yHS5tZXNoLnBvbGljeS52MS5EZWZhdWx0QWN0aW9uEjEKCXJlc291cmNlcxgCIAMoCzIeLm1lc2gucG9saWN5LnYxLlJlc291cmNlU3RhdHVzEjEKCHByb2JsZW1zGAMgAygLMh8ubWVzaC5wb2xpY3kudjEuUmVzb3VyY2VQcm9ibGVtEiwKB3Byb3hpZXMYBCADKAsyGy5tZXNoLnBvbGljeS52MS5Qcm94eVN0YXR1cyKvAQoOUmVzb3VyY2VTdGF0dXMSDAoEa2luZBgBIAEoCRIRCgluYW1lc3BhY2UYAiABKAkSDAoEbmFtZRgDIAEoCRImCgZvcmlnaW4YBCABKAsyFi5tZXNoLmNvbW1vbi52MS5PcmlnaW4SEAoIb3V0ZGF0ZWQYBSABKAgSEQoJd29ya2xvYWRzGAYgAygJEg8KB3N1bW1hcnkYByABKAkSEAoId2FybmluZ3MYCCADKAkiZgoPUmVzb3VyY2VQcm9ibGVtEiYKBm9yaWdpbhgBIAEoCzIWLm1lc2guY29tbW9uLnYxLk9yaWdpbhIPCgdtZXNzYWdlGAIgASgJEgwKBGhpbnQYAyABKAkSDAoEa2luZBgEIAEoCSLEAQoLUHJveHlTdGF0dXMSEQoJbmFtZXNwYWNlGAEgASgJEhAKCHdvcmtsb2FkGAIgASgJEhAKCGluc3RhbmNlGAMgASgJEg8KB3ZlcnNpb24YBCABKAkSDgoGd2FudGVkGAUgASgJEhgKEHJlamVjdGlvbl9yZWFzb24YBiABKAkSMAoMYWNrbm93bGVkZ2VkGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIRCgljb25uZWN0ZWQYCCABKAgivwEKDkV4cGxhaW5SZXF1ZXN0Eg4KBm1ldGhvZBgBIAEoCRIRCglhdXRob3JpdHkYAiABKAkSDAoEcGF0aBgDIAEoCRI8CgdoZWFkZXJzGAQgAygLMisubWVzaC5wb2xpY3kudjEuRXhwbGFpblJlcXVlc3QuSGVhZGVyc0VudHJ5Eg4KBnNvdXJjZRgFIAEoCRouCgxIZWFkZXJzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASKUAgoPRXhwbGFpblJlc3BvbnNlEgwKBHBhdGgYASABKAkSFwoPc291cmNlX2lkZW50aXR5GAIgASgJEg4KBnRhcmdldBgDIAEoCRIsCgVyb3V0ZRgEIAEoCzIdLm1lc2gucG9saWN5LnYxLlJvdXRlRGVjaXNpb24SMAoIcG9saWNpZXMYBSADKAsyHi5tZXNoLnBvbGljeS52MS5Qb2xpY3lEZWNpc2lvbhIqCgZsaW1pdHMYBiADKAsyGi5tZXNoLmNvbW1vbi52MS5MaW1pdFN0YXRlEjEKCGRlY2lzaW9uGAcgASgOMh8ubWVzaC5wb2xpY3kudjEuUmVxdWVzdERlY2lzaW9uEgsKA3doeRgIIAEoCSKOAQoNUm91dGVEZWNpc2lvbhImCgNyZWYYASABKAsyGS5tZXNoLmNvbW1vbi52MS5Qb2xpY3lSZWYSDAoEcnVsZRgCIAEoDRIpCghiYWNrZW5kcxgDIAMoCzIXLm1lc2gucG9saWN5LnYxLkJhY2tlbmQSCwoDd2h5GAQgAygJEg8KB2VmZmVjdHMYBSADKAkiiwEKDlBvbGljeURlY2lzaW9uEiYKA3JlZhgBIAEoCzIZLm1lc2guY29tbW9uLnYxLlBvbGljeVJlZhIzCgZhY3Rpb24YAiABKA4yIy5tZXNoLnBvbGljeS52MS5BdXRob3JpemF0aW9uQWN0aW9uEg8KB21hdGNoZWQYAyABKAgSCwoDd2h5GAQgASgJIhcKFUxpc3RPYmplY3RpdmVzUmVxdWVzdCJHChZMaXN0T2JqZWN0aXZlc1Jlc3BvbnNlEi0KCm9iamVjdGl2ZXMYASADKAsyGS5tZXNoLnBvbGljeS52MS5PYmplY3RpdmUi7gIKCU9iamVjdGl2ZRIRCgluYW1lc3BhY2UYASABKAkSDAoEbmFtZRgCIAEoCRIOCgZzb3VyY2UYAyABKAkSDgoGdGFyZ2V0GAQgASgJEhQKDHRhcmdldF9yYXRpbxgFIAEoARIwCg1sYXRlbmN5X2JvdW5kGAYgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjAKB3dpbmRvd3MYByADKAsyHy5tZXNoLnBvbGljeS52MS5PYmplY3RpdmVXaW5kb3cSEwoLYnVkZ2V0X2xlZnQYCCABKAESLQoFc3RhdGUYCSABKA4yHi5tZXNoLmNvbW1vbi52MS5PYmplY3RpdmVTdGF0ZRIpCgVzaW5jZRgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHcGFydGlhbBgLIAEoCBImCgZvcmlnaW4YDCABKAsyFi5tZXNoLmNvbW1vbi52MS5PcmlnaW4ipgEKD09iamVjdGl2ZVdpbmRvdxIpCgZ3aW5kb3cYASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SKgoHY292ZXJlZBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIMCgRnb29kGAMgASgEEg0KBXRvdGFsGAQgASgEEgwKBGJ1cm4YBSABKAESEQoJdGhyZXNob2xkGAYgASgBKsUBCg9SZXF1ZXN0RGVjaXNpb24SIAocUkVRVUVTVF9ERUNJU0lPTl9VTlNQRUNJRklFRBAAEhwKGFJFUVVFU1RfREVDSVNJT05fQUxMT1dFRBABEhsKF1JFUVVFU1RfREVDSVNJT05fREVOSUVEEAISHAoYUkVRVUVTVF9ERUNJU0lPTl9MSU1JVEVEEAMSHQoZUkVRVUVTVF9ERUNJU0lPTl9OT19ST1VURRAEEhgKFFJFUVVFU1RfREVDSVNJT05fQVNLEAUy4AMKBlBvbGljeRJICgVXYXRjaBIcLm1lc2gucG9saWN5LnYxLldhdGNoUmVxdWVzdBodLm1lc2gucG9saWN5LnYxLldhdGNoUmVzcG9uc2UoATABElAKCUF1dGhvcml6ZRIgLm1lc2gucGx1Z2luLnYxLkF1dGhvcml6ZVJlcXVlc3QaIS5tZXNoLnBsdWdpbi52MS5BdXRob3JpemVSZXNwb25zZRJECgVMZWFzZRIcLm1lc2gucG9saWN5LnYxLkxlYXNlUmVxdWVzdBodLm1lc2gucGx1Z2luLnYxLkxlYXNlUmVzcG9uc2USRwoGU3RhdHVzEh0ubWVzaC5wb2xpY3kudjEuU3RhdHVzUmVxdWVzdBoeLm1lc2gucG9saWN5LnYxLlN0YXR1c1Jlc3BvbnNlEkoKB0V4cGxhaW4SHi5tZXNoLnBvbGljeS52MS5FeHBsYWluUmVxdWVzdBofLm1lc2gucG9saWN5LnYxLkV4cGxhaW5SZXNwb25zZRJfCg5MaXN0T2JqZWN0aXZlcxIlLm1lc2gucG9saWN5LnYxLkxpc3RPYmplY3RpdmVzUmVxdWVzdBomLm1lc2gucG9saWN5LnYxLkxpc3RPYmplY3RpdmVzUmVzcG9uc2VCYwobZGV2LnBhdGNoYmF5Lm1lc2gucG9saWN5LnYxUAFaKHBhdGNoYmF5LmRldi9hcGkvbWVzaC9wb2xpY3kvdjE7cG9saWN5djGqAhdQYXRjaGJheS5NZXNoLlBvbGljeS5WMWIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_mesh_common_v1_limit, file_mesh_common_v1_objective, file_mesh_common_v1_origin, file_mesh_common_v1_policy, file_mesh_plugin_v1_authorizer, file_mesh_plugin_v1_rate_limiter, file_mesh_policy_v1_snapshot]);
 
 /**
- * @generated from message mesh.policy.v1.FollowRequest
+ * @generated from message mesh.policy.v1.WatchRequest
  */
-export type FollowRequest = Message<"mesh.policy.v1.FollowRequest"> & {
+export type WatchRequest = Message<"mesh.policy.v1.WatchRequest"> & {
   /**
-   * @generated from oneof mesh.policy.v1.FollowRequest.message
+   * @generated from oneof mesh.policy.v1.WatchRequest.message
    */
   message: {
     /**
@@ -49,10 +59,10 @@ export type FollowRequest = Message<"mesh.policy.v1.FollowRequest"> & {
 };
 
 /**
- * Describes the message mesh.policy.v1.FollowRequest.
- * Use `create(FollowRequestSchema)` to create a new message.
+ * Describes the message mesh.policy.v1.WatchRequest.
+ * Use `create(WatchRequestSchema)` to create a new message.
  */
-export const FollowRequestSchema: GenMessage<FollowRequest> = /*@__PURE__*/
+export const WatchRequestSchema: GenMessage<WatchRequest> = /*@__PURE__*/
   messageDesc(file_mesh_policy_v1_policy, 0);
 
 /**
@@ -112,9 +122,9 @@ export type Ack = Message<"mesh.policy.v1.Ack"> & {
   /**
    * Why the snapshot is not in force. Empty: it is.
    *
-   * @generated from field: string refused = 2;
+   * @generated from field: string rejection_reason = 2;
    */
-  refused: string;
+  rejectionReason: string;
 };
 
 /**
@@ -125,9 +135,9 @@ export const AckSchema: GenMessage<Ack> = /*@__PURE__*/
   messageDesc(file_mesh_policy_v1_policy, 3);
 
 /**
- * @generated from message mesh.policy.v1.FollowResponse
+ * @generated from message mesh.policy.v1.WatchResponse
  */
-export type FollowResponse = Message<"mesh.policy.v1.FollowResponse"> & {
+export type WatchResponse = Message<"mesh.policy.v1.WatchResponse"> & {
   /**
    * @generated from field: mesh.policy.v1.Snapshot snapshot = 1;
    */
@@ -135,135 +145,18 @@ export type FollowResponse = Message<"mesh.policy.v1.FollowResponse"> & {
 };
 
 /**
- * Describes the message mesh.policy.v1.FollowResponse.
- * Use `create(FollowResponseSchema)` to create a new message.
+ * Describes the message mesh.policy.v1.WatchResponse.
+ * Use `create(WatchResponseSchema)` to create a new message.
  */
-export const FollowResponseSchema: GenMessage<FollowResponse> = /*@__PURE__*/
+export const WatchResponseSchema: GenMessage<WatchResponse> = /*@__PURE__*/
   messageDesc(file_mesh_policy_v1_policy, 4);
-
-/**
- * @generated from message mesh.policy.v1.AuthorizeRequest
- */
-export type AuthorizeRequest = Message<"mesh.policy.v1.AuthorizeRequest"> & {
-  /**
-   * Of the caller's own workload.
-   *
-   * @generated from field: mesh.policy.v1.PolicyRef policy = 1;
-   */
-  policy?: PolicyRef | undefined;
-
-  /**
-   * @generated from field: mesh.policy.v1.RequestAttributes request = 2;
-   */
-  request?: RequestAttributes | undefined;
-};
-
-/**
- * Describes the message mesh.policy.v1.AuthorizeRequest.
- * Use `create(AuthorizeRequestSchema)` to create a new message.
- */
-export const AuthorizeRequestSchema: GenMessage<AuthorizeRequest> = /*@__PURE__*/
-  messageDesc(file_mesh_policy_v1_policy, 5);
-
-/**
- * What a plugin gets to see of a request.
- *
- * @generated from message mesh.policy.v1.RequestAttributes
- */
-export type RequestAttributes = Message<"mesh.policy.v1.RequestAttributes"> & {
-  /**
-   * Proven SPIFFE ID; empty: no proof.
-   *
-   * @generated from field: string source_identity = 1;
-   */
-  sourceIdentity: string;
-
-  /**
-   * "namespace/name" of the service that is called.
-   *
-   * @generated from field: string target = 2;
-   */
-  target: string;
-
-  /**
-   * @generated from field: string method = 3;
-   */
-  method: string;
-
-  /**
-   * Normalised, without the query.
-   *
-   * @generated from field: string path = 4;
-   */
-  path: string;
-
-  /**
-   * Those that the policy names, in lower case; several values of one name joined by ", ".
-   *
-   * @generated from field: map<string, string> headers = 5;
-   */
-  headers: { [key: string]: string };
-};
-
-/**
- * Describes the message mesh.policy.v1.RequestAttributes.
- * Use `create(RequestAttributesSchema)` to create a new message.
- */
-export const RequestAttributesSchema: GenMessage<RequestAttributes> = /*@__PURE__*/
-  messageDesc(file_mesh_policy_v1_policy, 6);
-
-/**
- * @generated from message mesh.policy.v1.AuthorizeResponse
- */
-export type AuthorizeResponse = Message<"mesh.policy.v1.AuthorizeResponse"> & {
-  /**
-   * @generated from field: bool allowed = 1;
-   */
-  allowed: boolean;
-
-  /**
-   * Why not, for the client. Empty: nothing is said.
-   *
-   * @generated from field: string reason = 2;
-   */
-  reason: string;
-
-  /**
-   * HTTP status of a refusal: 401 or 403.
-   *
-   * @generated from field: uint32 status = 3;
-   */
-  status: number;
-
-  /**
-   * How long the answer may be used for requests that are equal in `vary`. Unset: for this request only.
-   *
-   * @generated from field: google.protobuf.Duration ttl = 4;
-   */
-  ttl?: Duration | undefined;
-
-  /**
-   * Attributes that the answer depends on: "method", "path", "header:x-tenant", "source". The source's identity, the target and the
-   * policy always count, so "source" is for answers that depend on nothing else. Empty: the answer may not be reused.
-   *
-   * @generated from field: repeated string vary = 5;
-   */
-  vary: string[];
-};
-
-/**
- * Describes the message mesh.policy.v1.AuthorizeResponse.
- * Use `create(AuthorizeResponseSchema)` to create a new message.
- */
-export const AuthorizeResponseSchema: GenMessage<AuthorizeResponse> = /*@__PURE__*/
-  messageDesc(file_mesh_policy_v1_policy, 7);
 
 /**
  * @generated from message mesh.policy.v1.LeaseRequest
  */
 export type LeaseRequest = Message<"mesh.policy.v1.LeaseRequest"> & {
   /**
-   * @generated from field: mesh.policy.v1.PolicyRef policy = 1;
+   * @generated from field: mesh.common.v1.PolicyRef policy = 1;
    */
   policy?: PolicyRef | undefined;
 
@@ -301,40 +194,7 @@ export type LeaseRequest = Message<"mesh.policy.v1.LeaseRequest"> & {
  * Use `create(LeaseRequestSchema)` to create a new message.
  */
 export const LeaseRequestSchema: GenMessage<LeaseRequest> = /*@__PURE__*/
-  messageDesc(file_mesh_policy_v1_policy, 8);
-
-/**
- * @generated from message mesh.policy.v1.LeaseResponse
- */
-export type LeaseResponse = Message<"mesh.policy.v1.LeaseResponse"> & {
-  /**
-   * Requests that may pass. 0: none.
-   *
-   * @generated from field: uint32 granted = 1;
-   */
-  granted: number;
-
-  /**
-   * How long they are good, from the moment at which the question was sent. Unset: for the request that asked.
-   *
-   * @generated from field: google.protobuf.Duration valid_for = 2;
-   */
-  validFor?: Duration | undefined;
-
-  /**
-   * With 0 granted: when to ask again.
-   *
-   * @generated from field: google.protobuf.Duration retry_after = 3;
-   */
-  retryAfter?: Duration | undefined;
-};
-
-/**
- * Describes the message mesh.policy.v1.LeaseResponse.
- * Use `create(LeaseResponseSchema)` to create a new message.
- */
-export const LeaseResponseSchema: GenMessage<LeaseResponse> = /*@__PURE__*/
-  messageDesc(file_mesh_policy_v1_policy, 9);
+  messageDesc(file_mesh_policy_v1_policy, 5);
 
 /**
  * @generated from message mesh.policy.v1.StatusRequest
@@ -347,7 +207,7 @@ export type StatusRequest = Message<"mesh.policy.v1.StatusRequest"> & {
  * Use `create(StatusRequestSchema)` to create a new message.
  */
 export const StatusRequestSchema: GenMessage<StatusRequest> = /*@__PURE__*/
-  messageDesc(file_mesh_policy_v1_policy, 10);
+  messageDesc(file_mesh_policy_v1_policy, 6);
 
 /**
  * @generated from message mesh.policy.v1.StatusResponse
@@ -379,7 +239,7 @@ export type StatusResponse = Message<"mesh.policy.v1.StatusResponse"> & {
  * Use `create(StatusResponseSchema)` to create a new message.
  */
 export const StatusResponseSchema: GenMessage<StatusResponse> = /*@__PURE__*/
-  messageDesc(file_mesh_policy_v1_policy, 11);
+  messageDesc(file_mesh_policy_v1_policy, 7);
 
 /**
  * @generated from message mesh.policy.v1.ResourceStatus
@@ -439,7 +299,7 @@ export type ResourceStatus = Message<"mesh.policy.v1.ResourceStatus"> & {
  * Use `create(ResourceStatusSchema)` to create a new message.
  */
 export const ResourceStatusSchema: GenMessage<ResourceStatus> = /*@__PURE__*/
-  messageDesc(file_mesh_policy_v1_policy, 12);
+  messageDesc(file_mesh_policy_v1_policy, 8);
 
 /**
  * @generated from message mesh.policy.v1.ResourceProblem
@@ -475,7 +335,7 @@ export type ResourceProblem = Message<"mesh.policy.v1.ResourceProblem"> & {
  * Use `create(ResourceProblemSchema)` to create a new message.
  */
 export const ResourceProblemSchema: GenMessage<ResourceProblem> = /*@__PURE__*/
-  messageDesc(file_mesh_policy_v1_policy, 13);
+  messageDesc(file_mesh_policy_v1_policy, 9);
 
 /**
  * @generated from message mesh.policy.v1.ProxyStatus
@@ -513,9 +373,9 @@ export type ProxyStatus = Message<"mesh.policy.v1.ProxyStatus"> & {
   /**
    * Why it refused the wanted version.
    *
-   * @generated from field: string refused = 6;
+   * @generated from field: string rejection_reason = 6;
    */
-  refused: string;
+  rejectionReason: string;
 
   /**
    * When it acknowledged last.
@@ -535,7 +395,7 @@ export type ProxyStatus = Message<"mesh.policy.v1.ProxyStatus"> & {
  * Use `create(ProxyStatusSchema)` to create a new message.
  */
 export const ProxyStatusSchema: GenMessage<ProxyStatus> = /*@__PURE__*/
-  messageDesc(file_mesh_policy_v1_policy, 14);
+  messageDesc(file_mesh_policy_v1_policy, 10);
 
 /**
  * @generated from message mesh.policy.v1.ExplainRequest
@@ -578,7 +438,7 @@ export type ExplainRequest = Message<"mesh.policy.v1.ExplainRequest"> & {
  * Use `create(ExplainRequestSchema)` to create a new message.
  */
 export const ExplainRequestSchema: GenMessage<ExplainRequest> = /*@__PURE__*/
-  messageDesc(file_mesh_policy_v1_policy, 15);
+  messageDesc(file_mesh_policy_v1_policy, 11);
 
 /**
  * @generated from message mesh.policy.v1.ExplainResponse
@@ -614,16 +474,16 @@ export type ExplainResponse = Message<"mesh.policy.v1.ExplainResponse"> & {
   policies: PolicyDecision[];
 
   /**
-   * @generated from field: repeated mesh.policy.v1.LimitState limits = 6;
+   * @generated from field: repeated mesh.common.v1.LimitState limits = 6;
    */
   limits: LimitState[];
 
   /**
-   * What would happen: "allowed", "denied", "limited", "no-route", "ask" (a plugin decides).
+   * What would happen.
    *
-   * @generated from field: string decision = 7;
+   * @generated from field: mesh.policy.v1.RequestDecision decision = 7;
    */
-  decision: string;
+  decision: RequestDecision;
 
   /**
    * One sentence with the reason.
@@ -638,7 +498,7 @@ export type ExplainResponse = Message<"mesh.policy.v1.ExplainResponse"> & {
  * Use `create(ExplainResponseSchema)` to create a new message.
  */
 export const ExplainResponseSchema: GenMessage<ExplainResponse> = /*@__PURE__*/
-  messageDesc(file_mesh_policy_v1_policy, 16);
+  messageDesc(file_mesh_policy_v1_policy, 12);
 
 /**
  * @generated from message mesh.policy.v1.RouteDecision
@@ -647,7 +507,7 @@ export type RouteDecision = Message<"mesh.policy.v1.RouteDecision"> & {
   /**
    * Unset: no rule matched or there is none.
    *
-   * @generated from field: mesh.policy.v1.PolicyRef ref = 1;
+   * @generated from field: mesh.common.v1.PolicyRef ref = 1;
    */
   ref?: PolicyRef | undefined;
 
@@ -683,14 +543,14 @@ export type RouteDecision = Message<"mesh.policy.v1.RouteDecision"> & {
  * Use `create(RouteDecisionSchema)` to create a new message.
  */
 export const RouteDecisionSchema: GenMessage<RouteDecision> = /*@__PURE__*/
-  messageDesc(file_mesh_policy_v1_policy, 17);
+  messageDesc(file_mesh_policy_v1_policy, 13);
 
 /**
  * @generated from message mesh.policy.v1.PolicyDecision
  */
 export type PolicyDecision = Message<"mesh.policy.v1.PolicyDecision"> & {
   /**
-   * @generated from field: mesh.policy.v1.PolicyRef ref = 1;
+   * @generated from field: mesh.common.v1.PolicyRef ref = 1;
    */
   ref?: PolicyRef | undefined;
 
@@ -717,89 +577,7 @@ export type PolicyDecision = Message<"mesh.policy.v1.PolicyDecision"> & {
  * Use `create(PolicyDecisionSchema)` to create a new message.
  */
 export const PolicyDecisionSchema: GenMessage<PolicyDecision> = /*@__PURE__*/
-  messageDesc(file_mesh_policy_v1_policy, 18);
-
-/**
- * @generated from message mesh.policy.v1.LimitState
- */
-export type LimitState = Message<"mesh.policy.v1.LimitState"> & {
-  /**
-   * @generated from field: mesh.policy.v1.PolicyRef ref = 1;
-   */
-  ref?: PolicyRef | undefined;
-
-  /**
-   * @generated from field: string limit = 2;
-   */
-  limit: string;
-
-  /**
-   * @generated from field: bool matched = 3;
-   */
-  matched: boolean;
-
-  /**
-   * @generated from field: string why = 4;
-   */
-  why: string;
-
-  /**
-   * @generated from field: repeated string key = 5;
-   */
-  key: string[];
-
-  /**
-   * As the proxies of the target see it; empty when none could be asked.
-   *
-   * @generated from field: repeated mesh.policy.v1.ProxyLimit proxies = 6;
-   */
-  proxies: ProxyLimit[];
-};
-
-/**
- * Describes the message mesh.policy.v1.LimitState.
- * Use `create(LimitStateSchema)` to create a new message.
- */
-export const LimitStateSchema: GenMessage<LimitState> = /*@__PURE__*/
-  messageDesc(file_mesh_policy_v1_policy, 19);
-
-/**
- * @generated from message mesh.policy.v1.ProxyLimit
- */
-export type ProxyLimit = Message<"mesh.policy.v1.ProxyLimit"> & {
-  /**
-   * @generated from field: string instance = 1;
-   */
-  instance: string;
-
-  /**
-   * Requests that could pass at this moment.
-   *
-   * @generated from field: double left = 2;
-   */
-  left: number;
-
-  /**
-   * Bucket's size, or what the lease granted.
-   *
-   * @generated from field: uint32 size = 3;
-   */
-  size: number;
-
-  /**
-   * Of a lease: until when it is good.
-   *
-   * @generated from field: google.protobuf.Timestamp expires = 4;
-   */
-  expires?: Timestamp | undefined;
-};
-
-/**
- * Describes the message mesh.policy.v1.ProxyLimit.
- * Use `create(ProxyLimitSchema)` to create a new message.
- */
-export const ProxyLimitSchema: GenMessage<ProxyLimit> = /*@__PURE__*/
-  messageDesc(file_mesh_policy_v1_policy, 20);
+  messageDesc(file_mesh_policy_v1_policy, 14);
 
 /**
  * @generated from message mesh.policy.v1.ListObjectivesRequest
@@ -812,7 +590,7 @@ export type ListObjectivesRequest = Message<"mesh.policy.v1.ListObjectivesReques
  * Use `create(ListObjectivesRequestSchema)` to create a new message.
  */
 export const ListObjectivesRequestSchema: GenMessage<ListObjectivesRequest> = /*@__PURE__*/
-  messageDesc(file_mesh_policy_v1_policy, 21);
+  messageDesc(file_mesh_policy_v1_policy, 15);
 
 /**
  * @generated from message mesh.policy.v1.ListObjectivesResponse
@@ -829,7 +607,7 @@ export type ListObjectivesResponse = Message<"mesh.policy.v1.ListObjectivesRespo
  * Use `create(ListObjectivesResponseSchema)` to create a new message.
  */
 export const ListObjectivesResponseSchema: GenMessage<ListObjectivesResponse> = /*@__PURE__*/
-  messageDesc(file_mesh_policy_v1_policy, 22);
+  messageDesc(file_mesh_policy_v1_policy, 16);
 
 /**
  * @generated from message mesh.policy.v1.Objective
@@ -865,11 +643,11 @@ export type Objective = Message<"mesh.policy.v1.Objective"> & {
   targetRatio: number;
 
   /**
-   * Milliseconds; 0: every request without failure is good, whatever it took.
+   * Unset: every request without failure is good, whatever it took.
    *
-   * @generated from field: double latency_bound_ms = 6;
+   * @generated from field: google.protobuf.Duration latency_bound = 6;
    */
-  latencyBoundMs: number;
+  latencyBound?: Duration | undefined;
 
   /**
    * What was found in each window, shortest first.
@@ -886,11 +664,9 @@ export type Objective = Message<"mesh.policy.v1.Objective"> & {
   budgetLeft: number;
 
   /**
-   * "ok", "burning", "no-data".
-   *
-   * @generated from field: string state = 9;
+   * @generated from field: mesh.common.v1.ObjectiveState state = 9;
    */
-  state: string;
+  state: ObjectiveState;
 
   /**
    * @generated from field: google.protobuf.Timestamp since = 10;
@@ -915,7 +691,7 @@ export type Objective = Message<"mesh.policy.v1.Objective"> & {
  * Use `create(ObjectiveSchema)` to create a new message.
  */
 export const ObjectiveSchema: GenMessage<Objective> = /*@__PURE__*/
-  messageDesc(file_mesh_policy_v1_policy, 23);
+  messageDesc(file_mesh_policy_v1_policy, 17);
 
 /**
  * @generated from message mesh.policy.v1.ObjectiveWindow
@@ -927,11 +703,11 @@ export type ObjectiveWindow = Message<"mesh.policy.v1.ObjectiveWindow"> & {
   window?: Duration | undefined;
 
   /**
-   * Seconds of it that are really covered.
+   * How much of it is covered by data.
    *
-   * @generated from field: double covered = 2;
+   * @generated from field: google.protobuf.Duration covered = 2;
    */
-  covered: number;
+  covered?: Duration | undefined;
 
   /**
    * @generated from field: uint64 good = 3;
@@ -963,9 +739,61 @@ export type ObjectiveWindow = Message<"mesh.policy.v1.ObjectiveWindow"> & {
  * Use `create(ObjectiveWindowSchema)` to create a new message.
  */
 export const ObjectiveWindowSchema: GenMessage<ObjectiveWindow> = /*@__PURE__*/
-  messageDesc(file_mesh_policy_v1_policy, 24);
+  messageDesc(file_mesh_policy_v1_policy, 18);
 
 /**
+ * @generated from enum mesh.policy.v1.RequestDecision
+ */
+export const RequestDecision = {
+  /**
+   * @generated from enum value: REQUEST_DECISION_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * @generated from enum value: REQUEST_DECISION_ALLOWED = 1;
+   */
+  ALLOWED: 1,
+
+  /**
+   * @generated from enum value: REQUEST_DECISION_DENIED = 2;
+   */
+  DENIED: 2,
+
+  /**
+   * @generated from enum value: REQUEST_DECISION_LIMITED = 3;
+   */
+  LIMITED: 3,
+
+  /**
+   * Routes apply to the target, and none matches.
+   *
+   * @generated from enum value: REQUEST_DECISION_NO_ROUTE = 4;
+   */
+  NO_ROUTE: 4,
+
+  /**
+   * A plugin decides.
+   *
+   * @generated from enum value: REQUEST_DECISION_ASK = 5;
+   */
+  ASK: 5,
+} as const;
+
+/**
+ * @generated from enum mesh.policy.v1.RequestDecision
+ */
+export type RequestDecision = (typeof RequestDecision)[keyof typeof RequestDecision] | UnknownEnum;
+
+/**
+ * Describes the enum mesh.policy.v1.RequestDecision.
+ */
+export const RequestDecisionSchema: GenEnum<RequestDecision> = /*@__PURE__*/
+  enumDesc(file_mesh_policy_v1_policy, 0);
+
+/**
+ * buf:lint:ignore SERVICE_SUFFIX
+ *
  * @generated from service mesh.policy.v1.Policy
  */
 export const Policy: GenService<{
@@ -975,12 +803,12 @@ export const Policy: GenService<{
    *
    * Errors: INVALID_ARGUMENT (malformed, too many targets), PERMISSION_DENIED (no proxy).
    *
-   * @generated from rpc mesh.policy.v1.Policy.Follow
+   * @generated from rpc mesh.policy.v1.Policy.Watch
    */
-  follow: {
+  watch: {
     methodKind: "bidi_streaming";
-    input: typeof FollowRequestSchema;
-    output: typeof FollowResponseSchema;
+    input: typeof WatchRequestSchema;
+    output: typeof WatchResponseSchema;
   },
   /**
    * For proxies: asks the plugin of an authorization policy about one request. Never answers with the failure policy: what
@@ -989,6 +817,8 @@ export const Policy: GenService<{
    * Errors: NOT_FOUND (no such policy for the caller's workload), UNAVAILABLE (no instance of the plugin is ready, or its
    * breaker is open), RESOURCE_EXHAUSTED (as many calls as the plugin takes are under way), DEADLINE_EXCEEDED,
    * INTERNAL (the plugin's answer is not valid).
+   * One question and one answer, as the plugin gets and gives them.
+   * buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
    *
    * @generated from rpc mesh.policy.v1.Policy.Authorize
    */
@@ -999,6 +829,7 @@ export const Policy: GenService<{
   },
   /**
    * For proxies: asks the plugin of a rate limit policy for a share of a limit. Errors as Authorize.
+   * buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
    *
    * @generated from rpc mesh.policy.v1.Policy.Lease
    */

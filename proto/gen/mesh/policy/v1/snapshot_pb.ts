@@ -8,13 +8,15 @@ import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2"
 import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Duration } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_duration } from "@bufbuild/protobuf/wkt";
+import type { FailurePolicy, PolicyRef } from "../../common/v1/policy_pb.ts";
+import { file_mesh_common_v1_policy } from "../../common/v1/policy_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file mesh/policy/v1/snapshot.proto.
  */
 export const file_mesh_policy_v1_snapshot: GenFile = /*@__PURE__*/
-  fileDesc("Ch1tZXNoL3BvbGljeS92MS9zbmFwc2hvdC5wcm90bxIObWVzaC5wb2xpY3kudjEimgEKCFNuYXBzaG90Eg8KB3ZlcnNpb24YASABKAkSEAoId29ya2xvYWQYAiABKAkSKAoHaW5ib3VuZBgDIAEoCzIXLm1lc2gucG9saWN5LnYxLkluYm91bmQSKgoIb3V0Ym91bmQYBCADKAsyGC5tZXNoLnBvbGljeS52MS5PdXRib3VuZBIVCg1uYW1lX3BvbGljaWVzGAUgASgIIjoKCVBvbGljeVJlZhIMCgRraW5kGAEgASgJEhEKCW5hbWVzcGFjZRgCIAEoCRIMCgRuYW1lGAMgASgJIrIBCgdJbmJvdW5kEjUKDmRlZmF1bHRfYWN0aW9uGAEgASgOMh0ubWVzaC5wb2xpY3kudjEuRGVmYXVsdEFjdGlvbhI6Cg1hdXRob3JpemF0aW9uGAIgAygLMiMubWVzaC5wb2xpY3kudjEuQXV0aG9yaXphdGlvblBvbGljeRI0CgtyYXRlX2xpbWl0cxgDIAMoCzIfLm1lc2gucG9saWN5LnYxLlJhdGVMaW1pdFBvbGljeSLPAQoTQXV0aG9yaXphdGlvblBvbGljeRImCgNyZWYYASABKAsyGS5tZXNoLnBvbGljeS52MS5Qb2xpY3lSZWYSMwoGYWN0aW9uGAIgASgOMiMubWVzaC5wb2xpY3kudjEuQXV0aG9yaXphdGlvbkFjdGlvbhIwCgVydWxlcxgDIAMoCzIhLm1lc2gucG9saWN5LnYxLkF1dGhvcml6YXRpb25SdWxlEikKBnBsdWdpbhgEIAEoCzIZLm1lc2gucG9saWN5LnYxLlBsdWdpblJlZiJuChFBdXRob3JpemF0aW9uUnVsZRIkCgRmcm9tGAEgAygLMhYubWVzaC5wb2xpY3kudjEuU291cmNlEiUKAnRvGAIgAygLMhkubWVzaC5wb2xpY3kudjEuT3BlcmF0aW9uEgwKBHdoZW4YAyABKAkiYAoGU291cmNlEhIKCmlkZW50aXRpZXMYASADKAkSFgoObm90X2lkZW50aXRpZXMYAiADKAkSEgoKbmFtZXNwYWNlcxgDIAMoCRIWCg5ub3RfbmFtZXNwYWNlcxgEIAMoCSJTCglPcGVyYXRpb24SDwoHbWV0aG9kcxgBIAMoCRITCgtub3RfbWV0aG9kcxgCIAMoCRINCgVwYXRocxgDIAMoCRIRCglub3RfcGF0aHMYBCADKAkiegoJUGx1Z2luUmVmEhEKCW5hbWVzcGFjZRgBIAEoCRIMCgRuYW1lGAIgASgJEjsKDmZhaWx1cmVfcG9saWN5GAMgASgOMiMubWVzaC5wb2xpY3kudjEuUGx1Z2luRmFpbHVyZVBvbGljeRIPCgdoZWFkZXJzGAQgAygJIo8BCg9SYXRlTGltaXRQb2xpY3kSJgoDcmVmGAEgASgLMhkubWVzaC5wb2xpY3kudjEuUG9saWN5UmVmEikKBmxpbWl0cxgCIAMoCzIZLm1lc2gucG9saWN5LnYxLlJhdGVMaW1pdBIpCgZwbHVnaW4YAyABKAsyGS5tZXNoLnBvbGljeS52MS5QbHVnaW5SZWYiyQEKCVJhdGVMaW1pdBIMCgRuYW1lGAEgASgJEiQKBGZyb20YAiADKAsyFi5tZXNoLnBvbGljeS52MS5Tb3VyY2USJQoCdG8YAyADKAsyGS5tZXNoLnBvbGljeS52MS5PcGVyYXRpb24SDAoEd2hlbhgEIAEoCRIKCgJieRgFIAMoCRIQCghyZXF1ZXN0cxgGIAEoDRImCgNwZXIYByABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SDQoFYnVyc3QYCCABKA0i2QEKCE91dGJvdW5kEg4KBnRhcmdldBgBIAEoCRIoCgVydWxlcxgCIAMoCzIZLm1lc2gucG9saWN5LnYxLlJvdXRlUnVsZRIrCgdtYXRjaGVzGAMgAygLMhoubWVzaC5wb2xpY3kudjEuUm91dGVNYXRjaBIxCgxyZXRyeV9idWRnZXQYBCABKAsyGy5tZXNoLnBvbGljeS52MS5SZXRyeUJ1ZGdldBIzChByZXRyeV9idWRnZXRfcmVmGAUgASgLMhkubWVzaC5wb2xpY3kudjEuUG9saWN5UmVmIs4BCgpSb3V0ZU1hdGNoEgwKBHJ1bGUYASABKA0SJwoEcGF0aBgCIAEoCzIZLm1lc2gucG9saWN5LnYxLlBhdGhNYXRjaBIrCgdoZWFkZXJzGAMgAygLMhoubWVzaC5wb2xpY3kudjEuVmFsdWVNYXRjaBIwCgxxdWVyeV9wYXJhbXMYBCADKAsyGi5tZXNoLnBvbGljeS52MS5WYWx1ZU1hdGNoEg4KBm1ldGhvZBgFIAEoCRIMCgRncnBjGAYgASgIEgwKBHBvcnQYByABKA0iQwoJUGF0aE1hdGNoEicKBHR5cGUYASABKA4yGS5tZXNoLnBvbGljeS52MS5NYXRjaFR5cGUSDQoFdmFsdWUYAiABKAkiUgoKVmFsdWVNYXRjaBIMCgRuYW1lGAEgASgJEicKBHR5cGUYAiABKA4yGS5tZXNoLnBvbGljeS52MS5NYXRjaFR5cGUSDQoFdmFsdWUYAyABKAkimwMKCVJvdXRlUnVsZRImCgNyZWYYASABKAsyGS5tZXNoLnBvbGljeS52MS5Qb2xpY3lSZWYSDQoFaW5kZXgYAiABKA0SNQoPcmVxdWVzdF9oZWFkZXJzGAMgASgLMhwubWVzaC5wb2xpY3kudjEuSGVhZGVyQ2hhbmdlEjYKEHJlc3BvbnNlX2hlYWRlcnMYBCABKAsyHC5tZXNoLnBvbGljeS52MS5IZWFkZXJDaGFuZ2USJwoHbWlycm9ycxgFIAMoCzIWLm1lc2gucG9saWN5LnYxLk1pcnJvchIpCghiYWNrZW5kcxgGIAMoCzIXLm1lc2gucG9saWN5LnYxLkJhY2tlbmQSMgoPcmVxdWVzdF90aW1lb3V0GAcgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjoKF2JhY2tlbmRfcmVxdWVzdF90aW1lb3V0GAggASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEiQKBXJldHJ5GAkgASgLMhUubWVzaC5wb2xpY3kudjEuUmV0cnkiaAoMSGVhZGVyQ2hhbmdlEiMKA3NldBgBIAMoCzIWLm1lc2gucG9saWN5LnYxLkhlYWRlchIjCgNhZGQYAiADKAsyFi5tZXNoLnBvbGljeS52MS5IZWFkZXISDgoGcmVtb3ZlGAMgAygJIiUKBkhlYWRlchIMCgRuYW1lGAEgASgJEg0KBXZhbHVlGAIgASgJIkMKBk1pcnJvchIRCglhdXRob3JpdHkYASABKAkSEQoJbnVtZXJhdG9yGAIgASgNEhMKC2Rlbm9taW5hdG9yGAMgASgNIiwKB0JhY2tlbmQSEQoJYXV0aG9yaXR5GAEgASgJEg4KBndlaWdodBgCIAEoDSJoCgVSZXRyeRINCgVjb2RlcxgBIAMoDRIQCghhdHRlbXB0cxgCIAEoDRIqCgdiYWNrb2ZmGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhIKCmdycGNfY29kZXMYBCADKA0ijwEKC1JldHJ5QnVkZ2V0Eg8KB3BlcmNlbnQYASABKA0SKwoIaW50ZXJ2YWwYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SEQoJbWluX2NvdW50GAMgASgNEi8KDG1pbl9pbnRlcnZhbBgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbipiCg1EZWZhdWx0QWN0aW9uEh4KGkRFRkFVTFRfQUNUSU9OX1VOU1BFQ0lGSUVEEAASGAoUREVGQVVMVF9BQ1RJT05fQUxMT1cQARIXChNERUZBVUxUX0FDVElPTl9ERU5ZEAIquwEKE0F1dGhvcml6YXRpb25BY3Rpb24SJAogQVVUSE9SSVpBVElPTl9BQ1RJT05fVU5TUEVDSUZJRUQQABIeChpBVVRIT1JJWkFUSU9OX0FDVElPTl9BTExPVxABEh0KGUFVVEhPUklaQVRJT05fQUNUSU9OX0RFTlkQAhIeChpBVVRIT1JJWkFUSU9OX0FDVElPTl9BVURJVBADEh8KG0FVVEhPUklaQVRJT05fQUNUSU9OX1BMVUdJThAEKn4KE1BsdWdpbkZhaWx1cmVQb2xpY3kSJQohUExVR0lOX0ZBSUxVUkVfUE9MSUNZX1VOU1BFQ0lGSUVEEAASHgoaUExVR0lOX0ZBSUxVUkVfUE9MSUNZX09QRU4QARIgChxQTFVHSU5fRkFJTFVSRV9QT0xJQ1lfQ0xPU0VEEAIqfAoJTWF0Y2hUeXBlEhoKFk1BVENIX1RZUEVfVU5TUEVDSUZJRUQQABIUChBNQVRDSF9UWVBFX0VYQUNUEAESGgoWTUFUQ0hfVFlQRV9QQVRIX1BSRUZJWBACEiEKHU1BVENIX1RZUEVfUkVHVUxBUl9FWFBSRVNTSU9OEANiBnByb3RvMw", [file_google_protobuf_duration]);
+  fileDesc("Ch1tZXNoL3BvbGljeS92MS9zbmFwc2hvdC5wcm90bxIObWVzaC5wb2xpY3kudjEimgEKCFNuYXBzaG90Eg8KB3ZlcnNpb24YASABKAkSEAoId29ya2xvYWQYAiABKAkSKAoHaW5ib3VuZBgDIAEoCzIXLm1lc2gucG9saWN5LnYxLkluYm91bmQSKgoIb3V0Ym91bmQYBCADKAsyGC5tZXNoLnBvbGljeS52MS5PdXRib3VuZBIVCg1uYW1lX3BvbGljaWVzGAUgASgIIrIBCgdJbmJvdW5kEjUKDmRlZmF1bHRfYWN0aW9uGAEgASgOMh0ubWVzaC5wb2xpY3kudjEuRGVmYXVsdEFjdGlvbhI6Cg1hdXRob3JpemF0aW9uGAIgAygLMiMubWVzaC5wb2xpY3kudjEuQXV0aG9yaXphdGlvblBvbGljeRI0CgtyYXRlX2xpbWl0cxgDIAMoCzIfLm1lc2gucG9saWN5LnYxLlJhdGVMaW1pdFBvbGljeSLPAQoTQXV0aG9yaXphdGlvblBvbGljeRImCgNyZWYYASABKAsyGS5tZXNoLmNvbW1vbi52MS5Qb2xpY3lSZWYSMwoGYWN0aW9uGAIgASgOMiMubWVzaC5wb2xpY3kudjEuQXV0aG9yaXphdGlvbkFjdGlvbhIwCgVydWxlcxgDIAMoCzIhLm1lc2gucG9saWN5LnYxLkF1dGhvcml6YXRpb25SdWxlEikKBnBsdWdpbhgEIAEoCzIZLm1lc2gucG9saWN5LnYxLlBsdWdpblJlZiJuChFBdXRob3JpemF0aW9uUnVsZRIkCgRmcm9tGAEgAygLMhYubWVzaC5wb2xpY3kudjEuU291cmNlEiUKAnRvGAIgAygLMhkubWVzaC5wb2xpY3kudjEuT3BlcmF0aW9uEgwKBHdoZW4YAyABKAkiYAoGU291cmNlEhIKCmlkZW50aXRpZXMYASADKAkSFgoObm90X2lkZW50aXRpZXMYAiADKAkSEgoKbmFtZXNwYWNlcxgDIAMoCRIWCg5ub3RfbmFtZXNwYWNlcxgEIAMoCSJTCglPcGVyYXRpb24SDwoHbWV0aG9kcxgBIAMoCRITCgtub3RfbWV0aG9kcxgCIAMoCRINCgVwYXRocxgDIAMoCRIRCglub3RfcGF0aHMYBCADKAkidAoJUGx1Z2luUmVmEhEKCW5hbWVzcGFjZRgBIAEoCRIMCgRuYW1lGAIgASgJEjUKDmZhaWx1cmVfcG9saWN5GAMgASgOMh0ubWVzaC5jb21tb24udjEuRmFpbHVyZVBvbGljeRIPCgdoZWFkZXJzGAQgAygJIo8BCg9SYXRlTGltaXRQb2xpY3kSJgoDcmVmGAEgASgLMhkubWVzaC5jb21tb24udjEuUG9saWN5UmVmEikKBmxpbWl0cxgCIAMoCzIZLm1lc2gucG9saWN5LnYxLlJhdGVMaW1pdBIpCgZwbHVnaW4YAyABKAsyGS5tZXNoLnBvbGljeS52MS5QbHVnaW5SZWYiyQEKCVJhdGVMaW1pdBIMCgRuYW1lGAEgASgJEiQKBGZyb20YAiADKAsyFi5tZXNoLnBvbGljeS52MS5Tb3VyY2USJQoCdG8YAyADKAsyGS5tZXNoLnBvbGljeS52MS5PcGVyYXRpb24SDAoEd2hlbhgEIAEoCRIKCgJieRgFIAMoCRIQCghyZXF1ZXN0cxgGIAEoDRImCgNwZXIYByABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SDQoFYnVyc3QYCCABKA0i2QEKCE91dGJvdW5kEg4KBnRhcmdldBgBIAEoCRIoCgVydWxlcxgCIAMoCzIZLm1lc2gucG9saWN5LnYxLlJvdXRlUnVsZRIrCgdtYXRjaGVzGAMgAygLMhoubWVzaC5wb2xpY3kudjEuUm91dGVNYXRjaBIxCgxyZXRyeV9idWRnZXQYBCABKAsyGy5tZXNoLnBvbGljeS52MS5SZXRyeUJ1ZGdldBIzChByZXRyeV9idWRnZXRfcmVmGAUgASgLMhkubWVzaC5jb21tb24udjEuUG9saWN5UmVmIs4BCgpSb3V0ZU1hdGNoEgwKBHJ1bGUYASABKA0SJwoEcGF0aBgCIAEoCzIZLm1lc2gucG9saWN5LnYxLlBhdGhNYXRjaBIrCgdoZWFkZXJzGAMgAygLMhoubWVzaC5wb2xpY3kudjEuVmFsdWVNYXRjaBIwCgxxdWVyeV9wYXJhbXMYBCADKAsyGi5tZXNoLnBvbGljeS52MS5WYWx1ZU1hdGNoEg4KBm1ldGhvZBgFIAEoCRIMCgRncnBjGAYgASgIEgwKBHBvcnQYByABKA0iQwoJUGF0aE1hdGNoEicKBHR5cGUYASABKA4yGS5tZXNoLnBvbGljeS52MS5NYXRjaFR5cGUSDQoFdmFsdWUYAiABKAkiUgoKVmFsdWVNYXRjaBIMCgRuYW1lGAEgASgJEicKBHR5cGUYAiABKA4yGS5tZXNoLnBvbGljeS52MS5NYXRjaFR5cGUSDQoFdmFsdWUYAyABKAkimwMKCVJvdXRlUnVsZRImCgNyZWYYASABKAsyGS5tZXNoLmNvbW1vbi52MS5Qb2xpY3lSZWYSDQoFaW5kZXgYAiABKA0SNQoPcmVxdWVzdF9oZWFkZXJzGAMgASgLMhwubWVzaC5wb2xpY3kudjEuSGVhZGVyQ2hhbmdlEjYKEHJlc3BvbnNlX2hlYWRlcnMYBCABKAsyHC5tZXNoLnBvbGljeS52MS5IZWFkZXJDaGFuZ2USJwoHbWlycm9ycxgFIAMoCzIWLm1lc2gucG9saWN5LnYxLk1pcnJvchIpCghiYWNrZW5kcxgGIAMoCzIXLm1lc2gucG9saWN5LnYxLkJhY2tlbmQSMgoPcmVxdWVzdF90aW1lb3V0GAcgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjoKF2JhY2tlbmRfcmVxdWVzdF90aW1lb3V0GAggASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEiQKBXJldHJ5GAkgASgLMhUubWVzaC5wb2xpY3kudjEuUmV0cnkiaAoMSGVhZGVyQ2hhbmdlEiMKA3NldBgBIAMoCzIWLm1lc2gucG9saWN5LnYxLkhlYWRlchIjCgNhZGQYAiADKAsyFi5tZXNoLnBvbGljeS52MS5IZWFkZXISDgoGcmVtb3ZlGAMgAygJIiUKBkhlYWRlchIMCgRuYW1lGAEgASgJEg0KBXZhbHVlGAIgASgJIkMKBk1pcnJvchIRCglhdXRob3JpdHkYASABKAkSEQoJbnVtZXJhdG9yGAIgASgNEhMKC2Rlbm9taW5hdG9yGAMgASgNIiwKB0JhY2tlbmQSEQoJYXV0aG9yaXR5GAEgASgJEg4KBndlaWdodBgCIAEoDSJoCgVSZXRyeRINCgVjb2RlcxgBIAMoDRIQCghhdHRlbXB0cxgCIAEoDRIqCgdiYWNrb2ZmGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhIKCmdycGNfY29kZXMYBCADKA0ijwEKC1JldHJ5QnVkZ2V0Eg8KB3BlcmNlbnQYASABKA0SKwoIaW50ZXJ2YWwYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SEQoJbWluX2NvdW50GAMgASgNEi8KDG1pbl9pbnRlcnZhbBgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbipiCg1EZWZhdWx0QWN0aW9uEh4KGkRFRkFVTFRfQUNUSU9OX1VOU1BFQ0lGSUVEEAASGAoUREVGQVVMVF9BQ1RJT05fQUxMT1cQARIXChNERUZBVUxUX0FDVElPTl9ERU5ZEAIquwEKE0F1dGhvcml6YXRpb25BY3Rpb24SJAogQVVUSE9SSVpBVElPTl9BQ1RJT05fVU5TUEVDSUZJRUQQABIeChpBVVRIT1JJWkFUSU9OX0FDVElPTl9BTExPVxABEh0KGUFVVEhPUklaQVRJT05fQUNUSU9OX0RFTlkQAhIeChpBVVRIT1JJWkFUSU9OX0FDVElPTl9BVURJVBADEh8KG0FVVEhPUklaQVRJT05fQUNUSU9OX1BMVUdJThAEKnwKCU1hdGNoVHlwZRIaChZNQVRDSF9UWVBFX1VOU1BFQ0lGSUVEEAASFAoQTUFUQ0hfVFlQRV9FWEFDVBABEhoKFk1BVENIX1RZUEVfUEFUSF9QUkVGSVgQAhIhCh1NQVRDSF9UWVBFX1JFR1VMQVJfRVhQUkVTU0lPThADQmMKG2Rldi5wYXRjaGJheS5tZXNoLnBvbGljeS52MVABWihwYXRjaGJheS5kZXYvYXBpL21lc2gvcG9saWN5L3YxO3BvbGljeXYxqgIXUGF0Y2hiYXkuTWVzaC5Qb2xpY3kuVjFiBnByb3RvMw", [file_google_protobuf_duration, file_mesh_common_v1_policy]);
 
 /**
  * Everything that is in force for one workload; replaces the snapshot before it. A proxy that meets a field or value that it
@@ -65,37 +67,6 @@ export const SnapshotSchema: GenMessage<Snapshot> = /*@__PURE__*/
   messageDesc(file_mesh_policy_v1_snapshot, 0);
 
 /**
- * Which resource a rule comes from.
- *
- * @generated from message mesh.policy.v1.PolicyRef
- */
-export type PolicyRef = Message<"mesh.policy.v1.PolicyRef"> & {
-  /**
-   * "AuthorizationPolicy", "RateLimitPolicy", "HTTPRoute", "GRPCRoute"
-   *
-   * @generated from field: string kind = 1;
-   */
-  kind: string;
-
-  /**
-   * @generated from field: string namespace = 2;
-   */
-  namespace: string;
-
-  /**
-   * @generated from field: string name = 3;
-   */
-  name: string;
-};
-
-/**
- * Describes the message mesh.policy.v1.PolicyRef.
- * Use `create(PolicyRefSchema)` to create a new message.
- */
-export const PolicyRefSchema: GenMessage<PolicyRef> = /*@__PURE__*/
-  messageDesc(file_mesh_policy_v1_snapshot, 1);
-
-/**
  * For requests to the workload. A request passes when no DENY policy matches, and some ALLOW policy does (where there is none,
  * the default decides), and every PLUGIN policy that matches has its plugin's consent, and no limit is exceeded. Order is without
  * meaning.
@@ -124,14 +95,14 @@ export type Inbound = Message<"mesh.policy.v1.Inbound"> & {
  * Use `create(InboundSchema)` to create a new message.
  */
 export const InboundSchema: GenMessage<Inbound> = /*@__PURE__*/
-  messageDesc(file_mesh_policy_v1_snapshot, 2);
+  messageDesc(file_mesh_policy_v1_snapshot, 1);
 
 /**
  * @generated from message mesh.policy.v1.AuthorizationPolicy
  */
 export type AuthorizationPolicy = Message<"mesh.policy.v1.AuthorizationPolicy"> & {
   /**
-   * @generated from field: mesh.policy.v1.PolicyRef ref = 1;
+   * @generated from field: mesh.common.v1.PolicyRef ref = 1;
    */
   ref?: PolicyRef | undefined;
 
@@ -160,7 +131,7 @@ export type AuthorizationPolicy = Message<"mesh.policy.v1.AuthorizationPolicy"> 
  * Use `create(AuthorizationPolicySchema)` to create a new message.
  */
 export const AuthorizationPolicySchema: GenMessage<AuthorizationPolicy> = /*@__PURE__*/
-  messageDesc(file_mesh_policy_v1_snapshot, 3);
+  messageDesc(file_mesh_policy_v1_snapshot, 2);
 
 /**
  * Matches when one of `from`, one of `to` and `when` do; what is empty matches everything.
@@ -192,7 +163,7 @@ export type AuthorizationRule = Message<"mesh.policy.v1.AuthorizationRule"> & {
  * Use `create(AuthorizationRuleSchema)` to create a new message.
  */
 export const AuthorizationRuleSchema: GenMessage<AuthorizationRule> = /*@__PURE__*/
-  messageDesc(file_mesh_policy_v1_snapshot, 4);
+  messageDesc(file_mesh_policy_v1_snapshot, 3);
 
 /**
  * Who calls, proven by mutual TLS. Matches when all that is set does. A caller without proof is in no list; an ALLOW policy that
@@ -231,7 +202,7 @@ export type Source = Message<"mesh.policy.v1.Source"> & {
  * Use `create(SourceSchema)` to create a new message.
  */
 export const SourceSchema: GenMessage<Source> = /*@__PURE__*/
-  messageDesc(file_mesh_policy_v1_snapshot, 5);
+  messageDesc(file_mesh_policy_v1_snapshot, 4);
 
 /**
  * What is called. Matches when all that is set does.
@@ -271,7 +242,7 @@ export type Operation = Message<"mesh.policy.v1.Operation"> & {
  * Use `create(OperationSchema)` to create a new message.
  */
 export const OperationSchema: GenMessage<Operation> = /*@__PURE__*/
-  messageDesc(file_mesh_policy_v1_snapshot, 6);
+  messageDesc(file_mesh_policy_v1_snapshot, 5);
 
 /**
  * A plugin that decides.
@@ -290,9 +261,9 @@ export type PluginRef = Message<"mesh.policy.v1.PluginRef"> & {
   name: string;
 
   /**
-   * @generated from field: mesh.policy.v1.PluginFailurePolicy failure_policy = 3;
+   * @generated from field: mesh.common.v1.FailurePolicy failure_policy = 3;
    */
-  failurePolicy: PluginFailurePolicy;
+  failurePolicy: FailurePolicy;
 
   /**
    * Request headers, in lower case, that the plugin gets to see beside identity, method and path.
@@ -307,14 +278,14 @@ export type PluginRef = Message<"mesh.policy.v1.PluginRef"> & {
  * Use `create(PluginRefSchema)` to create a new message.
  */
 export const PluginRefSchema: GenMessage<PluginRef> = /*@__PURE__*/
-  messageDesc(file_mesh_policy_v1_snapshot, 7);
+  messageDesc(file_mesh_policy_v1_snapshot, 6);
 
 /**
  * @generated from message mesh.policy.v1.RateLimitPolicy
  */
 export type RateLimitPolicy = Message<"mesh.policy.v1.RateLimitPolicy"> & {
   /**
-   * @generated from field: mesh.policy.v1.PolicyRef ref = 1;
+   * @generated from field: mesh.common.v1.PolicyRef ref = 1;
    */
   ref?: PolicyRef | undefined;
 
@@ -336,7 +307,7 @@ export type RateLimitPolicy = Message<"mesh.policy.v1.RateLimitPolicy"> & {
  * Use `create(RateLimitPolicySchema)` to create a new message.
  */
 export const RateLimitPolicySchema: GenMessage<RateLimitPolicy> = /*@__PURE__*/
-  messageDesc(file_mesh_policy_v1_snapshot, 8);
+  messageDesc(file_mesh_policy_v1_snapshot, 7);
 
 /**
  * A token bucket for each combination of the values of `by`.
@@ -398,7 +369,7 @@ export type RateLimit = Message<"mesh.policy.v1.RateLimit"> & {
  * Use `create(RateLimitSchema)` to create a new message.
  */
 export const RateLimitSchema: GenMessage<RateLimit> = /*@__PURE__*/
-  messageDesc(file_mesh_policy_v1_snapshot, 9);
+  messageDesc(file_mesh_policy_v1_snapshot, 8);
 
 /**
  * For requests from the workload to one target.
@@ -435,7 +406,7 @@ export type Outbound = Message<"mesh.policy.v1.Outbound"> & {
   /**
    * The retry budget's resource, when one is set.
    *
-   * @generated from field: mesh.policy.v1.PolicyRef retry_budget_ref = 5;
+   * @generated from field: mesh.common.v1.PolicyRef retry_budget_ref = 5;
    */
   retryBudgetRef?: PolicyRef | undefined;
 };
@@ -445,7 +416,7 @@ export type Outbound = Message<"mesh.policy.v1.Outbound"> & {
  * Use `create(OutboundSchema)` to create a new message.
  */
 export const OutboundSchema: GenMessage<Outbound> = /*@__PURE__*/
-  messageDesc(file_mesh_policy_v1_snapshot, 10);
+  messageDesc(file_mesh_policy_v1_snapshot, 9);
 
 /**
  * @generated from message mesh.policy.v1.RouteMatch
@@ -500,7 +471,7 @@ export type RouteMatch = Message<"mesh.policy.v1.RouteMatch"> & {
  * Use `create(RouteMatchSchema)` to create a new message.
  */
 export const RouteMatchSchema: GenMessage<RouteMatch> = /*@__PURE__*/
-  messageDesc(file_mesh_policy_v1_snapshot, 11);
+  messageDesc(file_mesh_policy_v1_snapshot, 10);
 
 /**
  * @generated from message mesh.policy.v1.PathMatch
@@ -522,7 +493,7 @@ export type PathMatch = Message<"mesh.policy.v1.PathMatch"> & {
  * Use `create(PathMatchSchema)` to create a new message.
  */
 export const PathMatchSchema: GenMessage<PathMatch> = /*@__PURE__*/
-  messageDesc(file_mesh_policy_v1_snapshot, 12);
+  messageDesc(file_mesh_policy_v1_snapshot, 11);
 
 /**
  * @generated from message mesh.policy.v1.ValueMatch
@@ -551,14 +522,14 @@ export type ValueMatch = Message<"mesh.policy.v1.ValueMatch"> & {
  * Use `create(ValueMatchSchema)` to create a new message.
  */
 export const ValueMatchSchema: GenMessage<ValueMatch> = /*@__PURE__*/
-  messageDesc(file_mesh_policy_v1_snapshot, 13);
+  messageDesc(file_mesh_policy_v1_snapshot, 12);
 
 /**
  * @generated from message mesh.policy.v1.RouteRule
  */
 export type RouteRule = Message<"mesh.policy.v1.RouteRule"> & {
   /**
-   * @generated from field: mesh.policy.v1.PolicyRef ref = 1;
+   * @generated from field: mesh.common.v1.PolicyRef ref = 1;
    */
   ref?: PolicyRef | undefined;
 
@@ -599,7 +570,7 @@ export type RouteRule = Message<"mesh.policy.v1.RouteRule"> & {
   requestTimeout?: Duration | undefined;
 
   /**
-   * From the beginning of each try until its response's head. Unset: none.
+   * From the beginning of each try until its response's end. Unset: none.
    *
    * @generated from field: google.protobuf.Duration backend_request_timeout = 8;
    */
@@ -618,7 +589,7 @@ export type RouteRule = Message<"mesh.policy.v1.RouteRule"> & {
  * Use `create(RouteRuleSchema)` to create a new message.
  */
 export const RouteRuleSchema: GenMessage<RouteRule> = /*@__PURE__*/
-  messageDesc(file_mesh_policy_v1_snapshot, 14);
+  messageDesc(file_mesh_policy_v1_snapshot, 13);
 
 /**
  * Applied as set, then add, then remove.
@@ -647,7 +618,7 @@ export type HeaderChange = Message<"mesh.policy.v1.HeaderChange"> & {
  * Use `create(HeaderChangeSchema)` to create a new message.
  */
 export const HeaderChangeSchema: GenMessage<HeaderChange> = /*@__PURE__*/
-  messageDesc(file_mesh_policy_v1_snapshot, 15);
+  messageDesc(file_mesh_policy_v1_snapshot, 14);
 
 /**
  * @generated from message mesh.policy.v1.Header
@@ -669,7 +640,7 @@ export type Header = Message<"mesh.policy.v1.Header"> & {
  * Use `create(HeaderSchema)` to create a new message.
  */
 export const HeaderSchema: GenMessage<Header> = /*@__PURE__*/
-  messageDesc(file_mesh_policy_v1_snapshot, 16);
+  messageDesc(file_mesh_policy_v1_snapshot, 15);
 
 /**
  * A copy of the request is sent there and its answer thrown away. Only requests whose body is held or empty are copied.
@@ -702,7 +673,7 @@ export type Mirror = Message<"mesh.policy.v1.Mirror"> & {
  * Use `create(MirrorSchema)` to create a new message.
  */
 export const MirrorSchema: GenMessage<Mirror> = /*@__PURE__*/
-  messageDesc(file_mesh_policy_v1_snapshot, 17);
+  messageDesc(file_mesh_policy_v1_snapshot, 16);
 
 /**
  * @generated from message mesh.policy.v1.Backend
@@ -726,7 +697,7 @@ export type Backend = Message<"mesh.policy.v1.Backend"> & {
  * Use `create(BackendSchema)` to create a new message.
  */
 export const BackendSchema: GenMessage<Backend> = /*@__PURE__*/
-  messageDesc(file_mesh_policy_v1_snapshot, 18);
+  messageDesc(file_mesh_policy_v1_snapshot, 17);
 
 /**
  * @generated from message mesh.policy.v1.Retry
@@ -766,7 +737,7 @@ export type Retry = Message<"mesh.policy.v1.Retry"> & {
  * Use `create(RetrySchema)` to create a new message.
  */
 export const RetrySchema: GenMessage<Retry> = /*@__PURE__*/
-  messageDesc(file_mesh_policy_v1_snapshot, 19);
+  messageDesc(file_mesh_policy_v1_snapshot, 18);
 
 /**
  * Retries are at most `percent` of the requests of the last `interval`, plus min_count per min_interval.
@@ -800,7 +771,7 @@ export type RetryBudget = Message<"mesh.policy.v1.RetryBudget"> & {
  * Use `create(RetryBudgetSchema)` to create a new message.
  */
 export const RetryBudgetSchema: GenMessage<RetryBudget> = /*@__PURE__*/
-  messageDesc(file_mesh_policy_v1_snapshot, 20);
+  messageDesc(file_mesh_policy_v1_snapshot, 19);
 
 /**
  * @generated from enum mesh.policy.v1.DefaultAction
@@ -879,41 +850,6 @@ export const AuthorizationActionSchema: GenEnum<AuthorizationAction> = /*@__PURE
   enumDesc(file_mesh_policy_v1_snapshot, 1);
 
 /**
- * What happens to a request when the plugin does not answer in time.
- *
- * @generated from enum mesh.policy.v1.PluginFailurePolicy
- */
-export const PluginFailurePolicy = {
-  /**
-   * @generated from enum value: PLUGIN_FAILURE_POLICY_UNSPECIFIED = 0;
-   */
-  UNSPECIFIED: 0,
-
-  /**
-   * @generated from enum value: PLUGIN_FAILURE_POLICY_OPEN = 1;
-   */
-  OPEN: 1,
-
-  /**
-   * @generated from enum value: PLUGIN_FAILURE_POLICY_CLOSED = 2;
-   */
-  CLOSED: 2,
-} as const;
-
-/**
- * What happens to a request when the plugin does not answer in time.
- *
- * @generated from enum mesh.policy.v1.PluginFailurePolicy
- */
-export type PluginFailurePolicy = (typeof PluginFailurePolicy)[keyof typeof PluginFailurePolicy] | UnknownEnum;
-
-/**
- * Describes the enum mesh.policy.v1.PluginFailurePolicy.
- */
-export const PluginFailurePolicySchema: GenEnum<PluginFailurePolicy> = /*@__PURE__*/
-  enumDesc(file_mesh_policy_v1_snapshot, 2);
-
-/**
  * @generated from enum mesh.policy.v1.MatchType
  */
 export const MatchType = {
@@ -951,5 +887,5 @@ export type MatchType = (typeof MatchType)[keyof typeof MatchType] | UnknownEnum
  * Describes the enum mesh.policy.v1.MatchType.
  */
 export const MatchTypeSchema: GenEnum<MatchType> = /*@__PURE__*/
-  enumDesc(file_mesh_policy_v1_snapshot, 3);
+  enumDesc(file_mesh_policy_v1_snapshot, 2);
 

@@ -4,19 +4,23 @@
 
 // What every proxy answers to core services, at the address that it announces. Calls carry the token of a core service.
 
-import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
-import type { ExplainRequest, LimitState } from "../../policy/v1/policy_pb.ts";
-import { file_mesh_policy_v1_policy } from "../../policy/v1/policy_pb.ts";
+import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { Duration } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_duration } from "@bufbuild/protobuf/wkt";
+import type { LimitState } from "../../common/v1/limit_pb.ts";
+import { file_mesh_common_v1_limit } from "../../common/v1/limit_pb.ts";
+import type { DescribedRequest } from "../../common/v1/request_pb.ts";
+import { file_mesh_common_v1_request } from "../../common/v1/request_pb.ts";
 import type { Notice, Request, Selector } from "../../tap/v1/tap_pb.ts";
 import { file_mesh_tap_v1_tap } from "../../tap/v1/tap_pb.ts";
-import type { Message } from "@bufbuild/protobuf";
+import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file mesh/proxy/v1/proxy.proto.
  */
 export const file_mesh_proxy_v1_proxy: GenFile = /*@__PURE__*/
-  fileDesc("ChltZXNoL3Byb3h5L3YxL3Byb3h5LnByb3RvEg1tZXNoLnByb3h5LnYxIkoKDk9ic2VydmVSZXF1ZXN0EicKCHNlbGVjdG9yGAEgASgLMhUubWVzaC50YXAudjEuU2VsZWN0b3ISDwoHbWF4X3JwcxgCIAEoDSKTAQoPT2JzZXJ2ZVJlc3BvbnNlEicKB3JlcXVlc3QYASABKAsyFC5tZXNoLnRhcC52MS5SZXF1ZXN0SAASJQoGbm90aWNlGAIgASgLMhMubWVzaC50YXAudjEuTm90aWNlSAASJQoFYmVndW4YAyABKAsyFC5tZXNoLnByb3h5LnYxLkJlZ3VuSABCCQoHbWVzc2FnZSIHCgVCZWd1biJBCg5JbnNwZWN0UmVxdWVzdBIvCgdyZXF1ZXN0GAEgASgLMh4ubWVzaC5wb2xpY3kudjEuRXhwbGFpblJlcXVlc3QihgEKD0luc3BlY3RSZXNwb25zZRIWCg5wb2xpY3lfdmVyc2lvbhgBIAEoCRIqCgZsaW1pdHMYAiADKAsyGi5tZXNoLnBvbGljeS52MS5MaW1pdFN0YXRlEi8KCWVuZHBvaW50cxgDIAMoCzIcLm1lc2gucHJveHkudjEuRW5kcG9pbnRTdGF0ZSJ3Cg1FbmRwb2ludFN0YXRlEg8KB2FkZHJlc3MYASABKAkSDAoEcG9ydBgCIAEoDRIPCgdiYWNrZW5kGAMgASgJEg0KBXN0YXRlGAQgASgJEhMKC291dHN0YW5kaW5nGAUgASgNEhIKCmxhdGVuY3lfbXMYBiABKAEynQEKBVByb3h5EkoKB09ic2VydmUSHS5tZXNoLnByb3h5LnYxLk9ic2VydmVSZXF1ZXN0Gh4ubWVzaC5wcm94eS52MS5PYnNlcnZlUmVzcG9uc2UwARJICgdJbnNwZWN0Eh0ubWVzaC5wcm94eS52MS5JbnNwZWN0UmVxdWVzdBoeLm1lc2gucHJveHkudjEuSW5zcGVjdFJlc3BvbnNlYgZwcm90bzM", [file_mesh_policy_v1_policy, file_mesh_tap_v1_tap]);
+  fileDesc("ChltZXNoL3Byb3h5L3YxL3Byb3h5LnByb3RvEg1tZXNoLnByb3h5LnYxIkoKDk9ic2VydmVSZXF1ZXN0EicKCHNlbGVjdG9yGAEgASgLMhUubWVzaC50YXAudjEuU2VsZWN0b3ISDwoHbWF4X3JwcxgCIAEoDSKXAQoPT2JzZXJ2ZVJlc3BvbnNlEicKB3JlcXVlc3QYASABKAsyFC5tZXNoLnRhcC52MS5SZXF1ZXN0SAASJQoGbm90aWNlGAIgASgLMhMubWVzaC50YXAudjEuTm90aWNlSAASKQoHc3RhcnRlZBgDIAEoCzIWLm1lc2gucHJveHkudjEuU3RhcnRlZEgAQgkKB21lc3NhZ2UiCQoHU3RhcnRlZCJDCg5JbnNwZWN0UmVxdWVzdBIxCgdyZXF1ZXN0GAEgASgLMiAubWVzaC5jb21tb24udjEuRGVzY3JpYmVkUmVxdWVzdCKGAQoPSW5zcGVjdFJlc3BvbnNlEhYKDnBvbGljeV92ZXJzaW9uGAEgASgJEioKBmxpbWl0cxgCIAMoCzIaLm1lc2guY29tbW9uLnYxLkxpbWl0U3RhdGUSLwoJZW5kcG9pbnRzGAMgAygLMhwubWVzaC5wcm94eS52MS5FbmRwb2ludFN0YXRlIq0BCg1FbmRwb2ludFN0YXRlEg8KB2FkZHJlc3MYASABKAkSDAoEcG9ydBgCIAEoDRIPCgdiYWNrZW5kGAMgASgJEisKCWFkbWlzc2lvbhgEIAEoDjIYLm1lc2gucHJveHkudjEuQWRtaXNzaW9uEhMKC291dHN0YW5kaW5nGAUgASgNEioKB2xhdGVuY3kYBiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24qbAoJQWRtaXNzaW9uEhkKFUFETUlTU0lPTl9VTlNQRUNJRklFRBAAEhYKEkFETUlTU0lPTl9BRE1JVFRFRBABEhUKEUFETUlTU0lPTl9FSkVDVEVEEAISFQoRQURNSVNTSU9OX1BST0JJTkcQAzKdAQoFUHJveHkSSgoHT2JzZXJ2ZRIdLm1lc2gucHJveHkudjEuT2JzZXJ2ZVJlcXVlc3QaHi5tZXNoLnByb3h5LnYxLk9ic2VydmVSZXNwb25zZTABEkgKB0luc3BlY3QSHS5tZXNoLnByb3h5LnYxLkluc3BlY3RSZXF1ZXN0Gh4ubWVzaC5wcm94eS52MS5JbnNwZWN0UmVzcG9uc2VCXwoaZGV2LnBhdGNoYmF5Lm1lc2gucHJveHkudjFQAVomcGF0Y2hiYXkuZGV2L2FwaS9tZXNoL3Byb3h5L3YxO3Byb3h5djGqAhZQYXRjaGJheS5NZXNoLlByb3h5LlYxYgZwcm90bzM", [file_google_protobuf_duration, file_mesh_common_v1_limit, file_mesh_common_v1_request, file_mesh_tap_v1_tap]);
 
 /**
  * @generated from message mesh.proxy.v1.ObserveRequest
@@ -65,10 +69,10 @@ export type ObserveResponse = Message<"mesh.proxy.v1.ObserveResponse"> & {
     /**
      * The selection is in force; first message.
      *
-     * @generated from field: mesh.proxy.v1.Begun begun = 3;
+     * @generated from field: mesh.proxy.v1.Started started = 3;
      */
-    value: Begun;
-    case: "begun";
+    value: Started;
+    case: "started";
   } | { case: undefined; value?: undefined };
 };
 
@@ -80,16 +84,16 @@ export const ObserveResponseSchema: GenMessage<ObserveResponse> = /*@__PURE__*/
   messageDesc(file_mesh_proxy_v1_proxy, 1);
 
 /**
- * @generated from message mesh.proxy.v1.Begun
+ * @generated from message mesh.proxy.v1.Started
  */
-export type Begun = Message<"mesh.proxy.v1.Begun"> & {
+export type Started = Message<"mesh.proxy.v1.Started"> & {
 };
 
 /**
- * Describes the message mesh.proxy.v1.Begun.
- * Use `create(BegunSchema)` to create a new message.
+ * Describes the message mesh.proxy.v1.Started.
+ * Use `create(StartedSchema)` to create a new message.
  */
-export const BegunSchema: GenMessage<Begun> = /*@__PURE__*/
+export const StartedSchema: GenMessage<Started> = /*@__PURE__*/
   messageDesc(file_mesh_proxy_v1_proxy, 2);
 
 /**
@@ -97,9 +101,9 @@ export const BegunSchema: GenMessage<Begun> = /*@__PURE__*/
  */
 export type InspectRequest = Message<"mesh.proxy.v1.InspectRequest"> & {
   /**
-   * @generated from field: mesh.policy.v1.ExplainRequest request = 1;
+   * @generated from field: mesh.common.v1.DescribedRequest request = 1;
    */
-  request?: ExplainRequest | undefined;
+  request?: DescribedRequest | undefined;
 };
 
 /**
@@ -121,7 +125,7 @@ export type InspectResponse = Message<"mesh.proxy.v1.InspectResponse"> & {
   policyVersion: string;
 
   /**
-   * @generated from field: repeated mesh.policy.v1.LimitState limits = 2;
+   * @generated from field: repeated mesh.common.v1.LimitState limits = 2;
    */
   limits: LimitState[];
 
@@ -162,11 +166,9 @@ export type EndpointState = Message<"mesh.proxy.v1.EndpointState"> & {
   backend: string;
 
   /**
-   * "admitted", "ejected", "probing".
-   *
-   * @generated from field: string state = 4;
+   * @generated from field: mesh.proxy.v1.Admission admission = 4;
    */
-  state: string;
+  admission: Admission;
 
   /**
    * @generated from field: uint32 outstanding = 5;
@@ -176,9 +178,9 @@ export type EndpointState = Message<"mesh.proxy.v1.EndpointState"> & {
   /**
    * Moving peak of its latency.
    *
-   * @generated from field: double latency_ms = 6;
+   * @generated from field: google.protobuf.Duration latency = 6;
    */
-  latencyMs: number;
+  latency?: Duration | undefined;
 };
 
 /**
@@ -189,6 +191,52 @@ export const EndpointStateSchema: GenMessage<EndpointState> = /*@__PURE__*/
   messageDesc(file_mesh_proxy_v1_proxy, 5);
 
 /**
+ * Whether the balancer sends requests to an endpoint.
+ *
+ * @generated from enum mesh.proxy.v1.Admission
+ */
+export const Admission = {
+  /**
+   * @generated from enum value: ADMISSION_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * @generated from enum value: ADMISSION_ADMITTED = 1;
+   */
+  ADMITTED: 1,
+
+  /**
+   * Taken out after failures in a row (outlier detection).
+   *
+   * @generated from enum value: ADMISSION_EJECTED = 2;
+   */
+  EJECTED: 2,
+
+  /**
+   * One request is let through to find out.
+   *
+   * @generated from enum value: ADMISSION_PROBING = 3;
+   */
+  PROBING: 3,
+} as const;
+
+/**
+ * Whether the balancer sends requests to an endpoint.
+ *
+ * @generated from enum mesh.proxy.v1.Admission
+ */
+export type Admission = (typeof Admission)[keyof typeof Admission] | UnknownEnum;
+
+/**
+ * Describes the enum mesh.proxy.v1.Admission.
+ */
+export const AdmissionSchema: GenEnum<Admission> = /*@__PURE__*/
+  enumDesc(file_mesh_proxy_v1_proxy, 0);
+
+/**
+ * buf:lint:ignore SERVICE_SUFFIX
+ *
  * @generated from service mesh.proxy.v1.Proxy
  */
 export const Proxy: GenService<{

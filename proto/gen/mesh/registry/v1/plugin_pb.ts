@@ -2,17 +2,19 @@
 // @generated from file mesh/registry/v1/plugin.proto (package mesh.registry.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
-import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
+import type { FailurePolicy } from "../../common/v1/policy_pb.ts";
+import { file_mesh_common_v1_policy } from "../../common/v1/policy_pb.ts";
+import type { JsonObject, Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file mesh/registry/v1/plugin.proto.
  */
 export const file_mesh_registry_v1_plugin: GenFile = /*@__PURE__*/
-  fileDesc("Ch1tZXNoL3JlZ2lzdHJ5L3YxL3BsdWdpbi5wcm90bxIQbWVzaC5yZWdpc3RyeS52MSKfAQoITWFuaWZlc3QSJQoFaG9va3MYASADKAsyFi5tZXNoLnJlZ2lzdHJ5LnYxLkhvb2sSLwoGZXZlbnRzGAIgAygLMh8ubWVzaC5yZWdpc3RyeS52MS5FdmVudEludGVyZXN0Ei4KDWNvbmZpZ19zY2hlbWEYAyABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EgsKA3NkaxgEIAEoCSLQAQoESG9vaxIMCgRraW5kGAEgASgJEhoKEmF1dGhvcml0eV9zdWZmaXhlcxgCIAMoCRIrCghkZWFkbGluZRgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhI3Cg5mYWlsdXJlX3BvbGljeRgEIAEoDjIfLm1lc2gucmVnaXN0cnkudjEuRmFpbHVyZVBvbGljeRINCgVvcmRlchgFIAEoBRIUCgx1c2VzX2NvbnRleHQYBiABKAgSEwoLY29uY3VycmVuY3kYByABKA0iRAoNRXZlbnRJbnRlcmVzdBINCgVjbGFzcxgBIAEoCRITCgtjb25jdXJyZW5jeRgCIAEoDRIPCgdvcmRlcmVkGAMgASgIIrIBCgVHcmFudBIOCgZzb3VyY2UYASABKAkSJQoFaG9va3MYAiADKAsyFi5tZXNoLnJlZ2lzdHJ5LnYxLkhvb2sSLwoGZXZlbnRzGAMgAygLMh8ubWVzaC5yZWdpc3RyeS52MS5FdmVudEludGVyZXN0EhgKEGFsbG93ZWRfbmV0d29ya3MYBCADKAkSJwoGY29uZmlnGAUgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdCLLAQoOTmF0c0Nvbm5lY3Rpb24SDwoHc2VydmVycxgBIAMoCRINCgV0b2tlbhgCIAEoCRIrCgdleHBpcmVzGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIUCgxpbmJveF9wcmVmaXgYBCABKAkSEgoKYXBpX3ByZWZpeBgFIAEoCRItCgljb25zdW1lcnMYBiADKAsyGi5tZXNoLnJlZ2lzdHJ5LnYxLkNvbnN1bWVyEhMKC3VuYXZhaWxhYmxlGAcgASgJIo4BCghDb25zdW1lchINCgVjbGFzcxgBIAEoCRIOCgZzdHJlYW0YAiABKAkSDAoEbmFtZRgDIAEoCRITCgtjb25jdXJyZW5jeRgEIAEoDRIrCghhY2tfd2FpdBgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhITCgttYXhfZGVsaXZlchgGIAEoDSpjCg1GYWlsdXJlUG9saWN5Eh4KGkZBSUxVUkVfUE9MSUNZX1VOU1BFQ0lGSUVEEAASFwoTRkFJTFVSRV9QT0xJQ1lfT1BFThABEhkKFUZBSUxVUkVfUE9MSUNZX0NMT1NFRBACYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_timestamp]);
+  fileDesc("Ch1tZXNoL3JlZ2lzdHJ5L3YxL3BsdWdpbi5wcm90bxIQbWVzaC5yZWdpc3RyeS52MSKfAQoITWFuaWZlc3QSJQoFaG9va3MYASADKAsyFi5tZXNoLnJlZ2lzdHJ5LnYxLkhvb2sSLwoGZXZlbnRzGAIgAygLMh8ubWVzaC5yZWdpc3RyeS52MS5FdmVudEludGVyZXN0Ei4KDWNvbmZpZ19zY2hlbWEYAyABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EgsKA3NkaxgEIAEoCSLZAQoESG9vaxIwCgdyZXNvbHZlGAEgASgLMh0ubWVzaC5yZWdpc3RyeS52MS5SZXNvbHZlSG9va0gAEjQKCWF1dGhvcml6ZRgCIAEoCzIfLm1lc2gucmVnaXN0cnkudjEuQXV0aG9yaXplSG9va0gAEjQKCXJhdGVsaW1pdBgDIAEoCzIfLm1lc2gucmVnaXN0cnkudjEuUmF0ZWxpbWl0SG9va0gAEisKCGRlYWRsaW5lGAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgYKBGtpbmQihQEKC1Jlc29sdmVIb29rEhoKEmF1dGhvcml0eV9zdWZmaXhlcxgBIAMoCRI1Cg5mYWlsdXJlX3BvbGljeRgCIAEoDjIdLm1lc2guY29tbW9uLnYxLkZhaWx1cmVQb2xpY3kSDQoFb3JkZXIYAyABKAUSFAoMdXNlc19jb250ZXh0GAQgASgIIiQKDUF1dGhvcml6ZUhvb2sSEwoLY29uY3VycmVuY3kYASABKA0iJAoNUmF0ZWxpbWl0SG9vaxITCgtjb25jdXJyZW5jeRgBIAEoDSJECg1FdmVudEludGVyZXN0Eg0KBWNsYXNzGAEgASgJEhMKC2NvbmN1cnJlbmN5GAIgASgNEg8KB29yZGVyZWQYAyABKAgisgEKBUdyYW50Eg4KBnNvdXJjZRgBIAEoCRIlCgVob29rcxgCIAMoCzIWLm1lc2gucmVnaXN0cnkudjEuSG9vaxIvCgZldmVudHMYAyADKAsyHy5tZXNoLnJlZ2lzdHJ5LnYxLkV2ZW50SW50ZXJlc3QSGAoQYWxsb3dlZF9uZXR3b3JrcxgEIAMoCRInCgZjb25maWcYBSABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0IssBCg5OYXRzQ29ubmVjdGlvbhIPCgdzZXJ2ZXJzGAEgAygJEg0KBXRva2VuGAIgASgJEisKB2V4cGlyZXMYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhQKDGluYm94X3ByZWZpeBgEIAEoCRISCgphcGlfcHJlZml4GAUgASgJEi0KCWNvbnN1bWVycxgGIAMoCzIaLm1lc2gucmVnaXN0cnkudjEuQ29uc3VtZXISEwoLdW5hdmFpbGFibGUYByABKAkijgEKCENvbnN1bWVyEg0KBWNsYXNzGAEgASgJEg4KBnN0cmVhbRgCIAEoCRIMCgRuYW1lGAMgASgJEhMKC2NvbmN1cnJlbmN5GAQgASgNEisKCGFja193YWl0GAUgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhMKC21heF9kZWxpdmVyGAYgASgNQmsKHWRldi5wYXRjaGJheS5tZXNoLnJlZ2lzdHJ5LnYxUAFaLHBhdGNoYmF5LmRldi9hcGkvbWVzaC9yZWdpc3RyeS92MTtyZWdpc3RyeXYxqgIZUGF0Y2hiYXkuTWVzaC5SZWdpc3RyeS5WMWIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_timestamp, file_mesh_common_v1_policy]);
 
 /**
  * What a plugin asks for.
@@ -57,53 +59,37 @@ export const ManifestSchema: GenMessage<Manifest> = /*@__PURE__*/
  */
 export type Hook = Message<"mesh.registry.v1.Hook"> & {
   /**
-   * "resolve", "authorize", "ratelimit". A later contract adds "transform".
+   * A later contract adds "transform".
    *
-   * @generated from field: string kind = 1;
+   * @generated from oneof mesh.registry.v1.Hook.kind
    */
-  kind: string;
+  kind: {
+    /**
+     * @generated from field: mesh.registry.v1.ResolveHook resolve = 1;
+     */
+    value: ResolveHook;
+    case: "resolve";
+  } | {
+    /**
+     * @generated from field: mesh.registry.v1.AuthorizeHook authorize = 2;
+     */
+    value: AuthorizeHook;
+    case: "authorize";
+  } | {
+    /**
+     * @generated from field: mesh.registry.v1.RatelimitHook ratelimit = 3;
+     */
+    value: RatelimitHook;
+    case: "ratelimit";
+  } | { case: undefined; value?: undefined };
 
   /**
-   * Suffixes of authorities, on label borders, with or without a port. Empty: every authority.
+   * Time to the first answer. At most 30 s, default 2 s, for resolve; at most 5 s, default 200 ms, for those that decide about requests,
+   * because a request waits.
    *
-   * @generated from field: repeated string authority_suffixes = 2;
-   */
-  authoritySuffixes: string[];
-
-  /**
-   * Time to the first answer. At most 30 s. Default 2 s for resolve; for the others 200 ms and at most 5 s, because a request waits.
-   *
-   * @generated from field: google.protobuf.Duration deadline = 3;
+   * @generated from field: google.protobuf.Duration deadline = 4;
    */
   deadline?: Duration | undefined;
-
-  /**
-   * Of resolve only: for hooks that decide about requests, the policy that names the plugin says it.
-   *
-   * @generated from field: mesh.registry.v1.FailurePolicy failure_policy = 4;
-   */
-  failurePolicy: FailurePolicy;
-
-  /**
-   * Place in the chain: workloads 100, static services 200, plugins 500 by default, DNS 900.
-   *
-   * @generated from field: int32 order = 5;
-   */
-  order: number;
-
-  /**
-   * The answer depends on who asks: context is part of the question.
-   *
-   * @generated from field: bool uses_context = 6;
-   */
-  usesContext: boolean;
-
-  /**
-   * Calls at a time and replica, for authorize and ratelimit. Default 64, at most 1,024.
-   *
-   * @generated from field: uint32 concurrency = 7;
-   */
-  concurrency: number;
 };
 
 /**
@@ -114,11 +100,93 @@ export const HookSchema: GenMessage<Hook> = /*@__PURE__*/
   messageDesc(file_mesh_registry_v1_plugin, 1);
 
 /**
+ * A resolver of the chain.
+ *
+ * @generated from message mesh.registry.v1.ResolveHook
+ */
+export type ResolveHook = Message<"mesh.registry.v1.ResolveHook"> & {
+  /**
+   * Suffixes of authorities, on label borders, with or without a port. Empty: every authority.
+   *
+   * @generated from field: repeated string authority_suffixes = 1;
+   */
+  authoritySuffixes: string[];
+
+  /**
+   * @generated from field: mesh.common.v1.FailurePolicy failure_policy = 2;
+   */
+  failurePolicy: FailurePolicy;
+
+  /**
+   * Place in the chain: workloads 100, static services 200, plugins 500 by default, DNS 900.
+   *
+   * @generated from field: int32 order = 3;
+   */
+  order: number;
+
+  /**
+   * The answer depends on who asks: context is part of the query.
+   *
+   * @generated from field: bool uses_context = 4;
+   */
+  usesContext: boolean;
+};
+
+/**
+ * Describes the message mesh.registry.v1.ResolveHook.
+ * Use `create(ResolveHookSchema)` to create a new message.
+ */
+export const ResolveHookSchema: GenMessage<ResolveHook> = /*@__PURE__*/
+  messageDesc(file_mesh_registry_v1_plugin, 2);
+
+/**
+ * Decides whether a request may pass. What happens without an answer is said by the policy that names the plugin.
+ *
+ * @generated from message mesh.registry.v1.AuthorizeHook
+ */
+export type AuthorizeHook = Message<"mesh.registry.v1.AuthorizeHook"> & {
+  /**
+   * Calls at a time and replica. Default 64, at most 1,024.
+   *
+   * @generated from field: uint32 concurrency = 1;
+   */
+  concurrency: number;
+};
+
+/**
+ * Describes the message mesh.registry.v1.AuthorizeHook.
+ * Use `create(AuthorizeHookSchema)` to create a new message.
+ */
+export const AuthorizeHookSchema: GenMessage<AuthorizeHook> = /*@__PURE__*/
+  messageDesc(file_mesh_registry_v1_plugin, 3);
+
+/**
+ * Shares a rate limit out among proxies.
+ *
+ * @generated from message mesh.registry.v1.RatelimitHook
+ */
+export type RatelimitHook = Message<"mesh.registry.v1.RatelimitHook"> & {
+  /**
+   * Calls at a time and replica. Default 64, at most 1,024.
+   *
+   * @generated from field: uint32 concurrency = 1;
+   */
+  concurrency: number;
+};
+
+/**
+ * Describes the message mesh.registry.v1.RatelimitHook.
+ * Use `create(RatelimitHookSchema)` to create a new message.
+ */
+export const RatelimitHookSchema: GenMessage<RatelimitHook> = /*@__PURE__*/
+  messageDesc(file_mesh_registry_v1_plugin, 4);
+
+/**
  * @generated from message mesh.registry.v1.EventInterest
  */
 export type EventInterest = Message<"mesh.registry.v1.EventInterest"> & {
   /**
-   * "report", "endpoint", "plugin", "slo".
+   * "report", "endpoint", "plugin", "slo": a name, since subjects and streams are named by it, and a later core has more.
    *
    * @generated from field: string class = 1;
    */
@@ -144,7 +212,7 @@ export type EventInterest = Message<"mesh.registry.v1.EventInterest"> & {
  * Use `create(EventInterestSchema)` to create a new message.
  */
 export const EventInterestSchema: GenMessage<EventInterest> = /*@__PURE__*/
-  messageDesc(file_mesh_registry_v1_plugin, 2);
+  messageDesc(file_mesh_registry_v1_plugin, 5);
 
 /**
  * What governs a plugin, decided by an operator, or generated from the manifest in development.
@@ -187,7 +255,7 @@ export type Grant = Message<"mesh.registry.v1.Grant"> & {
  * Use `create(GrantSchema)` to create a new message.
  */
 export const GrantSchema: GenMessage<Grant> = /*@__PURE__*/
-  messageDesc(file_mesh_registry_v1_plugin, 3);
+  messageDesc(file_mesh_registry_v1_plugin, 6);
 
 /**
  * Everything that is needed to receive events.
@@ -242,7 +310,7 @@ export type NatsConnection = Message<"mesh.registry.v1.NatsConnection"> & {
  * Use `create(NatsConnectionSchema)` to create a new message.
  */
 export const NatsConnectionSchema: GenMessage<NatsConnection> = /*@__PURE__*/
-  messageDesc(file_mesh_registry_v1_plugin, 4);
+  messageDesc(file_mesh_registry_v1_plugin, 7);
 
 /**
  * @generated from message mesh.registry.v1.Consumer
@@ -286,40 +354,5 @@ export type Consumer = Message<"mesh.registry.v1.Consumer"> & {
  * Use `create(ConsumerSchema)` to create a new message.
  */
 export const ConsumerSchema: GenMessage<Consumer> = /*@__PURE__*/
-  messageDesc(file_mesh_registry_v1_plugin, 5);
-
-/**
- * @generated from enum mesh.registry.v1.FailurePolicy
- */
-export const FailurePolicy = {
-  /**
-   * @generated from enum value: FAILURE_POLICY_UNSPECIFIED = 0;
-   */
-  UNSPECIFIED: 0,
-
-  /**
-   * Failing counts as "not mine": the chain goes on.
-   *
-   * @generated from enum value: FAILURE_POLICY_OPEN = 1;
-   */
-  OPEN: 1,
-
-  /**
-   * Failing stops the chain.
-   *
-   * @generated from enum value: FAILURE_POLICY_CLOSED = 2;
-   */
-  CLOSED: 2,
-} as const;
-
-/**
- * @generated from enum mesh.registry.v1.FailurePolicy
- */
-export type FailurePolicy = (typeof FailurePolicy)[keyof typeof FailurePolicy] | UnknownEnum;
-
-/**
- * Describes the enum mesh.registry.v1.FailurePolicy.
- */
-export const FailurePolicySchema: GenEnum<FailurePolicy> = /*@__PURE__*/
-  enumDesc(file_mesh_registry_v1_plugin, 0);
+  messageDesc(file_mesh_registry_v1_plugin, 8);
 

@@ -8,6 +8,8 @@ import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobu
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_duration, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { State } from "../../common/v1/state_pb.ts";
+import { file_mesh_common_v1_state } from "../../common/v1/state_pb.ts";
 import type { Grant, Manifest, NatsConnection } from "./plugin_pb.ts";
 import { file_mesh_registry_v1_plugin } from "./plugin_pb.ts";
 import type { Workload } from "./workload_pb.ts";
@@ -18,7 +20,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file mesh/registry/v1/registry.proto.
  */
 export const file_mesh_registry_v1_registry: GenFile = /*@__PURE__*/
-  fileDesc("Ch9tZXNoL3JlZ2lzdHJ5L3YxL3JlZ2lzdHJ5LnByb3RvEhBtZXNoLnJlZ2lzdHJ5LnYxIqgBCg9SZWdpc3RlclJlcXVlc3QSLgoIYW5ub3VuY2UYASABKAsyGi5tZXNoLnJlZ2lzdHJ5LnYxLkFubm91bmNlSAASMAoJaGVhcnRiZWF0GAIgASgLMhsubWVzaC5yZWdpc3RyeS52MS5IZWFydGJlYXRIABIoCgVkcmFpbhgDIAEoCzIXLm1lc2gucmVnaXN0cnkudjEuRHJhaW5IAEIJCgdtZXNzYWdlIrMCCghBbm5vdW5jZRIkCgRraW5kGAEgASgOMhYubWVzaC5yZWdpc3RyeS52MS5LaW5kEgwKBG5hbWUYAiABKAkSEQoJbmFtZXNwYWNlGAMgASgJEhAKCGluc3RhbmNlGAQgASgJEg8KB3ZlcnNpb24YBSABKAkSDwoHYWRkcmVzcxgGIAEoCRIxCghjb250cmFjdBgHIAEoCzIfLm1lc2gucmVnaXN0cnkudjEuQ29udHJhY3RSYW5nZRINCgVyZWFkeRgIIAEoCBIOCgZyZWFzb24YCSABKAkSLAoIbWFuaWZlc3QYCiABKAsyGi5tZXNoLnJlZ2lzdHJ5LnYxLk1hbmlmZXN0EiwKCHdvcmtsb2FkGAsgASgLMhoubWVzaC5yZWdpc3RyeS52MS5Xb3JrbG9hZCIpCg1Db250cmFjdFJhbmdlEgsKA21pbhgBIAEoDRILCgNtYXgYAiABKA0icAoJSGVhcnRiZWF0EhAKCHNlcXVlbmNlGAEgASgEEg0KBXJlYWR5GAIgASgIEg4KBnJlYXNvbhgDIAEoCRIyCgljb25zdW1lcnMYBCADKAsyHy5tZXNoLnJlZ2lzdHJ5LnYxLkNvbnN1bWVyU3RhdHMifQoNQ29uc3VtZXJTdGF0cxINCgVjbGFzcxgBIAEoCRIQCghyZWNlaXZlZBgCIAEoBBIPCgdoYW5kbGVkGAMgASgEEg4KBmZhaWxlZBgEIAEoBBIVCg1kZWFkX2xldHRlcmVkGAUgASgEEhMKC3JlZGVsaXZlcmVkGAYgASgEIhcKBURyYWluEg4KBnJlYXNvbhgBIAEoCSLaAQoQUmVnaXN0ZXJSZXNwb25zZRIuCghhY2NlcHRlZBgBIAEoCzIaLm1lc2gucmVnaXN0cnkudjEuQWNjZXB0ZWRIABItCgNhY2sYAiABKAsyHi5tZXNoLnJlZ2lzdHJ5LnYxLkhlYXJ0YmVhdEFja0gAEioKBm5vdGljZRgDIAEoCzIYLm1lc2gucmVnaXN0cnkudjEuTm90aWNlSAASMAoEbmF0cxgEIAEoCzIgLm1lc2gucmVnaXN0cnkudjEuTmF0c0Nvbm5lY3Rpb25IAEIJCgdtZXNzYWdlIpACCghBY2NlcHRlZBIPCgdyZXBsaWNhGAEgASgJEhAKCGNvbnRyYWN0GAIgASgNEhQKDGNhcGFiaWxpdGllcxgDIAMoCRIoCgVsZWFzZRgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhI1ChJoZWFydGJlYXRfaW50ZXJ2YWwYBSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SJgoFZ3JhbnQYBiABKAsyFy5tZXNoLnJlZ2lzdHJ5LnYxLkdyYW50Ei4KBG5hdHMYByABKAsyIC5tZXNoLnJlZ2lzdHJ5LnYxLk5hdHNDb25uZWN0aW9uEhIKCmhvb2tfdG9rZW4YCCABKAkiIAoMSGVhcnRiZWF0QWNrEhAKCHNlcXVlbmNlGAEgASgEIkAKBk5vdGljZRImCgVzdGF0ZRgBIAEoDjIXLm1lc2gucmVnaXN0cnkudjEuU3RhdGUSDgoGcmVhc29uGAIgASgJIjUKDFdhdGNoUmVxdWVzdBIlCgVraW5kcxgBIAMoDjIWLm1lc2gucmVnaXN0cnkudjEuS2luZCJyCg1XYXRjaFJlc3BvbnNlEg0KBXJlc2V0GAEgASgIEhAKCGNvbXBsZXRlGAIgASgIEi8KB2NoYW5nZWQYAyADKAsyHi5tZXNoLnJlZ2lzdHJ5LnYxLlJlZ2lzdHJhdGlvbhIPCgdyZW1vdmVkGAQgAygJIjQKC0xpc3RSZXF1ZXN0EiUKBWtpbmRzGAEgAygOMhYubWVzaC5yZWdpc3RyeS52MS5LaW5kIlcKDExpc3RSZXNwb25zZRIQCghjb21wbGV0ZRgBIAEoCBI1Cg1yZWdpc3RyYXRpb25zGAIgAygLMh4ubWVzaC5yZWdpc3RyeS52MS5SZWdpc3RyYXRpb24ipQMKDFJlZ2lzdHJhdGlvbhIKCgJpZBgBIAEoCRIsCghhbm5vdW5jZRgCIAEoCzIaLm1lc2gucmVnaXN0cnkudjEuQW5ub3VuY2USJgoFc3RhdGUYAyABKA4yFy5tZXNoLnJlZ2lzdHJ5LnYxLlN0YXRlEg4KBnJlYXNvbhgEIAEoCRIpCgVzaW5jZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLQoHaGlzdG9yeRgGIAMoCzIcLm1lc2gucmVnaXN0cnkudjEuVHJhbnNpdGlvbhImCgVncmFudBgHIAEoCzIXLm1lc2gucmVnaXN0cnkudjEuR3JhbnQSDQoFcHJvb2YYCCABKAkSDwoHcmVwbGljYRgJIAEoCRINCgVzdGFsZRgKIAEoCBIyCgljb25zdW1lcnMYCyADKAsyHy5tZXNoLnJlZ2lzdHJ5LnYxLkNvbnN1bWVyU3RhdHMSEgoKaG9va190b2tlbhgMIAEoCRIqCgdiYWNrbG9nGA0gAygLMhkubWVzaC5yZWdpc3RyeS52MS5CYWNrbG9nImwKClRyYW5zaXRpb24SJgoFc3RhdGUYASABKA4yFy5tZXNoLnJlZ2lzdHJ5LnYxLlN0YXRlEg4KBnJlYXNvbhgCIAEoCRImCgJhdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiUwoHQmFja2xvZxINCgVjbGFzcxgBIAEoCRIPCgdwZW5kaW5nGAIgASgEEhUKDWRlYWRfbGV0dGVyZWQYAyABKAQSEQoJZGVsaXZlcmVkGAQgASgEKkwKBEtpbmQSFAoQS0lORF9VTlNQRUNJRklFRBAAEg0KCUtJTkRfQ09SRRABEg4KCktJTkRfUFJPWFkQAhIPCgtLSU5EX1BMVUdJThADKpIBCgVTdGF0ZRIVChFTVEFURV9VTlNQRUNJRklFRBAAEhIKDlNUQVRFX1NUQVJUSU5HEAESDwoLU1RBVEVfUkVBRFkQAhISCg5TVEFURV9ERUdSQURFRBADEhUKEVNUQVRFX1FVQVJBTlRJTkVEEAQSEgoOU1RBVEVfRFJBSU5JTkcQBRIOCgpTVEFURV9HT05FEAYy9AEKCFJlZ2lzdHJ5ElUKCFJlZ2lzdGVyEiEubWVzaC5yZWdpc3RyeS52MS5SZWdpc3RlclJlcXVlc3QaIi5tZXNoLnJlZ2lzdHJ5LnYxLlJlZ2lzdGVyUmVzcG9uc2UoATABEkoKBVdhdGNoEh4ubWVzaC5yZWdpc3RyeS52MS5XYXRjaFJlcXVlc3QaHy5tZXNoLnJlZ2lzdHJ5LnYxLldhdGNoUmVzcG9uc2UwARJFCgRMaXN0Eh0ubWVzaC5yZWdpc3RyeS52MS5MaXN0UmVxdWVzdBoeLm1lc2gucmVnaXN0cnkudjEuTGlzdFJlc3BvbnNlYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_mesh_registry_v1_plugin, file_mesh_registry_v1_workload]);
+  fileDesc("Ch9tZXNoL3JlZ2lzdHJ5L3YxL3JlZ2lzdHJ5LnByb3RvEhBtZXNoLnJlZ2lzdHJ5LnYxIqgBCg9SZWdpc3RlclJlcXVlc3QSLgoIYW5ub3VuY2UYASABKAsyGi5tZXNoLnJlZ2lzdHJ5LnYxLkFubm91bmNlSAASMAoJaGVhcnRiZWF0GAIgASgLMhsubWVzaC5yZWdpc3RyeS52MS5IZWFydGJlYXRIABIoCgVkcmFpbhgDIAEoCzIXLm1lc2gucmVnaXN0cnkudjEuRHJhaW5IAEIJCgdtZXNzYWdlIrMCCghBbm5vdW5jZRIkCgRraW5kGAEgASgOMhYubWVzaC5yZWdpc3RyeS52MS5LaW5kEgwKBG5hbWUYAiABKAkSEQoJbmFtZXNwYWNlGAMgASgJEhAKCGluc3RhbmNlGAQgASgJEg8KB3ZlcnNpb24YBSABKAkSDwoHYWRkcmVzcxgGIAEoCRIxCghjb250cmFjdBgHIAEoCzIfLm1lc2gucmVnaXN0cnkudjEuQ29udHJhY3RSYW5nZRINCgVyZWFkeRgIIAEoCBIOCgZyZWFzb24YCSABKAkSLAoIbWFuaWZlc3QYCiABKAsyGi5tZXNoLnJlZ2lzdHJ5LnYxLk1hbmlmZXN0EiwKCHdvcmtsb2FkGAsgASgLMhoubWVzaC5yZWdpc3RyeS52MS5Xb3JrbG9hZCIpCg1Db250cmFjdFJhbmdlEgsKA21pbhgBIAEoDRILCgNtYXgYAiABKA0icAoJSGVhcnRiZWF0EhAKCHNlcXVlbmNlGAEgASgEEg0KBXJlYWR5GAIgASgIEg4KBnJlYXNvbhgDIAEoCRIyCgljb25zdW1lcnMYBCADKAsyHy5tZXNoLnJlZ2lzdHJ5LnYxLkNvbnN1bWVyU3RhdHMifQoNQ29uc3VtZXJTdGF0cxINCgVjbGFzcxgBIAEoCRIQCghyZWNlaXZlZBgCIAEoBBIPCgdoYW5kbGVkGAMgASgEEg4KBmZhaWxlZBgEIAEoBBIVCg1kZWFkX2xldHRlcmVkGAUgASgEEhMKC3JlZGVsaXZlcmVkGAYgASgEIhcKBURyYWluEg4KBnJlYXNvbhgBIAEoCSLaAQoQUmVnaXN0ZXJSZXNwb25zZRIuCghhY2NlcHRlZBgBIAEoCzIaLm1lc2gucmVnaXN0cnkudjEuQWNjZXB0ZWRIABItCgNhY2sYAiABKAsyHi5tZXNoLnJlZ2lzdHJ5LnYxLkhlYXJ0YmVhdEFja0gAEioKBm5vdGljZRgDIAEoCzIYLm1lc2gucmVnaXN0cnkudjEuTm90aWNlSAASMAoEbmF0cxgEIAEoCzIgLm1lc2gucmVnaXN0cnkudjEuTmF0c0Nvbm5lY3Rpb25IAEIJCgdtZXNzYWdlIpACCghBY2NlcHRlZBIPCgdyZXBsaWNhGAEgASgJEhAKCGNvbnRyYWN0GAIgASgNEhQKDGNhcGFiaWxpdGllcxgDIAMoCRIoCgVsZWFzZRgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhI1ChJoZWFydGJlYXRfaW50ZXJ2YWwYBSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SJgoFZ3JhbnQYBiABKAsyFy5tZXNoLnJlZ2lzdHJ5LnYxLkdyYW50Ei4KBG5hdHMYByABKAsyIC5tZXNoLnJlZ2lzdHJ5LnYxLk5hdHNDb25uZWN0aW9uEhIKCmhvb2tfdG9rZW4YCCABKAkiIAoMSGVhcnRiZWF0QWNrEhAKCHNlcXVlbmNlGAEgASgEIj4KBk5vdGljZRIkCgVzdGF0ZRgBIAEoDjIVLm1lc2guY29tbW9uLnYxLlN0YXRlEg4KBnJlYXNvbhgCIAEoCSI1CgxXYXRjaFJlcXVlc3QSJQoFa2luZHMYASADKA4yFi5tZXNoLnJlZ2lzdHJ5LnYxLktpbmQicgoNV2F0Y2hSZXNwb25zZRINCgVyZXNldBgBIAEoCBIQCghjb21wbGV0ZRgCIAEoCBIvCgdjaGFuZ2VkGAMgAygLMh4ubWVzaC5yZWdpc3RyeS52MS5SZWdpc3RyYXRpb24SDwoHcmVtb3ZlZBgEIAMoCSI0CgtMaXN0UmVxdWVzdBIlCgVraW5kcxgBIAMoDjIWLm1lc2gucmVnaXN0cnkudjEuS2luZCJXCgxMaXN0UmVzcG9uc2USEAoIY29tcGxldGUYASABKAgSNQoNcmVnaXN0cmF0aW9ucxgCIAMoCzIeLm1lc2gucmVnaXN0cnkudjEuUmVnaXN0cmF0aW9uIqMDCgxSZWdpc3RyYXRpb24SCgoCaWQYASABKAkSLAoIYW5ub3VuY2UYAiABKAsyGi5tZXNoLnJlZ2lzdHJ5LnYxLkFubm91bmNlEiQKBXN0YXRlGAMgASgOMhUubWVzaC5jb21tb24udjEuU3RhdGUSDgoGcmVhc29uGAQgASgJEikKBXNpbmNlGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBItCgdoaXN0b3J5GAYgAygLMhwubWVzaC5yZWdpc3RyeS52MS5UcmFuc2l0aW9uEiYKBWdyYW50GAcgASgLMhcubWVzaC5yZWdpc3RyeS52MS5HcmFudBINCgVwcm9vZhgIIAEoCRIPCgdyZXBsaWNhGAkgASgJEg0KBXN0YWxlGAogASgIEjIKCWNvbnN1bWVycxgLIAMoCzIfLm1lc2gucmVnaXN0cnkudjEuQ29uc3VtZXJTdGF0cxISCgpob29rX3Rva2VuGAwgASgJEioKB2JhY2tsb2cYDSADKAsyGS5tZXNoLnJlZ2lzdHJ5LnYxLkJhY2tsb2ciagoKVHJhbnNpdGlvbhIkCgVzdGF0ZRgBIAEoDjIVLm1lc2guY29tbW9uLnYxLlN0YXRlEg4KBnJlYXNvbhgCIAEoCRImCgJhdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiUwoHQmFja2xvZxINCgVjbGFzcxgBIAEoCRIPCgdwZW5kaW5nGAIgASgEEhUKDWRlYWRfbGV0dGVyZWQYAyABKAQSEQoJZGVsaXZlcmVkGAQgASgEKkwKBEtpbmQSFAoQS0lORF9VTlNQRUNJRklFRBAAEg0KCUtJTkRfQ09SRRABEg4KCktJTkRfUFJPWFkQAhIPCgtLSU5EX1BMVUdJThADMvQBCghSZWdpc3RyeRJVCghSZWdpc3RlchIhLm1lc2gucmVnaXN0cnkudjEuUmVnaXN0ZXJSZXF1ZXN0GiIubWVzaC5yZWdpc3RyeS52MS5SZWdpc3RlclJlc3BvbnNlKAEwARJKCgVXYXRjaBIeLm1lc2gucmVnaXN0cnkudjEuV2F0Y2hSZXF1ZXN0Gh8ubWVzaC5yZWdpc3RyeS52MS5XYXRjaFJlc3BvbnNlMAESRQoETGlzdBIdLm1lc2gucmVnaXN0cnkudjEuTGlzdFJlcXVlc3QaHi5tZXNoLnJlZ2lzdHJ5LnYxLkxpc3RSZXNwb25zZUJrCh1kZXYucGF0Y2hiYXkubWVzaC5yZWdpc3RyeS52MVABWixwYXRjaGJheS5kZXYvYXBpL21lc2gvcmVnaXN0cnkvdjE7cmVnaXN0cnl2MaoCGVBhdGNoYmF5Lk1lc2guUmVnaXN0cnkuVjFiBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_mesh_common_v1_state, file_mesh_registry_v1_plugin, file_mesh_registry_v1_workload]);
 
 /**
  * @generated from message mesh.registry.v1.RegisterRequest
@@ -388,7 +390,7 @@ export const HeartbeatAckSchema: GenMessage<HeartbeatAck> = /*@__PURE__*/
  */
 export type Notice = Message<"mesh.registry.v1.Notice"> & {
   /**
-   * @generated from field: mesh.registry.v1.State state = 1;
+   * @generated from field: mesh.common.v1.State state = 1;
    */
   state: State;
 
@@ -518,7 +520,7 @@ export type Registration = Message<"mesh.registry.v1.Registration"> & {
   announce?: Announce | undefined;
 
   /**
-   * @generated from field: mesh.registry.v1.State state = 3;
+   * @generated from field: mesh.common.v1.State state = 3;
    */
   state: State;
 
@@ -597,7 +599,7 @@ export const RegistrationSchema: GenMessage<Registration> = /*@__PURE__*/
  */
 export type Transition = Message<"mesh.registry.v1.Transition"> & {
   /**
-   * @generated from field: mesh.registry.v1.State state = 1;
+   * @generated from field: mesh.common.v1.State state = 1;
    */
   state: State;
 
@@ -694,74 +696,8 @@ export const KindSchema: GenEnum<Kind> = /*@__PURE__*/
   enumDesc(file_mesh_registry_v1_registry, 0);
 
 /**
- * Life of a registration. Impossible transitions are ignored.
+ * buf:lint:ignore SERVICE_SUFFIX
  *
- * @generated from enum mesh.registry.v1.State
- */
-export const State = {
-  /**
-   * @generated from enum value: STATE_UNSPECIFIED = 0;
-   */
-  UNSPECIFIED: 0,
-
-  /**
-   * Announced, and says itself that it is not ready, or its hook address has not answered yet.
-   *
-   * @generated from enum value: STATE_STARTING = 1;
-   */
-  STARTING: 1,
-
-  /**
-   * Announced ready, heartbeats arrive.
-   *
-   * @generated from enum value: STATE_READY = 2;
-   */
-  READY: 2,
-
-  /**
-   * Says so itself, missed heartbeats for one lease while its stream is open, its stream broke within the last lease, or all its
-   * deliveries fail.
-   *
-   * @generated from enum value: STATE_DEGRADED = 3;
-   */
-  DEGRADED: 3,
-
-  /**
-   * Taken out of use by the core; ends by an operator or by a new version.
-   *
-   * @generated from enum value: STATE_QUARANTINED = 4;
-   */
-  QUARANTINED: 4,
-
-  /**
-   * Sent Drain: finishes what it holds, gets nothing new.
-   *
-   * @generated from enum value: STATE_DRAINING = 5;
-   */
-  DRAINING: 5,
-
-  /**
-   * The lease ended or was given back. Kept for a while so that people see when and why.
-   *
-   * @generated from enum value: STATE_GONE = 6;
-   */
-  GONE: 6,
-} as const;
-
-/**
- * Life of a registration. Impossible transitions are ignored.
- *
- * @generated from enum mesh.registry.v1.State
- */
-export type State = (typeof State)[keyof typeof State] | UnknownEnum;
-
-/**
- * Describes the enum mesh.registry.v1.State.
- */
-export const StateSchema: GenEnum<State> = /*@__PURE__*/
-  enumDesc(file_mesh_registry_v1_registry, 1);
-
-/**
  * @generated from service mesh.registry.v1.Registry
  */
 export const Registry: GenService<{

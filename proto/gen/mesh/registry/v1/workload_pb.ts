@@ -4,15 +4,15 @@
 
 import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import type { Endpoint } from "../../destination/v1/endpoint_pb.ts";
-import { file_mesh_destination_v1_endpoint } from "../../destination/v1/endpoint_pb.ts";
+import type { Endpoint } from "../../common/v1/endpoint_pb.ts";
+import { file_mesh_common_v1_endpoint } from "../../common/v1/endpoint_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file mesh/registry/v1/workload.proto.
  */
 export const file_mesh_registry_v1_workload: GenFile = /*@__PURE__*/
-  fileDesc("Ch9tZXNoL3JlZ2lzdHJ5L3YxL3dvcmtsb2FkLnByb3RvEhBtZXNoLnJlZ2lzdHJ5LnYxImoKCFdvcmtsb2FkEg8KB3NlcnZpY2UYASABKAkSDQoFcG9ydHMYAiADKA0SLwoIZW5kcG9pbnQYAyABKAsyHS5tZXNoLmRlc3RpbmF0aW9uLnYxLkVuZHBvaW50Eg0KBXJlYWR5GAQgASgIYgZwcm90bzM", [file_mesh_destination_v1_endpoint]);
+  fileDesc("Ch9tZXNoL3JlZ2lzdHJ5L3YxL3dvcmtsb2FkLnByb3RvEhBtZXNoLnJlZ2lzdHJ5LnYxImUKCFdvcmtsb2FkEg8KB3NlcnZpY2UYASABKAkSDQoFcG9ydHMYAiADKA0SKgoIZW5kcG9pbnQYAyABKAsyGC5tZXNoLmNvbW1vbi52MS5FbmRwb2ludBINCgVyZWFkeRgEIAEoCEJrCh1kZXYucGF0Y2hiYXkubWVzaC5yZWdpc3RyeS52MVABWixwYXRjaGJheS5kZXYvYXBpL21lc2gvcmVnaXN0cnkvdjE7cmVnaXN0cnl2MaoCGVBhdGNoYmF5Lk1lc2guUmVnaXN0cnkuVjFiBnByb3RvMw", [file_mesh_common_v1_endpoint]);
 
 /**
  * A program behind a proxy.
@@ -37,7 +37,7 @@ export type Workload = Message<"mesh.registry.v1.Workload"> & {
   /**
    * Where the proxy accepts connections for the program.
    *
-   * @generated from field: mesh.destination.v1.Endpoint endpoint = 3;
+   * @generated from field: mesh.common.v1.Endpoint endpoint = 3;
    */
   endpoint?: Endpoint | undefined;
 

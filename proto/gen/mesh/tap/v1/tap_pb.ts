@@ -14,7 +14,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file mesh/tap/v1/tap.proto.
  */
 export const file_mesh_tap_v1_tap: GenFile = /*@__PURE__*/
-  fileDesc("ChVtZXNoL3RhcC92MS90YXAucHJvdG8SC21lc2gudGFwLnYxIpMBCgxXYXRjaFJlcXVlc3QSJwoIc2VsZWN0b3IYASABKAsyFS5tZXNoLnRhcC52MS5TZWxlY3RvchINCgVsaW1pdBgCIAEoDRIrCghkdXJhdGlvbhgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIPCgdtYXhfcnBzGAQgASgNEg0KBWFza2VyGAUgASgJIqcCCghTZWxlY3RvchIOCgZ0YXJnZXQYASABKAkSDgoGc291cmNlGAIgASgJEg4KBm1ldGhvZBgDIAEoCRIMCgRwYXRoGAQgASgJEg4KBnN0YXR1cxgFIAEoCRIzCgdoZWFkZXJzGAYgAygLMiIubWVzaC50YXAudjEuU2VsZWN0b3IuSGVhZGVyc0VudHJ5Eg0KBXdoZXJlGAcgASgJEg4KBnNhbXBsZRgIIAEoARIfCgR2aWV3GAkgASgOMhEubWVzaC50YXAudjEuVmlldxIUCgxzaG93X2hlYWRlcnMYCiADKAkSEgoKc2hvd19xdWVyeRgLIAEoCBouCgxIZWFkZXJzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASKVAQoNV2F0Y2hSZXNwb25zZRInCgdyZXF1ZXN0GAEgASgLMhQubWVzaC50YXAudjEuUmVxdWVzdEgAEiUKBm5vdGljZRgCIAEoCzITLm1lc2gudGFwLnYxLk5vdGljZUgAEikKCGNvdmVyYWdlGAMgASgLMhUubWVzaC50YXAudjEuQ292ZXJhZ2VIAEIJCgdtZXNzYWdlIj4KCENvdmVyYWdlEg8KB2luYm91bmQYASABKA0SEAoIb3V0Ym91bmQYAiABKA0SDwoHbWlzc2luZxgDIAMoCSJRCgZOb3RpY2USJQoEa2luZBgBIAEoDjIXLm1lc2gudGFwLnYxLk5vdGljZUtpbmQSDwoHZHJvcHBlZBgCIAEoBBIPCgdtZXNzYWdlGAMgASgJIrUECgdSZXF1ZXN0EgoKAmlkGAEgASgJEg0KBXByb3h5GAIgASgJEg8KB2luYm91bmQYAyABKAgSIgoGc291cmNlGAQgASgLMhIubWVzaC50YXAudjEuUGFydHkSIgoGdGFyZ2V0GAUgASgLMhIubWVzaC50YXAudjEuUGFydHkSKwoHc3RhcnRlZBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDgoGbWV0aG9kGAcgASgJEhEKCWF1dGhvcml0eRgIIAEoCRIMCgRwYXRoGAkgASgJEg0KBXJvdXRlGAogASgJEhAKCHByb3RvY29sGAsgASgJEgwKBG9wZW4YDCABKAgSDgoGc3RhdHVzGA0gASgNEhMKC2dycGNfc3RhdHVzGA4gASgNEioKB2xhdGVuY3kYDyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SFQoNcmVxdWVzdF9ieXRlcxgQIAEoBBIWCg5yZXNwb25zZV9ieXRlcxgRIAEoBBILCgN0bHMYEiABKAgSEAoIYXR0ZW1wdHMYEyABKA0SDQoFZXJyb3IYFCABKAkSDgoGcG9saWN5GBUgASgJEhAKCHRyYWNlX2lkGBYgASgJEisKD3JlcXVlc3RfaGVhZGVycxgXIAMoCzISLm1lc2gudGFwLnYxLkZpZWxkEiwKEHJlc3BvbnNlX2hlYWRlcnMYGCADKAsyEi5tZXNoLnRhcC52MS5GaWVsZCJcCgVQYXJ0eRIMCgRuYW1lGAEgASgJEhEKCW5hbWVzcGFjZRgCIAEoCRIQCghpZGVudGl0eRgDIAEoCRIPCgdhZGRyZXNzGAQgASgJEg8KB2JhY2tlbmQYBSABKAkiJAoFRmllbGQSDAoEbmFtZRgBIAEoCRINCgV2YWx1ZRgCIAEoCSpQCgRWaWV3EhQKEFZJRVdfVU5TUEVDSUZJRUQQABIQCgxWSUVXX0lOQk9VTkQQARIRCg1WSUVXX09VVEJPVU5EEAISDQoJVklFV19CT1RIEAMqsAEKCk5vdGljZUtpbmQSGwoXTk9USUNFX0tJTkRfVU5TUEVDSUZJRUQQABIcChhOT1RJQ0VfS0lORF9SQVRFX0xJTUlURUQQARIYChROT1RJQ0VfS0lORF9EVVJBVElPThACEhsKF05PVElDRV9LSU5EX1NMT1dfUkVBREVSEAMSFAoQTk9USUNFX0tJTkRfQ09TVBAEEhoKFk5PVElDRV9LSU5EX0VYUFJFU1NJT04QBTJHCgNUYXASQAoFV2F0Y2gSGS5tZXNoLnRhcC52MS5XYXRjaFJlcXVlc3QaGi5tZXNoLnRhcC52MS5XYXRjaFJlc3BvbnNlMAFiBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("ChVtZXNoL3RhcC92MS90YXAucHJvdG8SC21lc2gudGFwLnYxIpQBCgxXYXRjaFJlcXVlc3QSJwoIc2VsZWN0b3IYASABKAsyFS5tZXNoLnRhcC52MS5TZWxlY3RvchINCgVsaW1pdBgCIAEoDRIrCghkdXJhdGlvbhgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIPCgdtYXhfcnBzGAQgASgNEg4KBmNsaWVudBgFIAEoCSKmAgoIU2VsZWN0b3ISDgoGdGFyZ2V0GAEgASgJEg4KBnNvdXJjZRgCIAEoCRIOCgZtZXRob2QYAyABKAkSDAoEcGF0aBgEIAEoCRIOCgZzdGF0dXMYBSABKAkSMwoHaGVhZGVycxgGIAMoCzIiLm1lc2gudGFwLnYxLlNlbGVjdG9yLkhlYWRlcnNFbnRyeRIMCgR3aGVuGAcgASgJEg4KBnNhbXBsZRgIIAEoARIfCgR2aWV3GAkgASgOMhEubWVzaC50YXAudjEuVmlldxIUCgxzaG93X2hlYWRlcnMYCiADKAkSEgoKc2hvd19xdWVyeRgLIAEoCBouCgxIZWFkZXJzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASKVAQoNV2F0Y2hSZXNwb25zZRInCgdyZXF1ZXN0GAEgASgLMhQubWVzaC50YXAudjEuUmVxdWVzdEgAEiUKBm5vdGljZRgCIAEoCzITLm1lc2gudGFwLnYxLk5vdGljZUgAEikKCGNvdmVyYWdlGAMgASgLMhUubWVzaC50YXAudjEuQ292ZXJhZ2VIAEIJCgdtZXNzYWdlIj4KCENvdmVyYWdlEg8KB2luYm91bmQYASABKA0SEAoIb3V0Ym91bmQYAiABKA0SDwoHbWlzc2luZxgDIAMoCSJRCgZOb3RpY2USJQoEa2luZBgBIAEoDjIXLm1lc2gudGFwLnYxLk5vdGljZUtpbmQSDwoHZHJvcHBlZBgCIAEoBBIPCgdtZXNzYWdlGAMgASgJIugECgdSZXF1ZXN0EgoKAmlkGAEgASgJEg0KBXByb3h5GAIgASgJEg8KB2luYm91bmQYAyABKAgSIQoGc291cmNlGAQgASgLMhEubWVzaC50YXAudjEuUGVlchIhCgZ0YXJnZXQYBSABKAsyES5tZXNoLnRhcC52MS5QZWVyEisKB3N0YXJ0ZWQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBm1ldGhvZBgHIAEoCRIRCglhdXRob3JpdHkYCCABKAkSDAoEcGF0aBgJIAEoCRINCgVyb3V0ZRgKIAEoCRIuCghwcm90b2NvbBgLIAEoDjIcLm1lc2gudGFwLnYxLlJlcXVlc3RQcm90b2NvbBIMCgRvcGVuGAwgASgIEg4KBnN0YXR1cxgNIAEoDRIYCgtncnBjX3N0YXR1cxgOIAEoDUgAiAEBEioKB2xhdGVuY3kYDyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SFQoNcmVxdWVzdF9ieXRlcxgQIAEoBBIWCg5yZXNwb25zZV9ieXRlcxgRIAEoBBILCgN0bHMYEiABKAgSEAoIYXR0ZW1wdHMYEyABKA0SDQoFZXJyb3IYFCABKAkSDgoGcG9saWN5GBUgASgJEhAKCHRyYWNlX2lkGBYgASgJEiwKD3JlcXVlc3RfaGVhZGVycxgXIAMoCzITLm1lc2gudGFwLnYxLkhlYWRlchItChByZXNwb25zZV9oZWFkZXJzGBggAygLMhMubWVzaC50YXAudjEuSGVhZGVyQg4KDF9ncnBjX3N0YXR1cyJbCgRQZWVyEgwKBG5hbWUYASABKAkSEQoJbmFtZXNwYWNlGAIgASgJEhAKCGlkZW50aXR5GAMgASgJEg8KB2FkZHJlc3MYBCABKAkSDwoHYmFja2VuZBgFIAEoCSIlCgZIZWFkZXISDAoEbmFtZRgBIAEoCRINCgV2YWx1ZRgCIAEoCSpQCgRWaWV3EhQKEFZJRVdfVU5TUEVDSUZJRUQQABIQCgxWSUVXX0lOQk9VTkQQARIRCg1WSUVXX09VVEJPVU5EEAISDQoJVklFV19CT1RIEAMqsAEKCk5vdGljZUtpbmQSGwoXTk9USUNFX0tJTkRfVU5TUEVDSUZJRUQQABIcChhOT1RJQ0VfS0lORF9SQVRFX0xJTUlURUQQARIYChROT1RJQ0VfS0lORF9EVVJBVElPThACEhsKF05PVElDRV9LSU5EX1NMT1dfUkVBREVSEAMSFAoQTk9USUNFX0tJTkRfQ09TVBAEEhoKFk5PVElDRV9LSU5EX0VYUFJFU1NJT04QBSqGAQoPUmVxdWVzdFByb3RvY29sEiAKHFJFUVVFU1RfUFJPVE9DT0xfVU5TUEVDSUZJRUQQABIaChZSRVFVRVNUX1BST1RPQ09MX0hUVFAxEAESGgoWUkVRVUVTVF9QUk9UT0NPTF9IVFRQMhACEhkKFVJFUVVFU1RfUFJPVE9DT0xfR1JQQxADMkcKA1RhcBJACgVXYXRjaBIZLm1lc2gudGFwLnYxLldhdGNoUmVxdWVzdBoaLm1lc2gudGFwLnYxLldhdGNoUmVzcG9uc2UwAUJXChhkZXYucGF0Y2hiYXkubWVzaC50YXAudjFQAVoicGF0Y2hiYXkuZGV2L2FwaS9tZXNoL3RhcC92MTt0YXB2MaoCFFBhdGNoYmF5Lk1lc2guVGFwLlYxYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * @generated from message mesh.tap.v1.WatchRequest
@@ -47,11 +47,11 @@ export type WatchRequest = Message<"mesh.tap.v1.WatchRequest"> & {
   maxRps: number;
 
   /**
-   * Who asks, for the audit line, beside what the token proves.
+   * The person or tool that asks, for the audit line, beside what the token proves.
    *
-   * @generated from field: string asker = 5;
+   * @generated from field: string client = 5;
    */
-  asker: string;
+  client: string;
 };
 
 /**
@@ -110,9 +110,9 @@ export type Selector = Message<"mesh.tap.v1.Selector"> & {
   /**
    * CEL over the table in docs/expressions.md.
    *
-   * @generated from field: string where = 7;
+   * @generated from field: string when = 7;
    */
-  where: string;
+  when: string;
 
   /**
    * Share of the matching requests, above 0 to 1. 0 means 1.
@@ -271,14 +271,14 @@ export type Request = Message<"mesh.tap.v1.Request"> & {
   inbound: boolean;
 
   /**
-   * @generated from field: mesh.tap.v1.Party source = 4;
+   * @generated from field: mesh.tap.v1.Peer source = 4;
    */
-  source?: Party | undefined;
+  source?: Peer | undefined;
 
   /**
-   * @generated from field: mesh.tap.v1.Party target = 5;
+   * @generated from field: mesh.tap.v1.Peer target = 5;
    */
-  target?: Party | undefined;
+  target?: Peer | undefined;
 
   /**
    * @generated from field: google.protobuf.Timestamp started = 6;
@@ -306,11 +306,9 @@ export type Request = Message<"mesh.tap.v1.Request"> & {
   route: string;
 
   /**
-   * "http/1.1", "http/2" or "grpc".
-   *
-   * @generated from field: string protocol = 11;
+   * @generated from field: mesh.tap.v1.RequestProtocol protocol = 11;
    */
-  protocol: string;
+  protocol: RequestProtocol;
 
   /**
    * No response yet. The request comes again, with the same id, when it has one.
@@ -327,11 +325,11 @@ export type Request = Message<"mesh.tap.v1.Request"> & {
   status: number;
 
   /**
-   * gRPC status plus 1; 0: not gRPC.
+   * Unset: not gRPC, or no response yet.
    *
-   * @generated from field: uint32 grpc_status = 14;
+   * @generated from field: optional uint32 grpc_status = 14;
    */
-  grpcStatus: number;
+  grpcStatus?: number | undefined;
 
   /**
    * @generated from field: google.protobuf.Duration latency = 15;
@@ -380,14 +378,14 @@ export type Request = Message<"mesh.tap.v1.Request"> & {
   traceId: string;
 
   /**
-   * @generated from field: repeated mesh.tap.v1.Field request_headers = 23;
+   * @generated from field: repeated mesh.tap.v1.Header request_headers = 23;
    */
-  requestHeaders: Field[];
+  requestHeaders: Header[];
 
   /**
-   * @generated from field: repeated mesh.tap.v1.Field response_headers = 24;
+   * @generated from field: repeated mesh.tap.v1.Header response_headers = 24;
    */
-  responseHeaders: Field[];
+  responseHeaders: Header[];
 };
 
 /**
@@ -398,9 +396,9 @@ export const RequestSchema: GenMessage<Request> = /*@__PURE__*/
   messageDesc(file_mesh_tap_v1_tap, 5);
 
 /**
- * @generated from message mesh.tap.v1.Party
+ * @generated from message mesh.tap.v1.Peer
  */
-export type Party = Message<"mesh.tap.v1.Party"> & {
+export type Peer = Message<"mesh.tap.v1.Peer"> & {
   /**
    * As telemetry names it: "users", "users.staging", "unknown".
    *
@@ -436,16 +434,16 @@ export type Party = Message<"mesh.tap.v1.Party"> & {
 };
 
 /**
- * Describes the message mesh.tap.v1.Party.
- * Use `create(PartySchema)` to create a new message.
+ * Describes the message mesh.tap.v1.Peer.
+ * Use `create(PeerSchema)` to create a new message.
  */
-export const PartySchema: GenMessage<Party> = /*@__PURE__*/
+export const PeerSchema: GenMessage<Peer> = /*@__PURE__*/
   messageDesc(file_mesh_tap_v1_tap, 6);
 
 /**
- * @generated from message mesh.tap.v1.Field
+ * @generated from message mesh.tap.v1.Header
  */
-export type Field = Message<"mesh.tap.v1.Field"> & {
+export type Header = Message<"mesh.tap.v1.Header"> & {
   /**
    * @generated from field: string name = 1;
    */
@@ -460,10 +458,10 @@ export type Field = Message<"mesh.tap.v1.Field"> & {
 };
 
 /**
- * Describes the message mesh.tap.v1.Field.
- * Use `create(FieldSchema)` to create a new message.
+ * Describes the message mesh.tap.v1.Header.
+ * Use `create(HeaderSchema)` to create a new message.
  */
-export const FieldSchema: GenMessage<Field> = /*@__PURE__*/
+export const HeaderSchema: GenMessage<Header> = /*@__PURE__*/
   messageDesc(file_mesh_tap_v1_tap, 7);
 
 /**
@@ -565,6 +563,44 @@ export const NoticeKindSchema: GenEnum<NoticeKind> = /*@__PURE__*/
   enumDesc(file_mesh_tap_v1_tap, 1);
 
 /**
+ * @generated from enum mesh.tap.v1.RequestProtocol
+ */
+export const RequestProtocol = {
+  /**
+   * @generated from enum value: REQUEST_PROTOCOL_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * @generated from enum value: REQUEST_PROTOCOL_HTTP1 = 1;
+   */
+  HTTP1: 1,
+
+  /**
+   * @generated from enum value: REQUEST_PROTOCOL_HTTP2 = 2;
+   */
+  HTTP2: 2,
+
+  /**
+   * @generated from enum value: REQUEST_PROTOCOL_GRPC = 3;
+   */
+  GRPC: 3,
+} as const;
+
+/**
+ * @generated from enum mesh.tap.v1.RequestProtocol
+ */
+export type RequestProtocol = (typeof RequestProtocol)[keyof typeof RequestProtocol] | UnknownEnum;
+
+/**
+ * Describes the enum mesh.tap.v1.RequestProtocol.
+ */
+export const RequestProtocolSchema: GenEnum<RequestProtocol> = /*@__PURE__*/
+  enumDesc(file_mesh_tap_v1_tap, 2);
+
+/**
+ * buf:lint:ignore SERVICE_SUFFIX
+ *
  * @generated from service mesh.tap.v1.Tap
  */
 export const Tap: GenService<{
@@ -572,7 +608,7 @@ export const Tap: GenService<{
    * Streams requests of a service as its proxies, and those of its callers, see them. The proxies select; this service merges,
    * limits and writes an audit line at the end. It ends when the caller goes, after `limit` requests, or after `duration`.
    *
-   * Errors: INVALID_ARGUMENT (names the field; for `where` with the place and the nearest name), NOT_FOUND (nobody has such a
+   * Errors: INVALID_ARGUMENT (names the field; for `when` with the place and the nearest name), NOT_FOUND (nobody has such a
    * service or calls it), RESOURCE_EXHAUSTED (too many taps), PERMISSION_DENIED.
    *
    * @generated from rpc mesh.tap.v1.Tap.Watch

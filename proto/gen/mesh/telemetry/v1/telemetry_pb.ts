@@ -6,15 +6,17 @@
 
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
-import type { Timestamp } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_duration, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { Verdict } from "./report_pb.ts";
+import { file_mesh_telemetry_v1_report } from "./report_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file mesh/telemetry/v1/telemetry.proto.
  */
 export const file_mesh_telemetry_v1_telemetry: GenFile = /*@__PURE__*/
-  fileDesc("CiFtZXNoL3RlbGVtZXRyeS92MS90ZWxlbWV0cnkucHJvdG8SEW1lc2gudGVsZW1ldHJ5LnYxIh8KDVJlcG9ydFJlcXVlc3QSDgoGcmVwb3J0GAEgASgMIjMKDlJlcG9ydFJlc3BvbnNlEhAKCHNlcXVlbmNlGAEgASgEEg8KB3JlZnVzZWQYAiABKAkiiwEKC1N0YXRSZXF1ZXN0Eg4KBndpbmRvdxgBIAEoDRIsCghncm91cF9ieRgCIAEoDjIaLm1lc2gudGVsZW1ldHJ5LnYxLkdyb3VwQnkSDgoGc291cmNlGAMgASgJEg4KBnRhcmdldBgEIAEoCRINCgVyb3V0ZRgFIAEoCRIPCgdiYWNrZW5kGAYgASgJIlMKEFN1YnNjcmliZVJlcXVlc3QSLQoFcXVlcnkYASABKAsyHi5tZXNoLnRlbGVtZXRyeS52MS5TdGF0UmVxdWVzdBIQCghpbnRlcnZhbBgCIAEoDSKVAQoMU3RhdFJlc3BvbnNlEg4KBndpbmRvdxgBIAEoARIpCgVhc19vZhgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHcGFydGlhbBgDIAEoCBIPCgdtaXNzaW5nGAQgAygJEigKBHJvd3MYBSADKAsyGi5tZXNoLnRlbGVtZXRyeS52MS5TdGF0Um93Io0CCgdTdGF0Um93Eg4KBnNvdXJjZRgBIAEoCRIOCgZ0YXJnZXQYAiABKAkSDQoFcm91dGUYAyABKAkSEAoIcmVxdWVzdHMYBCABKAQSEAoIZmFpbHVyZXMYBSABKAQSCwoDcnBzGAYgASgBEg4KBnA1MF9tcxgHIAEoARIOCgZwOTVfbXMYCCABKAESDgoGcDk5X21zGAkgASgBEhUKDXJlcXVlc3RfYnl0ZXMYCiABKAQSFgoOcmVzcG9uc2VfYnl0ZXMYCyABKAQSEAoIdGNwX29wZW4YDCABKAQSDwoHcmV0cmllcxgNIAEoBBIPCgdsYXRlbmN5GA4gAygEEg8KB2JhY2tlbmQYDyABKAkiPwoNSGVhbHRoUmVxdWVzdBIOCgZ3aW5kb3cYASABKA0SDgoGc291cmNlGAIgASgJEg4KBnRhcmdldBgDIAEoCSLMAQoOSGVhbHRoUmVzcG9uc2USDgoGd2luZG93GAEgASgBEikKBWFzX29mGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIPCgdwYXJ0aWFsGAMgASgIEg8KB21pc3NpbmcYBCADKAkSKgoEcm93cxgFIAMoCzIcLm1lc2gudGVsZW1ldHJ5LnYxLkhlYWx0aFJvdxIxCglkZWNpc2lvbnMYBiADKAsyHi5tZXNoLnRlbGVtZXRyeS52MS5EZWNpc2lvblJvdyKPAgoJSGVhbHRoUm93Eg4KBnNvdXJjZRgBIAEoCRIOCgZ0YXJnZXQYAiABKAkSDwoHYmFja2VuZBgDIAEoCRIPCgdwcm94aWVzGAQgASgNEhEKCWVuZHBvaW50cxgFIAEoDRIPCgdlamVjdGVkGAYgASgNEhMKC291dHN0YW5kaW5nGAcgASgNEhQKDHJldHJ5X2J1ZGdldBgIIAEoARIRCgllamVjdGlvbnMYCSABKAQSDwoHcmVmdXNlZBgKIAEoBBIRCglvdmVybG9hZHMYCyABKAQSDwoHcmV0cmllcxgMIAEoBBIWCg5yZXRyaWVzX2RlbmllZBgNIAEoBBIRCglyZXBvcnRpbmcYDiABKA0iXQoLRGVjaXNpb25Sb3cSDgoGdGFyZ2V0GAEgASgJEg4KBnBvbGljeRgCIAEoCRIOCgZzb3VyY2UYAyABKAkSDwoHdmVyZGljdBgEIAEoCRINCgVjb3VudBgFIAEoBCp1CgdHcm91cEJ5EhgKFEdST1VQX0JZX1VOU1BFQ0lGSUVEEAASEwoPR1JPVVBfQllfVEFSR0VUEAESEQoNR1JPVVBfQllfUEFJUhACEhIKDkdST1VQX0JZX1JPVVRFEAMSFAoQR1JPVVBfQllfQkFDS0VORBAEMssCCglUZWxlbWV0cnkSUQoGUmVwb3J0EiAubWVzaC50ZWxlbWV0cnkudjEuUmVwb3J0UmVxdWVzdBohLm1lc2gudGVsZW1ldHJ5LnYxLlJlcG9ydFJlc3BvbnNlKAEwARJHCgRTdGF0Eh4ubWVzaC50ZWxlbWV0cnkudjEuU3RhdFJlcXVlc3QaHy5tZXNoLnRlbGVtZXRyeS52MS5TdGF0UmVzcG9uc2USUwoJU3Vic2NyaWJlEiMubWVzaC50ZWxlbWV0cnkudjEuU3Vic2NyaWJlUmVxdWVzdBofLm1lc2gudGVsZW1ldHJ5LnYxLlN0YXRSZXNwb25zZTABEk0KBkhlYWx0aBIgLm1lc2gudGVsZW1ldHJ5LnYxLkhlYWx0aFJlcXVlc3QaIS5tZXNoLnRlbGVtZXRyeS52MS5IZWFsdGhSZXNwb25zZWIGcHJvdG8z", [file_google_protobuf_timestamp]);
+  fileDesc("CiFtZXNoL3RlbGVtZXRyeS92MS90ZWxlbWV0cnkucHJvdG8SEW1lc2gudGVsZW1ldHJ5LnYxIh8KDVJlcG9ydFJlcXVlc3QSDgoGcmVwb3J0GAEgASgMIjwKDlJlcG9ydFJlc3BvbnNlEhAKCHNlcXVlbmNlGAEgASgEEhgKEHJlamVjdGlvbl9yZWFzb24YAiABKAkipgEKC1N0YXRSZXF1ZXN0EikKBndpbmRvdxgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIsCghncm91cF9ieRgCIAEoDjIaLm1lc2gudGVsZW1ldHJ5LnYxLkdyb3VwQnkSDgoGc291cmNlGAMgASgJEg4KBnRhcmdldBgEIAEoCRINCgVyb3V0ZRgFIAEoCRIPCgdiYWNrZW5kGAYgASgJIm4KEFN1YnNjcmliZVJlcXVlc3QSLQoFcXVlcnkYASABKAsyHi5tZXNoLnRlbGVtZXRyeS52MS5TdGF0UmVxdWVzdBIrCghpbnRlcnZhbBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiKwAQoMU3RhdFJlc3BvbnNlEikKBndpbmRvdxgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIpCgVhc19vZhgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHcGFydGlhbBgDIAEoCBIPCgdtaXNzaW5nGAQgAygJEigKBHJvd3MYBSADKAsyGi5tZXNoLnRlbGVtZXRyeS52MS5TdGF0Um93ItUCCgdTdGF0Um93Eg4KBnNvdXJjZRgBIAEoCRIOCgZ0YXJnZXQYAiABKAkSDQoFcm91dGUYAyABKAkSEAoIcmVxdWVzdHMYBCABKAQSEAoIZmFpbHVyZXMYBSABKAQSCwoDcnBzGAYgASgBEiYKA3A1MBgHIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhImCgNwOTUYCCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SJgoDcDk5GAkgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhUKDXJlcXVlc3RfYnl0ZXMYCiABKAQSFgoOcmVzcG9uc2VfYnl0ZXMYCyABKAQSEAoIdGNwX29wZW4YDCABKAQSDwoHcmV0cmllcxgNIAEoBBIPCgdsYXRlbmN5GA4gAygEEg8KB2JhY2tlbmQYDyABKAkiWgoNSGVhbHRoUmVxdWVzdBIpCgZ3aW5kb3cYASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SDgoGc291cmNlGAIgASgJEg4KBnRhcmdldBgDIAEoCSLnAQoOSGVhbHRoUmVzcG9uc2USKQoGd2luZG93GAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEikKBWFzX29mGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIPCgdwYXJ0aWFsGAMgASgIEg8KB21pc3NpbmcYBCADKAkSKgoEcm93cxgFIAMoCzIcLm1lc2gudGVsZW1ldHJ5LnYxLkhlYWx0aFJvdxIxCglkZWNpc2lvbnMYBiADKAsyHi5tZXNoLnRlbGVtZXRyeS52MS5EZWNpc2lvblJvdyKPAgoJSGVhbHRoUm93Eg4KBnNvdXJjZRgBIAEoCRIOCgZ0YXJnZXQYAiABKAkSDwoHYmFja2VuZBgDIAEoCRIPCgdwcm94aWVzGAQgASgNEhEKCWVuZHBvaW50cxgFIAEoDRIPCgdlamVjdGVkGAYgASgNEhMKC291dHN0YW5kaW5nGAcgASgNEhQKDHJldHJ5X2J1ZGdldBgIIAEoARIRCgllamVjdGlvbnMYCSABKAQSDwoHcmVmdXNlZBgKIAEoBBIRCglvdmVybG9hZHMYCyABKAQSDwoHcmV0cmllcxgMIAEoBBIWCg5yZXRyaWVzX2RlbmllZBgNIAEoBBIRCglyZXBvcnRpbmcYDiABKA0ieQoLRGVjaXNpb25Sb3cSDgoGdGFyZ2V0GAEgASgJEg4KBnBvbGljeRgCIAEoCRIOCgZzb3VyY2UYAyABKAkSKwoHdmVyZGljdBgEIAEoDjIaLm1lc2gudGVsZW1ldHJ5LnYxLlZlcmRpY3QSDQoFY291bnQYBSABKAQqdQoHR3JvdXBCeRIYChRHUk9VUF9CWV9VTlNQRUNJRklFRBAAEhMKD0dST1VQX0JZX1RBUkdFVBABEhEKDUdST1VQX0JZX1BBSVIQAhISCg5HUk9VUF9CWV9ST1VURRADEhQKEEdST1VQX0JZX0JBQ0tFTkQQBDLLAgoJVGVsZW1ldHJ5ElEKBlJlcG9ydBIgLm1lc2gudGVsZW1ldHJ5LnYxLlJlcG9ydFJlcXVlc3QaIS5tZXNoLnRlbGVtZXRyeS52MS5SZXBvcnRSZXNwb25zZSgBMAESRwoEU3RhdBIeLm1lc2gudGVsZW1ldHJ5LnYxLlN0YXRSZXF1ZXN0Gh8ubWVzaC50ZWxlbWV0cnkudjEuU3RhdFJlc3BvbnNlElMKCVN1YnNjcmliZRIjLm1lc2gudGVsZW1ldHJ5LnYxLlN1YnNjcmliZVJlcXVlc3QaHy5tZXNoLnRlbGVtZXRyeS52MS5TdGF0UmVzcG9uc2UwARJNCgZIZWFsdGgSIC5tZXNoLnRlbGVtZXRyeS52MS5IZWFsdGhSZXF1ZXN0GiEubWVzaC50ZWxlbWV0cnkudjEuSGVhbHRoUmVzcG9uc2VCbwoeZGV2LnBhdGNoYmF5Lm1lc2gudGVsZW1ldHJ5LnYxUAFaLnBhdGNoYmF5LmRldi9hcGkvbWVzaC90ZWxlbWV0cnkvdjE7dGVsZW1ldHJ5djGqAhpQYXRjaGJheS5NZXNoLlRlbGVtZXRyeS5WMWIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_mesh_telemetry_v1_report]);
 
 /**
  * @generated from message mesh.telemetry.v1.ReportRequest
@@ -49,9 +51,9 @@ export type ReportResponse = Message<"mesh.telemetry.v1.ReportResponse"> & {
   /**
    * Set instead of storing: why the report was refused. It must not be sent again.
    *
-   * @generated from field: string refused = 2;
+   * @generated from field: string rejection_reason = 2;
    */
-  refused: string;
+  rejectionReason: string;
 };
 
 /**
@@ -66,11 +68,11 @@ export const ReportResponseSchema: GenMessage<ReportResponse> = /*@__PURE__*/
  */
 export type StatRequest = Message<"mesh.telemetry.v1.StatRequest"> & {
   /**
-   * Seconds, 1 to 3600. Default 60.
+   * 1 s to 1 h. Default 1 min.
    *
-   * @generated from field: uint32 window = 1;
+   * @generated from field: google.protobuf.Duration window = 1;
    */
-  window: number;
+  window?: Duration | undefined;
 
   /**
    * Which of source, target and route make a row. Default: source and target.
@@ -121,11 +123,11 @@ export type SubscribeRequest = Message<"mesh.telemetry.v1.SubscribeRequest"> & {
   query?: StatRequest | undefined;
 
   /**
-   * Seconds, 1 to 60. Default 1.
+   * 1 s to 1 min. Default 1 s.
    *
-   * @generated from field: uint32 interval = 2;
+   * @generated from field: google.protobuf.Duration interval = 2;
    */
-  interval: number;
+  interval?: Duration | undefined;
 };
 
 /**
@@ -140,11 +142,11 @@ export const SubscribeRequestSchema: GenMessage<SubscribeRequest> = /*@__PURE__*
  */
 export type StatResponse = Message<"mesh.telemetry.v1.StatResponse"> & {
   /**
-   * Seconds that the rows really cover: less than asked for when the replica is younger.
+   * What the rows cover: less than asked for when the replica is younger.
    *
-   * @generated from field: double window = 1;
+   * @generated from field: google.protobuf.Duration window = 1;
    */
-  window: number;
+  window?: Duration | undefined;
 
   /**
    * @generated from field: google.protobuf.Timestamp as_of = 2;
@@ -215,19 +217,21 @@ export type StatRow = Message<"mesh.telemetry.v1.StatRow"> & {
   rps: number;
 
   /**
-   * @generated from field: double p50_ms = 7;
+   * Latencies.
+   *
+   * @generated from field: google.protobuf.Duration p50 = 7;
    */
-  p50Ms: number;
+  p50?: Duration | undefined;
 
   /**
-   * @generated from field: double p95_ms = 8;
+   * @generated from field: google.protobuf.Duration p95 = 8;
    */
-  p95Ms: number;
+  p95?: Duration | undefined;
 
   /**
-   * @generated from field: double p99_ms = 9;
+   * @generated from field: google.protobuf.Duration p99 = 9;
    */
-  p99Ms: number;
+  p99?: Duration | undefined;
 
   /**
    * @generated from field: uint64 request_bytes = 10;
@@ -278,11 +282,11 @@ export const StatRowSchema: GenMessage<StatRow> = /*@__PURE__*/
  */
 export type HealthRequest = Message<"mesh.telemetry.v1.HealthRequest"> & {
   /**
-   * Seconds, 1 to 3600. Default 60: counts are of this window.
+   * 1 s to 1 h. Default 1 min: counts are of this window.
    *
-   * @generated from field: uint32 window = 1;
+   * @generated from field: google.protobuf.Duration window = 1;
    */
-  window: number;
+  window?: Duration | undefined;
 
   /**
    * Exact names; empty: all.
@@ -309,9 +313,9 @@ export const HealthRequestSchema: GenMessage<HealthRequest> = /*@__PURE__*/
  */
 export type HealthResponse = Message<"mesh.telemetry.v1.HealthResponse"> & {
   /**
-   * @generated from field: double window = 1;
+   * @generated from field: google.protobuf.Duration window = 1;
    */
-  window: number;
+  window?: Duration | undefined;
 
   /**
    * @generated from field: google.protobuf.Timestamp as_of = 2;
@@ -461,11 +465,9 @@ export type DecisionRow = Message<"mesh.telemetry.v1.DecisionRow"> & {
   source: string;
 
   /**
-   * In lower case: "allowed", "denied", "audited", "limited", "failed-open", "failed-closed".
-   *
-   * @generated from field: string verdict = 4;
+   * @generated from field: mesh.telemetry.v1.Verdict verdict = 4;
    */
-  verdict: string;
+  verdict: Verdict;
 
   /**
    * @generated from field: uint64 count = 5;
@@ -524,6 +526,8 @@ export const GroupBySchema: GenEnum<GroupBy> = /*@__PURE__*/
   enumDesc(file_mesh_telemetry_v1_telemetry, 0);
 
 /**
+ * buf:lint:ignore SERVICE_SUFFIX
+ *
  * @generated from service mesh.telemetry.v1.Telemetry
  */
 export const Telemetry: GenService<{
@@ -543,6 +547,7 @@ export const Telemetry: GenService<{
   },
   /**
    * Aggregates the last window. Windows run from 1 s to 1 h.
+   * buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
    *
    * @generated from rpc mesh.telemetry.v1.Telemetry.Stat
    */
@@ -553,6 +558,9 @@ export const Telemetry: GenService<{
   },
   /**
    * Sends a Stat now and after every interval.
+   * The same answer as Stat, again and again.
+   * buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
+   * buf:lint:ignore RPC_RESPONSE_STANDARD_NAME
    *
    * @generated from rpc mesh.telemetry.v1.Telemetry.Subscribe
    */

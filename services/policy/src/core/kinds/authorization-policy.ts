@@ -1,10 +1,10 @@
 import { create, equals } from "@bufbuild/protobuf";
+import type { PolicyRef } from "@patchbay/proto/mesh/common/v1/policy_pb";
 import {
   AuthorizationAction,
   type AuthorizationPolicy,
   AuthorizationPolicySchema,
   AuthorizationRuleSchema,
-  type PolicyRef,
 } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
 import { compileAuthorization } from "@patchbay/rules";
 import { atServers } from "../in-force.ts";

@@ -1,6 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import { DEFAULT_NAMESPACE } from "@patchbay/model";
-import { PluginFailurePolicy, type PluginRef, PluginRefSchema } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
+import { FailurePolicy } from "@patchbay/proto/mesh/common/v1/policy_pb";
+import { type PluginRef, PluginRefSchema } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
 import { checkHeaderName } from "../header-names.ts";
 import { checkEach, type Path, type SpecProblem } from "../problem.ts";
 import { label, list, object, text } from "../schema.ts";
@@ -34,7 +35,7 @@ export function encodePlugin({
   return create(PluginRefSchema, {
     namespace,
     name,
-    failurePolicy: failurePolicy === "Open" ? PluginFailurePolicy.OPEN : PluginFailurePolicy.CLOSED,
+    failurePolicy: failurePolicy === "Open" ? FailurePolicy.OPEN : FailurePolicy.CLOSED,
     headers: [...new Set(headers.map((header) => header.toLowerCase()))].sort(),
   });
 }

@@ -1,9 +1,6 @@
 import { create } from "@bufbuild/protobuf";
-import {
-  type PolicyRef,
-  type RateLimitPolicy,
-  RateLimitPolicySchema,
-} from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
+import type { PolicyRef } from "@patchbay/proto/mesh/common/v1/policy_pb";
+import { type RateLimitPolicy, RateLimitPolicySchema } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
 import { compileLimits } from "@patchbay/rules";
 import { checkDuration, durationOf, durationSchema } from "../duration.ts";
 import { checkHeaderName } from "../header-names.ts";

@@ -1,4 +1,5 @@
-import type { PolicyRef, Retry, RouteMatch } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
+import type { PolicyRef } from "@patchbay/proto/mesh/common/v1/policy_pb";
+import type { Retry, RouteMatch } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
 import { atClients } from "../in-force.ts";
 import { type Compiled, GATEWAY_API, type PolicyKind } from "../policy-kind.ts";
 import { checkEach, type Path, type SpecProblem } from "../problem.ts";

@@ -1,7 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import { serviceKey } from "@patchbay/model";
+import type { PolicyRef } from "@patchbay/proto/mesh/common/v1/policy_pb";
 import {
-  type PolicyRef,
   type Retry,
   type RouteMatch,
   type RouteRule,

@@ -3,8 +3,12 @@ import { durationFromMs, durationMs } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { HOOK_KINDS } from "@patchbay/model";
 import type { CallUnary } from "@patchbay/plugin-calls";
-import { LeaseRequestSchema, type LeaseResponse } from "@patchbay/proto/mesh/plugin/v1/rate_limiter_pb";
-import type { LeaseRequest, LeaseResponseSchema } from "@patchbay/proto/mesh/policy/v1/policy_pb";
+import {
+  LeaseRequestSchema,
+  type LeaseResponse,
+  type LeaseResponseSchema,
+} from "@patchbay/proto/mesh/plugin/v1/rate_limiter_pb";
+import type { LeaseRequest } from "@patchbay/proto/mesh/policy/v1/policy_pb";
 import type { Claims } from "@patchbay/wire";
 import { checkGranted } from "../../core/hook-question.ts";
 import { namedPlugin, type PolicyOf, policyName } from "./named-plugin.ts";
@@ -29,7 +33,7 @@ export function createLeaseShare({ callUnary, policyOf }: LeaseOptions): LeaseSh
     const { namespace, name, instance } = caller;
     const { key, wanted, unspent } = request;
     const question = create(LeaseRequestSchema, {
-      policy: policyName(request.policy),
+      ...(request.policy ? { policy: request.policy } : {}),
       limit: limit.name,
       key,
       requests: limit.requests,
@@ -43,7 +47,7 @@ export function createLeaseShare({ callUnary, policyOf }: LeaseOptions): LeaseSh
       hook: HOOK_KINDS.ratelimit,
       plugin,
       // One instance counts all shares of a bucket.
-      key: JSON.stringify([question.policy, question.limit, key]),
+      key: JSON.stringify([policyName(request.policy), question.limit, key]),
       question,
       read: (answer) => leaseAnswer(answer, question.wanted),
     });

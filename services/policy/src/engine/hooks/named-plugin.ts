@@ -1,5 +1,6 @@
 import { Code, ConnectError } from "@connectrpc/connect";
-import type { PluginRef, PolicyRef, RateLimit } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
+import type { PolicyRef } from "@patchbay/proto/mesh/common/v1/policy_pb";
+import type { PluginRef, RateLimit } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
 
 /** The plugin that a policy of a workload names, and the limits that the policy has. */
 export interface NamedPlugin {

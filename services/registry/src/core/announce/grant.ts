@@ -1,5 +1,5 @@
 import { create, type JsonObject } from "@bufbuild/protobuf";
-import { PRIVATE_NETWORKS } from "@patchbay/model";
+import { hookNameOf, PRIVATE_NETWORKS } from "@patchbay/model";
 import {
   type EventInterest,
   EventInterestSchema,
@@ -38,7 +38,7 @@ export function developmentGrant(manifest: Manifest, options: DevelopmentGrant):
   const { config, bounds, resolveDeadlineMs } = options;
   return create(GrantSchema, {
     source: "development",
-    hooks: manifest.hooks.map((hook) => boundHook(hook, bounds[hook.kind], resolveDeadlineMs)),
+    hooks: manifest.hooks.map((hook) => boundHook(hook, bounds[hookNameOf(hook)], resolveDeadlineMs)),
     events: manifest.events.map(completeInterest),
     allowedNetworks: [...PRIVATE_NETWORKS],
     config,

@@ -2,28 +2,33 @@ import { durationMs } from "@bufbuild/protobuf/wkt";
 import {
   HOOK_NAMES,
   type HookKind,
+  hookConcurrency,
   hookKind,
+  hookNameOf,
   isDnsLabel,
   MAX_CHAIN_ORDER,
   PLANNED_HOOKS,
   printable,
 } from "@patchbay/model";
-import { FailurePolicy, type Hook } from "@patchbay/proto/mesh/registry/v1/plugin_pb";
+import type { Hook, ResolveHook } from "@patchbay/proto/mesh/registry/v1/plugin_pb";
 import { check } from "./check.ts";
 
 const MAX_SUFFIXES = 64;
 
 /** Throws INVALID_ARGUMENT with the field's path, which begins with `field`. */
 export function checkHook(hook: Hook, field: string): void {
-  const kind = hookKind(hook.kind);
-  const later = PLANNED_HOOKS.includes(hook.kind) ? "; it comes with a later contract version" : "";
+  const kind = hookKind(hookNameOf(hook));
   const known = HOOK_NAMES.join(", ");
-  check(kind !== undefined, `${field}.kind`, `unknown hook "${printable(hook.kind)}"${later}; known: ${known}`);
+  const later = `a later contract version has ${PLANNED_HOOKS.join(", ")}`;
+  check(
+    kind !== undefined,
+    `${field}.kind`,
+    `not set, or a hook that this core does not know; known: ${known}; ${later}`,
+  );
   if (!kind) return;
   checkDeadline(hook, kind, field);
-  checkConcurrency(hook, kind, field);
-  if (kind.role === "chain") checkLink(hook, field);
-  else checkNoLink(hook, field);
+  if (hook.kind.case === "resolve") checkResolve(hook.kind.value, `${field}.resolve`);
+  else checkConcurrency(hook, kind, field);
 }
 
 function checkDeadline({ deadline }: Hook, { maxDeadlineMs }: HookKind, field: string): void {
@@ -35,15 +40,12 @@ function checkDeadline({ deadline }: Hook, { maxDeadlineMs }: HookKind, field: s
   );
 }
 
-function checkConcurrency({ kind, concurrency }: Hook, { maxConcurrency }: HookKind, field: string): void {
-  const message =
-    maxConcurrency === 0
-      ? `does not apply to "${kind}"; leave it out`
-      : `${concurrency} is more than ${maxConcurrency}`;
-  check(concurrency <= maxConcurrency, `${field}.concurrency`, message);
+function checkConcurrency(hook: Hook, { name, maxConcurrency }: HookKind, field: string): void {
+  const concurrency = hookConcurrency(hook);
+  check(concurrency <= maxConcurrency, `${field}.${name}.concurrency`, `${concurrency} is more than ${maxConcurrency}`);
 }
 
-function checkLink({ authoritySuffixes: suffixes, order }: Hook, field: string): void {
+function checkResolve({ authoritySuffixes: suffixes, order }: ResolveHook, field: string): void {
   check(
     suffixes.length <= MAX_SUFFIXES,
     `${field}.authority_suffixes`,
@@ -51,19 +53,6 @@ function checkLink({ authoritySuffixes: suffixes, order }: Hook, field: string):
   );
   for (const [index, suffix] of suffixes.entries()) checkSuffix(suffix, `${field}.authority_suffixes[${index}]`);
   check(order >= 0 && order <= MAX_CHAIN_ORDER, `${field}.order`, `${order} is not within 0 to ${MAX_CHAIN_ORDER}`);
-}
-
-/** What only a link of the chain of resolvers has is refused rather than ignored: its author would rely on it. */
-function checkNoLink({ kind, failurePolicy, authoritySuffixes, order, usesContext }: Hook, field: string): void {
-  check(
-    failurePolicy === FailurePolicy.UNSPECIFIED,
-    `${field}.failure_policy`,
-    `does not apply to "${kind}": the policy that names the plugin says what happens when it does not answer; leave it out`,
-  );
-  const ofResolve = `applies to "resolve" only; leave it out of "${kind}"`;
-  check(authoritySuffixes.length === 0, `${field}.authority_suffixes`, ofResolve);
-  check(order === 0, `${field}.order`, ofResolve);
-  check(!usesContext, `${field}.uses_context`, ofResolve);
 }
 
 /** "corp.example" or "corp.example:8080", with or without a leading dot. */

@@ -1,4 +1,4 @@
-import { printable } from "@patchbay/model";
+import { hookNameOf, printable } from "@patchbay/model";
 import type { EventInterest, Manifest } from "@patchbay/proto/mesh/registry/v1/plugin_pb";
 import { check } from "./check.ts";
 import { checkHook } from "./hook-check.ts";
@@ -14,11 +14,7 @@ export function checkManifest(manifest: Manifest): void {
   check(manifest.sdk.length <= 128, `${field}.sdk`, "is longer than 128 characters");
   for (const [index, hook] of manifest.hooks.entries()) checkHook(hook, `${field}.hooks[${index}]`);
   for (const [index, interest] of manifest.events.entries()) checkInterest(interest, `${field}.events[${index}]`);
-  checkUnique(
-    manifest.hooks.map((hook) => hook.kind),
-    `${field}.hooks`,
-    "hook",
-  );
+  checkUnique(manifest.hooks.map(hookNameOf), `${field}.hooks`, "hook");
   checkUnique(
     manifest.events.map((interest) => interest.class),
     `${field}.events`,

@@ -1,4 +1,4 @@
-import { State } from "@patchbay/proto/mesh/registry/v1/registry_pb";
+import { State } from "@patchbay/proto/mesh/common/v1/state_pb";
 
 /** How long ago an instance was heard, measured against its lease. */
 export type LeaseState = "held" | "missed" | "ended" | "stale";

@@ -1,4 +1,4 @@
-import { State } from "@patchbay/proto/mesh/registry/v1/registry_pb";
+import { State } from "@patchbay/proto/mesh/common/v1/state_pb";
 import type { Condition } from "./condition.ts";
 
 /** One entered state. Only the reason is new when the state stays. */

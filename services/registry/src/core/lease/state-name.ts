@@ -1,4 +1,4 @@
-import { State } from "@patchbay/proto/mesh/registry/v1/registry_pb";
+import { State } from "@patchbay/proto/mesh/common/v1/state_pb";
 
 const NAMES: ReadonlyMap<State, string> = new Map(
   Object.entries(State).map(([name, state]) => [state, name.toLowerCase()]),

@@ -1,5 +1,6 @@
+import { State } from "@patchbay/proto/mesh/common/v1/state_pb";
 import type { EventInterest } from "@patchbay/proto/mesh/registry/v1/plugin_pb";
-import { type Registration, State } from "@patchbay/proto/mesh/registry/v1/registry_pb";
+import type { Registration } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 import type { Proven } from "../announce/claim.ts";
 
 /** The event classes for which a proven caller may connect to NATS; throws with the reason when it may not at all. */

@@ -1,4 +1,5 @@
-import { type Announce, type Registration, State } from "@patchbay/proto/mesh/registry/v1/registry_pb";
+import { State } from "@patchbay/proto/mesh/common/v1/state_pb";
+import type { Announce, Registration } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 import { type Entry, toRegistration } from "../entry.ts";
 import type { Life, Step } from "../lease/life.ts";
 

@@ -1,11 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import { timestampFromMs, timestampMs } from "@bufbuild/protobuf/wkt";
-import {
-  type Registration,
-  RegistrationSchema,
-  State,
-  TransitionSchema,
-} from "@patchbay/proto/mesh/registry/v1/registry_pb";
+import { State } from "@patchbay/proto/mesh/common/v1/state_pb";
+import { type Registration, RegistrationSchema, TransitionSchema } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 import { HISTORY } from "../lease/life.ts";
 import { GONE_KEEP_MS } from "../lease/retention.ts";
 

@@ -41,18 +41,21 @@ const columns: readonly (readonly [tag: number, column: number])[] = [
   [varint(4), column.ROUTE],
   [varint(5), column.METHOD],
   [varint(6), column.STATUS],
-  [varint(7), column.GRPC_STATUS],
   [varint(8), column.TLS],
   [varint(9), column.COUNT],
   [varint(10), column.RETRIES],
   [varint(15), column.OPAQUE],
   [varint(17), column.FAILURE],
   [varint(18), column.BACKEND],
+  [varint(19), column.GRPC_STATUS],
   [fixed(12), FLOAT + column.LATENCY_SUM_US],
   [fixed(13), FLOAT + column.REQUEST_BYTES],
   [fixed(14), FLOAT + column.RESPONSE_BYTES],
 ];
 for (const [tag, at] of columns) columnOf[tag] = at;
+
+/** Larger ones are no statuses; the column has one more, and 0 for none. */
+const MAX_GRPC_STATUS = 2 ** 31 - 2;
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 /** Goes into headers and ids of events, so nothing that would need an escape there. */
@@ -166,6 +169,7 @@ function readRow(reader: WireReader, table: ReportTable): void {
     const tag = reader.uint32();
     const at = tag < 256 ? (columnOf[tag] ?? -1) : -1;
     if (at >= FLOAT) table.floats[floats + at - FLOAT] = reader.double();
+    else if (at === column.GRPC_STATUS) table.ints[ints + at] = 1 + Math.min(reader.uint32(), MAX_GRPC_STATUS);
     else if (at >= 0) table.ints[ints + at] = isBool(at) ? reader.bool() : reader.uint32();
     else if (tag === ROW_LATENCY_PACKED) readLatency(reader, table);
     else if (tag === ROW_LATENCY) readOneLatency(reader, table);

@@ -8,6 +8,7 @@ export const TARGET = 2;
 export const ROUTE = 3;
 export const METHOD = 4;
 export const STATUS = 5;
+/** gRPC status plus 1; 0: not gRPC. */
 export const GRPC_STATUS = 6;
 export const TLS = 7;
 export const OPAQUE = 8;

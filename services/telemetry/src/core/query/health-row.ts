@@ -1,3 +1,4 @@
+import type { Verdict } from "@patchbay/proto/mesh/telemetry/v1/report_pb";
 import { compare } from "./stat-row.ts";
 
 /** How a target stands with one source: sums over the source's proxies. */
@@ -28,7 +29,8 @@ export interface DecisionRow {
   readonly target: string;
   readonly policy: string;
   readonly source: string;
-  readonly verdict: string;
+  /** As report.proto numbers them. */
+  readonly verdict: Verdict;
   count: number;
 }
 
@@ -84,7 +86,7 @@ export function sortDecisions(rows: Iterable<DecisionRow>): DecisionRow[] {
       compare(a.target, b.target) ||
       compare(a.policy, b.policy) ||
       compare(a.source, b.source) ||
-      compare(a.verdict, b.verdict),
+      a.verdict - b.verdict,
   );
 }
 

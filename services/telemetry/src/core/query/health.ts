@@ -1,5 +1,5 @@
+import { Verdict } from "@patchbay/proto/mesh/telemetry/v1/report_pb";
 import type { Aggregate } from "../aggregate/aggregate.ts";
-import { verdictName } from "../aggregate/authorization-counts.ts";
 import {
   COUNT_EJECTIONS,
   COUNT_OVERLOADS,
@@ -74,11 +74,11 @@ function createNames({ extras, labels }: Aggregate, { source, target }: HealthQu
     },
     decision(id: number): DecisionRow | undefined {
       const part = (at: number): string => labels.text(extras.decisions.part(id, at));
-      const row = {
+      const row: DecisionRow = {
         target: part(DECISION_KEY_TARGET),
         policy: part(DECISION_KEY_POLICY),
         source: part(DECISION_KEY_SOURCE),
-        verdict: verdictName(extras.decisions.part(id, DECISION_KEY_VERDICT)),
+        verdict: verdictOf(extras.decisions.part(id, DECISION_KEY_VERDICT)),
         count: 0,
       };
       return asked(row) ? row : undefined;
@@ -104,3 +104,10 @@ export function addGauge(row: HealthRow, gauge: Gauge, now: number): void {
   row.outstanding += gauge.outstanding;
   row.retryBudget += gauge.retryBudget;
 }
+
+/** One of a newer version of the contract counts as unspecified. */
+function verdictOf(number: number): Verdict {
+  return VERDICTS.find((verdict) => verdict === number) ?? Verdict.UNSPECIFIED;
+}
+
+const VERDICTS: readonly Verdict[] = Object.values(Verdict);
