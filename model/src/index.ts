@@ -33,7 +33,7 @@ export { methodOf, routeOf } from "./facts/route-name.ts";
 export { type Backoff, type BackoffOptions, createBackoff, pause } from "./flow/backoff.ts";
 export { type Breaker, type BreakerOptions, createBreaker } from "./flow/breaker.ts";
 export { type Cancel, type Clock, pauseOn, type TimerOptions } from "./flow/clock.ts";
-export { type Deadline, withDeadline, within } from "./flow/deadline.ts";
+export { within } from "./flow/deadline.ts";
 export { type KeepStreamOptions, type KeptStream, keepStream, type StreamState } from "./flow/keep-stream.ts";
 export { createLruCache, type LruCache } from "./flow/lru-cache.ts";
 export { createMailbox, type Mailbox, type MailboxOptions } from "./flow/mailbox.ts";

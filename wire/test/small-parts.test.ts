@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { createBackoff, errorMessage, pause, withDeadline } from "@patchbay/model";
+import { createBackoff, errorMessage, pause } from "@patchbay/model";
 import fc from "fast-check";
 import { type CloudEventAttributes, cloudEventHeaders, readCloudEvent } from "../src/cloudevent.ts";
 import {
@@ -37,33 +37,6 @@ describe("a backoff", () => {
     controller.abort();
     await waiting;
     await pause(60_000, controller.signal);
-  });
-});
-
-describe("a deadline", () => {
-  test("aborts with a TimeoutError when time runs out", async () => {
-    const deadline = withDeadline(undefined, 1);
-    await new Promise((resolve) => deadline.signal.addEventListener("abort", resolve));
-    assert.equal(deadline.signal.reason.name, "TimeoutError");
-    assert.ok(deadline.expired());
-  });
-
-  test("follows the outer signal, also one that has already aborted", () => {
-    const controller = new AbortController();
-    const deadline = withDeadline(controller.signal, 60_000);
-    controller.abort("stop");
-    assert.equal(deadline.signal.reason, "stop");
-    assert.ok(!deadline.expired());
-    assert.ok(withDeadline(controller.signal, 60_000).signal.aborted);
-  });
-
-  test("aborts nothing after cleanup", () => {
-    const controller = new AbortController();
-    const deadline = withDeadline(controller.signal, 60_000);
-    deadline.cleanup();
-    deadline.cleanup();
-    controller.abort();
-    assert.ok(!deadline.signal.aborted);
   });
 });
 
