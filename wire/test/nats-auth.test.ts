@@ -119,7 +119,7 @@ async function world(extra = "") {
       stream: "EVENTS",
       name,
       concurrency: 8,
-      ackWaitMs: 300,
+      ackWaitMs: 5_000,
       maxDeliver: -1,
       deliver: "all" as const,
     };
