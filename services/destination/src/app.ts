@@ -69,7 +69,7 @@ interface Parts {
   readonly metrics: ReturnType<typeof createMetrics>;
 }
 
-/** All links of the chain; plugins come and go. */
+/** The resolvers of the chain: three that are built in, and those of plugins. */
 function createSources(context: AppContext, { watches, metrics }: Parts): Sources {
   const { view, settings, log } = context;
   const stops: (() => void)[] = [];
@@ -82,14 +82,14 @@ function createSources(context: AppContext, { watches, metrics }: Parts): Source
       const ports = rememberPorts(context);
       const workloads = createWorkloads({ view, settings });
       const statics = await watchStaticServices({ resources: context.resources, settings, log });
-      const fixed: readonly Resolver[] = [workloads, statics, createDnsLink(context, ports)];
+      const fixed: readonly Resolver[] = [workloads, statics, createDnsResolver(context, ports)];
       const calls = createPluginCalls(context, ["resolve"]);
       const plugins = watchPluginResolvers({
         calls,
         staleForMs: settings.staleForMs,
         controlPlanePorts: ports,
-        onViolation: (link, rule) => metrics.violations.inc({ link, rule }),
-        onChange: (links) => watches.setLinks([...fixed, ...links]),
+        onViolation: (resolver, rule) => metrics.violations.inc({ link: resolver, rule }),
+        onChange: (resolvers) => watches.setResolvers([...fixed, ...resolvers]),
       });
       stops.push(plugins.stop, calls.stop, statics.stop, workloads.stop);
     },
@@ -100,7 +100,7 @@ function createSources(context: AppContext, { watches, metrics }: Parts): Source
   };
 }
 
-/** Asked for every answer of every plugin, and collected from all registrations: so only once for each change of a core service. */
+/** Caches the ports: they are needed for every answer of every plugin, and change only with a core service. */
 function rememberPorts({ view, controlPlanePorts }: AppContext): () => ReadonlySet<number> {
   let ports: ReadonlySet<number> | undefined;
   view.subscribe(({ changed, removed }) => {
@@ -118,11 +118,11 @@ const DNS_TIMES = {
   maxTtlMs: 300_000,
   retryMinMs: 250,
   retryMaxMs: 5_000,
-  // RFC 8767 §5: serve stale data for 1 to 3 days while the server fails. A name that is gone is an answer, and goes at once.
+  // RFC 8767 §5: serve stale data for 1 to 3 days while the server fails. NXDOMAIN is an answer and takes effect at once.
   staleForMs: 24 * 3_600_000,
 };
 
-function createDnsLink({ settings, clock }: AppContext, controlPlanePorts: () => ReadonlySet<number>): Resolver {
+function createDnsResolver({ settings, clock }: AppContext, controlPlanePorts: () => ReadonlySet<number>): Resolver {
   return createDns({
     lookup: createDnsLookup({ timeoutMs: DNS_TIMEOUT_MS, defaultTtlMs: DNS_TIMES.minTtlMs }),
     deadlineMs: settings.resolveDeadlineMs,

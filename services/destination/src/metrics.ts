@@ -1,7 +1,6 @@
 import { Counter, Gauge, type Registry } from "prom-client";
 import type { Watches } from "./engine/watches.ts";
 
-/** What this service counts of itself. */
 export interface Metrics {
   readonly updatesSent: Counter;
   readonly stuckReaders: Counter;
@@ -30,12 +29,12 @@ export function createMetrics(registry: Registry, watches: () => Watches): Metri
   });
   new Gauge({
     name: "destination_link_questions",
-    help: "Authorities that a link is being asked for.",
+    help: "Authorities that a resolver is being asked for.",
     labelNames: ["link"],
     registers,
     collect() {
       this.reset();
-      for (const { link, watched } of watches().links()) this.set({ link: link.spec.name }, watched);
+      for (const { resolver, watched } of watches().resolvers()) this.set({ link: resolver.spec.name }, watched);
     },
   });
   return counters(registers);

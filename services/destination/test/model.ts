@@ -8,7 +8,7 @@ import type { ResolverSpec } from "../src/core/resolver-spec.ts";
  * kept, nothing is shared. It is the yardstick for the real one.
  */
 export interface Model {
-  links: readonly ResolverSpec[];
+  resolvers: readonly ResolverSpec[];
   readonly watched: Map<string, Authority>;
   /** Questions that are open, with everything heard since. */
   readonly history: Map<
@@ -22,7 +22,7 @@ export interface ModelBranch {
   readonly authority: string;
   readonly outcome: string;
   readonly addresses: readonly string[];
-  readonly link: string;
+  readonly resolver: string;
   readonly stale: boolean;
 }
 
@@ -33,11 +33,11 @@ export interface ModelResult {
 }
 
 export function createModel(): Model {
-  return { links: [], watched: new Map(), history: new Map() };
+  return { resolvers: [], watched: new Map(), history: new Map() };
 }
 
-export function modelId(link: string, authority: string): string {
-  return `${link} asked for ${authority}`;
+export function modelId(resolver: string, authority: string): string {
+  return `${resolver} asked for ${authority}`;
 }
 
 /** Opens what is needed and forgets what is not. */
@@ -69,10 +69,10 @@ interface Verdict {
 
 function verdictOf(
   model: Model,
-  link: ResolverSpec,
+  resolver: ResolverSpec,
   { authority, now }: { authority: Authority; now: number },
 ): Verdict {
-  const history = model.history.get(modelId(link.name, authority.key)) ?? { openedAt: now, heard: [] };
+  const history = model.history.get(modelId(resolver.name, authority.key)) ?? { openedAt: now, heard: [] };
   const heard = history.heard.filter(({ at }) => at <= now);
   const partial = heard.reduce((before, { event }) => {
     if (event.kind === "answer") return event.partial ?? false;
@@ -86,11 +86,11 @@ function verdictOf(
   const failure: Answer = { kind: "failed", message: "" };
   if (answered?.kind === "answer") {
     if (!firstBreak) return { answer: answered.answer, stale: answered.stale ?? false, partial };
-    const kept = now < firstBreak.at + link.staleForMs;
+    const kept = now < firstBreak.at + resolver.staleForMs;
     return { answer: kept ? answered.answer : failure, stale: kept, partial };
   }
   if (lastBreak?.kind === "broken" && lastBreak.hard) return { answer: failure, stale: false, partial };
-  return { answer: now < history.openedAt + link.deadlineMs ? "pending" : failure, stale: false, partial };
+  return { answer: now < history.openedAt + resolver.deadlineMs ? "pending" : failure, stale: false, partial };
 }
 
 interface Share {
@@ -103,7 +103,7 @@ function walk(model: Model, root: Authority, look: Look): ModelResult {
   let pending = false;
   let partial = false;
   let led = 0;
-  const links = [...model.links].sort((a, b) => a.order - b.order || (a.name < b.name ? -1 : 1));
+  const resolvers = [...model.resolvers].sort((a, b) => a.order - b.order || (a.name < b.name ? -1 : 1));
 
   type Leaf = Omit<ModelBranch, "weight"> & { share: Share };
   const visit = (
@@ -111,28 +111,37 @@ function walk(model: Model, root: Authority, look: Look): ModelResult {
     path: readonly string[],
     { stale, share }: { stale: boolean; share: Share },
   ): Leaf[] => {
-    const leaf = (outcome: string, link: string, isStale: boolean): Leaf[] => [
-      { authority: authority.key, outcome, addresses: [], link, stale: isStale, share },
+    const leaf = (outcome: string, resolver: string, isStale: boolean): Leaf[] => [
+      { authority: authority.key, outcome, addresses: [], resolver, stale: isStale, share },
     ];
-    const asked = links.filter((link) => link.skips(authority, path.length > 0) === undefined);
-    for (const link of asked) look.need(modelId(link.name, authority.key));
-    for (const link of asked) {
-      const verdict = verdictOf(model, link, { authority, now: look.now });
+    const asked = resolvers.filter((resolver) => resolver.skips(authority, path.length > 0) === undefined);
+    for (const resolver of asked) look.need(modelId(resolver.name, authority.key));
+    for (const resolver of asked) {
+      const verdict = verdictOf(model, resolver, { authority, now: look.now });
       partial ||= verdict.partial;
       const nowStale = stale || verdict.stale;
       if (verdict.answer === "pending") {
         pending = true;
-        return leaf("pending", link.name, nowStale);
+        return leaf("pending", resolver.name, nowStale);
       }
       const { answer } = verdict;
-      if (answer.kind === "absent" || (answer.kind === "failed" && link.failOpen)) continue;
-      if (answer.kind === "empty" || answer.kind === "failed") return leaf(answer.kind, link.name, nowStale);
+      if (answer.kind === "absent" || (answer.kind === "failed" && resolver.failOpen)) continue;
+      if (answer.kind === "empty" || answer.kind === "failed") return leaf(answer.kind, resolver.name, nowStale);
       if (answer.kind === "endpoints") {
         const addresses = answer.endpoints.map((endpoint) => `${endpoint.address}:${endpoint.port}`);
-        return [{ authority: authority.key, outcome: "endpoints", addresses, link: link.name, stale: nowStale, share }];
+        return [
+          {
+            authority: authority.key,
+            outcome: "endpoints",
+            addresses,
+            resolver: resolver.name,
+            stale: nowStale,
+            share,
+          },
+        ];
       }
       const targets = answer.kind === "rewrite" ? [{ authority: answer.authority, weight: 1 }] : answer.targets;
-      if (led + targets.length > 256) return leaf("failed", link.name, nowStale);
+      if (led + targets.length > 256) return leaf("failed", resolver.name, nowStale);
       led += targets.length;
       const total = targets.map((target) => target.weight).reduce((sum, weight) => sum + weight);
       return targets.flatMap((target) => {
@@ -148,7 +157,7 @@ function walk(model: Model, root: Authority, look: Look): ModelResult {
             authority: target.authority.key,
             outcome: "failed",
             addresses: [],
-            link: link.name,
+            resolver: resolver.name,
             stale: nowStale,
             share: next,
           },

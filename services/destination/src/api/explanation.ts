@@ -39,11 +39,11 @@ export function encodeExplanation({ update, evaluation, watchers }: Explained, n
 }
 
 function encodeStep(step: Step, now: number): StepMessage {
-  const { authority, depth, link, instance, endpoints, since, tookMs, stale, cached, detail, why } = step;
+  const { authority, depth, resolver, instance, endpoints, since, tookMs, stale, cached, detail, why } = step;
   return create(StepSchema, {
     authority,
     depth,
-    resolver: link,
+    resolver,
     instance,
     answer: answers[step.answer],
     endpoints,

@@ -1,10 +1,10 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { Claims } from "@patchbay/wire";
 
-/** Counts what each client holds at a time. */
+/** Limits how many watches each client holds at a time. */
 export interface Quota {
   /**
-   * Takes one; returns how to give it back (twice is fine).
+   * Takes one; returns a function that gives it back (idempotent).
    *
    * @throws ConnectError RESOURCE_EXHAUSTED
    */

@@ -24,7 +24,7 @@ export interface ResolveStreamsOptions extends LatestStreamsOptions {
 
 export interface ResolveStreams {
   readonly handler: RawStreamHandler;
-  /** Ends all streams; clients come back elsewhere. */
+  /** Ends all streams; clients reconnect to another replica. */
   stop(): void;
 }
 

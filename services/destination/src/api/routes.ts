@@ -24,8 +24,8 @@ export interface RoutesOptions {
 }
 
 /**
- * The API in every protocol that the server speaks. Binary streams over HTTP/2 do not come here but to `resolve-stream.ts`; both
- * share the same watches.
+ * The API in every protocol that the server speaks. `resolve-stream.ts` handles binary streams over HTTP/2; both share the
+ * same watches.
  */
 export function createRoutes(options: RoutesOptions): (router: ConnectRouter) => void {
   return (router) => {
@@ -34,7 +34,7 @@ export function createRoutes(options: RoutesOptions): (router: ConnectRouter) =>
       explain: (request, context) => explain(request, context, options),
       listResolvers(_request, context) {
         requireKind(context, "core", "operator", "proxy");
-        return listLinks(options.watches);
+        return listResolvers(options.watches);
       },
     });
   };
@@ -67,14 +67,14 @@ async function explain(
   return encodeExplanation(await watches.explain(asking.authority, asking.context), now());
 }
 
-function listLinks(watches: Watches): ListResolversResponse {
+function listResolvers(watches: Watches): ListResolversResponse {
   return create(ListResolversResponseSchema, {
-    resolvers: watches.links().map(({ link, watched }) => ({
-      name: link.spec.name,
-      order: link.spec.order,
-      ...link.status(),
+    resolvers: watches.resolvers().map(({ resolver, watched }) => ({
+      name: resolver.spec.name,
+      order: resolver.spec.order,
+      ...resolver.status(),
       watched,
-      authoritySuffixes: [...link.suffixes],
+      authoritySuffixes: [...resolver.suffixes],
     })),
   });
 }

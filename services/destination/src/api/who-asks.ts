@@ -4,7 +4,7 @@ import { type Authority, AuthorityError, DEFAULT_NAMESPACE, isDnsLabel, parseAut
 import { type ClientContext, ClientContextSchema } from "@patchbay/proto/mesh/common/v1/client_pb";
 import type { Claims } from "@patchbay/wire";
 
-/** What a client asks, understood and checked. */
+/** A client's request, parsed and checked. */
 export interface Asking {
   readonly authority: Authority;
   readonly context: ClientContext;
@@ -15,10 +15,10 @@ const MAX_LABELS = 64;
 const MAX_LABEL = 256;
 
 /**
- * Reads a request of a proven caller.
+ * Reads a request of an authenticated caller.
  *
- * @throws ConnectError INVALID_ARGUMENT (authority or context cannot be meant), PERMISSION_DENIED (a plugin asks, or a proxy
- * claims another namespace than the one that it proves)
+ * @throws ConnectError INVALID_ARGUMENT (malformed authority or context), PERMISSION_DENIED (the caller is a plugin, or a proxy
+ * that claims a namespace other than its token's)
  */
 export function readAsking(
   caller: Claims,

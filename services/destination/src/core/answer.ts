@@ -1,13 +1,13 @@
 import type { Authority } from "@patchbay/model";
 import type { Endpoint } from "@patchbay/proto/mesh/common/v1/endpoint_pb";
 
-/** What a link says about an authority. Pending is not an answer but the lack of one. */
+/** A resolver's answer for an authority. Pending is not one of them: it means that there is none yet. */
 export type Answer =
   /** Served by these, in canonical order; at least one. */
   | { readonly kind: "endpoints"; readonly endpoints: readonly Endpoint[] }
-  /** Exists, nobody serves it: the chain stops. */
+  /** Exists without endpoints: the chain stops. */
   | { readonly kind: "empty"; readonly detail?: string }
-  /** Not mine: the next link is asked. */
+  /** Not mine: the next resolver is asked. */
   | { readonly kind: "absent"; readonly detail?: string }
   | { readonly kind: "failed"; readonly message: string }
   /** The chain starts again under another authority. */

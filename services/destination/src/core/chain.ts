@@ -5,12 +5,12 @@ import { ask, hear, type QueryState, type ResolverEvent } from "./query.ts";
 import type { Evaluation } from "./resolution.ts";
 import { type ResolverSpec, sortResolvers } from "./resolver-spec.ts";
 
-/** One link, to be asked for one authority. However many watches need it, it is one question. */
+/** One resolver, asked for one authority. All watches that need it share it. */
 export interface Query {
   readonly id: string;
-  readonly link: string;
+  readonly resolver: string;
   readonly authority: Authority;
-  /** `anyone` unless the link's answer depends on who asks. */
+  /** `anyClient` unless the resolver's answer depends on the client context. */
   readonly asker: ClientKey;
 }
 
@@ -22,32 +22,32 @@ export interface Watched {
   readonly evaluation: Evaluation | undefined;
 }
 
-/** What has to be done, and what came of it. */
+/** What a settlement opened, closed and evaluated. */
 export interface Settled {
   readonly opened: readonly Query[];
-  /** Ids of questions that nobody needs any more. */
+  /** Ids of questions that no watch needs any more. */
   readonly closed: readonly string[];
   /** Evaluated anew; the result may be the same. */
   readonly evaluated: readonly Watched[];
 }
 
 /**
- * The chain as a state machine without I/O: told what happens and when, it keeps watched authorities evaluated, evaluates only
- * what an event or the time touches, and says which questions to open and to close.
+ * The chain as a state machine without I/O. From events and the time it keeps watched authorities evaluated, evaluates only
+ * those that an event or a deadline touches, and returns the questions to open and to close.
  */
 export interface Chain {
-  setLinks(links: readonly ResolverSpec[]): void;
+  setResolvers(resolvers: readonly ResolverSpec[]): void;
   /** In order. */
-  links(): readonly ResolverSpec[];
+  resolvers(): readonly ResolverSpec[];
   watch(authority: Authority, asker: ClientKey): Watched;
   unwatch(watched: Watched): void;
-  /** Takes in what a link says; ignored when the question is closed. */
+  /** Takes in a resolver's event; ignored when the question is closed. */
   hear(questionId: string, event: ResolverEvent, now: number): void;
   settle(now: number): Settled;
   /** When `settle` is due without any event; Infinity: never. */
   dueAt(): number;
-  /** How many questions a link holds. */
-  questionsOf(link: string): number;
+  /** Number of open questions to a resolver. */
+  questionsOf(resolver: string): number;
 }
 
 interface Root {
@@ -64,10 +64,10 @@ interface Open {
 }
 
 interface State {
-  links: readonly ResolverSpec[];
+  resolvers: readonly ResolverSpec[];
   readonly roots: Map<Watched, Root>;
   readonly dirty: Set<Root>;
-  /** Those that time alone may change. */
+  /** Roots whose evaluation expires without an event. */
   readonly timed: Set<Root>;
   readonly open: Map<string, Open>;
   readonly counts: Map<string, number>;
@@ -77,7 +77,7 @@ interface State {
 
 export function createChain(): Chain {
   const state: State = {
-    links: [],
+    resolvers: [],
     roots: new Map(),
     dirty: new Set(),
     timed: new Set(),
@@ -86,11 +86,11 @@ export function createChain(): Chain {
     suspects: new Set(),
   };
   return {
-    setLinks(links) {
-      state.links = sortResolvers(links);
+    setResolvers(resolvers) {
+      state.resolvers = sortResolvers(resolvers);
       for (const root of state.roots.values()) state.dirty.add(root);
     },
-    links: () => state.links,
+    resolvers: () => state.resolvers,
     watch(authority, asker) {
       const root: Root = { authority, asker, evaluation: undefined, questions: new Set() };
       state.roots.set(root, root);
@@ -113,7 +113,7 @@ export function createChain(): Chain {
       for (const { evaluation } of state.timed) due = Math.min(due, evaluation?.until ?? due);
       return due;
     },
-    questionsOf: (link) => state.counts.get(link) ?? 0,
+    questionsOf: (resolver) => state.counts.get(resolver) ?? 0,
   };
 }
 
@@ -131,17 +131,17 @@ function settle(state: State, now: number): Settled {
   return { evaluated, opened, closed: closeUnused(state) };
 }
 
-/** Evaluates, and opens the questions that this needs and that are not open yet. */
+/** Evaluates, and opens the questions that it needs and that are not open yet. */
 function evaluateRoot(state: State, root: Root, now: number): readonly Query[] {
   const needed = new Map<string, Query>();
   const evaluation = evaluate({
     authority: root.authority,
-    links: state.links,
+    resolvers: state.resolvers,
     now,
-    lookup(link, authority) {
-      // Whoever watches for anyone cannot put a question whose answer depends on who asks.
-      if (link.usesContext && root.asker === anyClient) return undefined;
-      const question = questionOf(link, authority, root.asker);
+    lookup(resolver, authority) {
+      // A watch without a client context cannot ask a resolver whose answer depends on one.
+      if (resolver.usesContext && root.asker === anyClient) return undefined;
+      const question = questionOf(resolver, authority, root.asker);
       needed.set(question.id, question);
       return state.open.get(question.id)?.state;
     },
@@ -159,9 +159,9 @@ function evaluateRoot(state: State, root: Root, now: number): readonly Query[] {
   return [...needed.values()].filter((question) => hold(state, root, { question, now }));
 }
 
-function questionOf(link: ResolverSpec, authority: Authority, asker: ClientKey): Query {
-  const who = link.usesContext ? asker : anyClient;
-  return { id: `${link.name} ${authority.key} ${who.key}`, link: link.name, authority, asker: who };
+function questionOf(resolver: ResolverSpec, authority: Authority, asker: ClientKey): Query {
+  const who = resolver.usesContext ? asker : anyClient;
+  return { id: `${resolver.name} ${authority.key} ${who.key}`, resolver: resolver.name, authority, asker: who };
 }
 
 /** True when the question is new. */
@@ -172,7 +172,7 @@ function hold(state: State, root: Root, { question, now }: { question: Query; no
     return false;
   }
   state.open.set(question.id, { question, roots: new Set([root]), state: ask(now) });
-  state.counts.set(question.link, (state.counts.get(question.link) ?? 0) + 1);
+  state.counts.set(question.resolver, (state.counts.get(question.resolver) ?? 0) + 1);
   return true;
 }
 
@@ -188,11 +188,11 @@ function closeUnused(state: State): readonly string[] {
   const closed = [...state.suspects].filter((id) => state.open.get(id)?.roots.size === 0);
   state.suspects.clear();
   for (const id of closed) {
-    const link = state.open.get(id)?.question.link ?? "";
+    const resolver = state.open.get(id)?.question.resolver ?? "";
     state.open.delete(id);
-    const left = (state.counts.get(link) ?? 1) - 1;
-    if (left > 0) state.counts.set(link, left);
-    else state.counts.delete(link);
+    const left = (state.counts.get(resolver) ?? 1) - 1;
+    if (left > 0) state.counts.set(resolver, left);
+    else state.counts.delete(resolver);
   }
   return closed;
 }

@@ -1,12 +1,12 @@
 import type { ClientContext } from "@patchbay/proto/mesh/common/v1/client_pb";
 
-/** Who asks, as far as an answer may depend on it. Equal keys are equal contexts. */
+/** The client context that an answer may depend on. Equal keys are equal contexts. */
 export interface ClientKey {
   readonly key: string;
   readonly context: ClientContext | undefined;
 }
 
-/** Whoever it is: for answers that do not depend on it. */
+/** Any client: for answers that do not depend on the context. */
 export const anyClient: ClientKey = { key: "", context: undefined };
 
 export function clientKey(context: ClientContext): ClientKey {

@@ -5,11 +5,11 @@ import type { Branch, Effect, Evaluation, Outcome, Step } from "./resolution.ts"
 import type { ResolverSpec } from "./resolver-spec.ts";
 import { detailOf, effectOf, whyOf } from "./why.ts";
 
-/** Rewrites and splits that may follow each other. */
+/** Longest run of rewrites and splits. */
 export const MAX_DEPTH = 16;
-/** Authorities that one evaluation may be led to, so that splits of splits cannot grow without end. */
+/** Authorities that rewrites and splits of one evaluation may lead to: bounds splits of splits. */
 export const MAX_LED = 256;
-/** What a result says of a link that broke. Each new try may fail in other words: those are for Explain, not for every proxy. */
+/** Reason in a result for a resolver that broke. The text of each failure goes only to Explain, so that a retry is no new result. */
 const NO_ANSWER = "does not answer";
 /** The sum of weights after nested splits: shares are kept to a millionth. */
 const SHARE_UNIT = 1_000_000;
@@ -17,17 +17,17 @@ const SHARE_UNIT = 1_000_000;
 export interface Evaluating {
   readonly authority: Authority;
   /** In order. */
-  readonly links: readonly ResolverSpec[];
-  /** The state of a question; undefined: not asked yet. Called for every link that is asked, also for those that do not count. */
-  lookup(link: ResolverSpec, authority: Authority): QueryState | undefined;
+  readonly resolvers: readonly ResolverSpec[];
+  /** The state of a question; undefined: not asked yet. Called for every resolver that is asked, including those behind the decision. */
+  lookup(resolver: ResolverSpec, authority: Authority): QueryState | undefined;
   readonly now: number;
 }
 
 /**
- * Puts an authority to the chain.
+ * Resolves an authority by the chain.
  *
- * The first link in order decides that does not answer "absent" (or "failed", when it fails open). "rewrite" and "split" put
- * other authorities to the whole chain; a link that is pending lets nobody behind it decide.
+ * The first resolver in order whose answer is not "absent" (or "failed", when it fails open) decides. "rewrite" and "split" start
+ * the whole chain again under other authorities; while a resolver is pending, none behind it decides.
  */
 export function evaluate(input: Evaluating): Evaluation {
   const walk: Walk = {
@@ -56,12 +56,12 @@ interface Walk {
   until: number;
 }
 
-/** Where the walk is, and how it got there. */
+/** Position of the walk, and the way that led there. */
 interface Place {
   readonly authority: Authority;
   /** Keys of the authorities that led here, the asked one first. */
   readonly path: readonly string[];
-  /** Links that led here and limit where to. */
+  /** Resolvers that led here and limit where to. */
   readonly vetters: readonly ResolverSpec[];
   readonly stale: boolean;
   /** As given by the only split on the way. */
@@ -76,7 +76,7 @@ interface Leaf extends Omit<Branch, "weight"> {
 }
 
 interface Heard {
-  readonly link: ResolverSpec;
+  readonly resolver: ResolverSpec;
   readonly weighed: EffectiveAnswer;
   readonly state: QueryState;
 }
@@ -85,13 +85,13 @@ function visit(walk: Walk, place: Place): void {
   let decision: Heard | undefined;
   const passedOver: Heard[] = [];
   let decided: StepDraft | undefined;
-  for (const link of walk.input.links) {
-    const skipped = link.skips(place.authority, place.path.length > 0);
+  for (const resolver of walk.input.resolvers) {
+    const skipped = resolver.skips(place.authority, place.path.length > 0);
     if (skipped !== undefined) {
-      walk.steps.push(notAsked(place, link, { why: skipped, effect: decision ? "unused" : "next" }));
+      walk.steps.push(notAsked(place, resolver, { why: skipped, effect: decision ? "unused" : "next" }));
       continue;
     }
-    const heard = listen(walk, place, link);
+    const heard = listen(walk, place, resolver);
     if (decision) {
       walk.steps.push({ ...draftStep(place, heard), effect: "unused", why: whyUnused(decision) });
       continue;
@@ -109,34 +109,34 @@ function visit(walk: Walk, place: Place): void {
   else conclude(walk, place, { ...decision, step: decided });
 }
 
-function listen(walk: Walk, { authority }: Place, link: ResolverSpec): Heard {
+function listen(walk: Walk, { authority }: Place, resolver: ResolverSpec): Heard {
   const { now } = walk.input;
-  const state = walk.input.lookup(link, authority) ?? ask(now);
-  const weighed = effectiveAnswer(link, state, now);
+  const state = walk.input.lookup(resolver, authority) ?? ask(now);
+  const weighed = effectiveAnswer(resolver, state, now);
   walk.until = Math.min(walk.until, weighed.until);
-  walk.usesContext ||= link.usesContext;
-  return { link, weighed, state };
+  walk.usesContext ||= resolver.usesContext;
+  return { resolver, weighed, state };
 }
 
 type StepDraft = { -readonly [Key in keyof Step]: Step[Key] };
 
-function draftStep({ authority, path }: Place, { link, weighed, state }: Heard): StepDraft {
+function draftStep({ authority, path }: Place, { resolver, weighed, state }: Heard): StepDraft {
   const { answer, fault } = weighed;
   const given = fault ? undefined : state.given;
   return {
     authority: authority.key,
     depth: path.length,
-    link: link.name,
+    resolver: resolver.name,
     instance: given?.instance ?? "",
     answer: answer?.kind ?? "pending",
     endpoints: answer?.kind === "endpoints" ? answer.endpoints.length : 0,
-    since: fault ? (state.broken?.at ?? state.askedAt + link.deadlineMs) : given?.at,
+    since: fault ? (state.broken?.at ?? state.askedAt + resolver.deadlineMs) : given?.at,
     tookMs: state.tookMs,
     stale: weighed.stale,
     cached: given?.cached ?? false,
     detail: [detailOf(answer), fault ? "" : weighed.detail].filter(Boolean).join("; "),
-    effect: effectOf(answer, link),
-    why: whyOf(weighed, link),
+    effect: effectOf(answer, resolver),
+    why: whyOf(weighed, resolver),
   };
 }
 
@@ -144,7 +144,7 @@ function notAsked({ authority, path }: Place, { name }: ResolverSpec, verdict: {
   return {
     authority: authority.key,
     depth: path.length,
-    link: name,
+    resolver: name,
     instance: "",
     answer: "not asked",
     endpoints: 0,
@@ -157,8 +157,8 @@ function notAsked({ authority, path }: Place, { name }: ResolverSpec, verdict: {
   };
 }
 
-function whyUnused({ link, weighed }: Heard): string {
-  return `${link.name} comes before it and ${weighed.answer ? "decided" : "has not answered yet"}`;
+function whyUnused({ resolver, weighed }: Heard): string {
+  return `${resolver.name} comes before it and ${weighed.answer ? "decided" : "has not answered yet"}`;
 }
 
 interface Decision extends Heard {
@@ -167,16 +167,24 @@ interface Decision extends Heard {
 
 /** Turns the deciding answer into a leaf, or goes where it leads. */
 function conclude(walk: Walk, place: Place, decision: Decision): void {
-  const { link, weighed } = decision;
+  const { resolver, weighed } = decision;
   const stale = place.stale || weighed.stale;
   const { answer } = weighed;
   const leaf = (outcome: Outcome, reason: string): void => {
-    walk.leaves.push({ place, authority: place.authority.key, outcome, endpoints: [], link: link.name, reason, stale });
+    walk.leaves.push({
+      place,
+      authority: place.authority.key,
+      outcome,
+      endpoints: [],
+      resolver: resolver.name,
+      reason,
+      stale,
+    });
   };
   switch (answer?.kind) {
     case undefined:
       walk.pending = true;
-      return leaf("pending", `waits for ${link.name}`);
+      return leaf("pending", `waits for ${resolver.name}`);
     case "endpoints":
       return endpointsLeaf(walk, { ...place, stale }, { ...decision, answer });
     case "empty":
@@ -201,9 +209,9 @@ function endpointsLeaf(
   place: Place,
   decision: Decision & { answer: Answer & { kind: "endpoints" } },
 ): void {
-  const { link, answer, step } = decision;
-  const objection = link.outside ? objectionOf(place.vetters, answer.endpoints) : undefined;
-  const base = { place, authority: place.authority.key, link: link.name, stale: place.stale };
+  const { resolver, answer, step } = decision;
+  const objection = resolver.outside ? objectionOf(place.vetters, answer.endpoints) : undefined;
+  const base = { place, authority: place.authority.key, resolver: resolver.name, stale: place.stale };
   if (objection === undefined) {
     walk.leaves.push({ ...base, outcome: "endpoints", endpoints: answer.endpoints, reason: "" });
     return;
@@ -230,11 +238,11 @@ interface Leading extends Decision {
 
 /** Starts the chain again under each target that is neither a cycle nor too deep. */
 function lead(walk: Walk, place: Place, leading: Leading): void {
-  const { link, targets, step, split } = leading;
+  const { resolver, targets, step, split } = leading;
   const path = [...place.path, place.authority.key];
   const fail = (at: Place, reason: string): void => {
     if (!split || targets.length === 1) Object.assign(step, { effect: "stop", why: reason });
-    const base = { place: at, authority: at.authority.key, link: link.name, stale: at.stale };
+    const base = { place: at, authority: at.authority.key, resolver: resolver.name, stale: at.stale };
     walk.leaves.push({ ...base, outcome: "failed", endpoints: [], reason });
   };
   if (walk.led + targets.length > MAX_LED) {
@@ -242,7 +250,7 @@ function lead(walk: Walk, place: Place, leading: Leading): void {
     return fail(place, `leads to more than ${MAX_LED} authorities`);
   }
   walk.led += targets.length;
-  const vetters = link.vet && !place.vetters.includes(link) ? [...place.vetters, link] : place.vetters;
+  const vetters = resolver.vet && !place.vetters.includes(resolver) ? [...place.vetters, resolver] : place.vetters;
   const sum = targets.reduce((total, { weight }) => total + weight, 0);
   for (const { authority, weight } of targets) {
     const share = split ? { weight, share: (place.share * weight) / sum, splits: place.splits + 1 } : {};
@@ -253,15 +261,18 @@ function lead(walk: Walk, place: Place, leading: Leading): void {
   }
 }
 
-/** No link decided. Only who asked for a name itself may go to it as to any other host; who was led to it must not. */
+/** No resolver decided. A name that the client asked for is "absent", so its proxy may treat it as egress; one that was led to fails. */
 function nobody(place: Place, passedOver: readonly Heard[]): Leaf {
   const remarks = passedOver
-    .map(({ link, weighed }) => ({ link: link.name, text: weighed.fault ? NO_ANSWER : detailOf(weighed.answer) }))
+    .map(({ resolver, weighed }) => ({
+      resolver: resolver.name,
+      text: weighed.fault ? NO_ANSWER : detailOf(weighed.answer),
+    }))
     .filter(({ text }) => text !== "")
-    .map(({ link, text }) => `${link}: ${text}`);
-  const reason = [`no link knows ${place.authority.shortHost}`, ...remarks].join("; ");
+    .map(({ resolver, text }) => `${resolver}: ${text}`);
+  const reason = [`no resolver knows ${place.authority.shortHost}`, ...remarks].join("; ");
   const outcome = place.path.length > 0 ? "failed" : "absent";
-  return { place, authority: place.authority.key, outcome, endpoints: [], link: "", reason, stale: place.stale };
+  return { place, authority: place.authority.key, outcome, endpoints: [], resolver: "", reason, stale: place.stale };
 }
 
 function branchesOf(leaves: readonly Leaf[]): readonly Branch[] {
@@ -269,7 +280,7 @@ function branchesOf(leaves: readonly Leaf[]): readonly Branch[] {
   return leaves.map(({ place, ...leaf }) => ({ ...leaf, weight: nested ? scaled(place.share) : place.weight }));
 }
 
-/** A share that is not nothing does not become nothing. */
+/** Shares above 0 stay above 0. */
 function scaled(share: number): number {
   return share === 0 ? 0 : Math.max(1, Math.round(share * SHARE_UNIT));
 }

@@ -36,7 +36,7 @@ export interface Limits {
   readonly ownPorts: ReadonlySet<number>;
 }
 
-/** An answer broke a rule; the message says which, and `rule` counts it. */
+/** An answer broke a rule; `rule` is the label under which it is counted. */
 export class LimitError extends Error {
   override readonly name = "LimitError";
   readonly rule: string;
@@ -48,7 +48,7 @@ export class LimitError extends Error {
 }
 
 /**
- * Reads what a plugin answered for an authority. A single label in a rewrite is taken in that authority's namespace.
+ * Reads a plugin's answer for an authority. A single label in a rewrite is taken in that authority's namespace.
  *
  * @throws LimitError
  */
@@ -158,7 +158,7 @@ function readAuthority(text: string, asked: Authority): Authority {
   }
 }
 
-/** Why endpoints that a plugin's rewrite led to lie outside of what the plugin may name; undefined: they do not. */
+/** Why a plugin's rewrite may not lead to these endpoints; undefined: it may. */
 export function objection(endpoints: readonly Endpoint[], limits: Limits): string | undefined {
   try {
     readEndpoints(endpoints, limits);

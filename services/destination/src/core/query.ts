@@ -1,33 +1,33 @@
 import type { Answer } from "./answer.ts";
 import type { ResolverSpec } from "./resolver-spec.ts";
 
-/** What a link tells about one authority that it was asked for. */
+/** A resolver's event about one authority that it was asked for. */
 export type ResolverEvent =
   | {
       readonly kind: "answer";
       readonly answer: Answer;
       /** The plugin instance that gave it. */
       readonly instance?: string;
-      /** The link does not have its whole picture yet: what it says may be added, and nothing removed because of it. */
+      /** The resolver's data is not complete yet: the answer may add endpoints, but must not remove any. */
       readonly partial?: boolean;
-      /** The link itself knows that its data is old. */
+      /** The resolver reports its own data as stale. */
       readonly stale?: boolean;
-      /** Good for its time to live; nobody is being asked meanwhile. */
+      /** Valid for its time to live; no stream is open meanwhile. */
       readonly cached?: boolean;
     }
-  /** The link cannot answer; `hard`: waiting for its deadline is useless. */
+  /** The resolver cannot answer; `hard`: waiting for its deadline is useless. */
   | { readonly kind: "broken"; readonly reason: string; readonly hard?: boolean }
-  /** The link works on it; shown to people while it is pending. */
+  /** The resolver works on it; shown to people while it is pending. */
   | { readonly kind: "waiting"; readonly reason: string; readonly partial?: boolean };
 
-/** The latest state of one question: one link, asked for one authority. Times are milliseconds. */
+/** The latest state of one question: one resolver, asked for one authority. Times are milliseconds. */
 export interface QueryState {
   readonly askedAt: number;
   /** The latest answer, also while broken. */
   readonly given: Given | undefined;
   /** From the question to the first answer; undefined before. */
   readonly tookMs: number | undefined;
-  /** Since when the link has been broken. */
+  /** Since when the resolver has been broken. */
   readonly broken: { readonly at: number; readonly reason: string; readonly hard: boolean } | undefined;
   readonly waiting: string;
   readonly partial: boolean;
@@ -60,14 +60,14 @@ export function hear(state: QueryState, event: ResolverEvent, now: number): Quer
   }
 }
 
-/** What a state counts as at one moment. */
+/** The answer that a state counts as at a given time. */
 export interface EffectiveAnswer {
   /** Undefined: pending. */
   readonly answer: Answer | undefined;
-  /** The link did not answer, or broke: the answer `failed` stands for that, and not for something that it said. */
+  /** `failed` means that the resolver did not answer or broke, not that it answered "failed". */
   readonly fault: boolean;
   readonly stale: boolean;
-  /** For people: what is wrong, or what is being waited for. */
+  /** For people: the fault, or what is being waited for. */
   readonly detail: string;
   /** When time alone changes this; Infinity: never. */
   readonly until: number;

@@ -10,20 +10,20 @@ export interface Branch {
   readonly authority: string;
   readonly outcome: Outcome;
   readonly endpoints: readonly Endpoint[];
-  /** The link that decided; empty when none did. */
-  readonly link: string;
-  /** For people, unless there are endpoints. Free of times, so that equal outcomes are equal texts. */
+  /** The resolver that decided; empty when none did. */
+  readonly resolver: string;
+  /** For people, when there are no endpoints. Contains no times, so that equal outcomes have equal texts. */
   readonly reason: string;
   readonly stale: boolean;
 }
 
 export type Effect = "stop" | "next" | "restart" | "unused" | "wait";
 
-/** What one link said for one authority and what the chain did with it. Times are milliseconds. */
+/** One resolver's answer for one authority, and its effect in the chain. Times are milliseconds. */
 export interface Step {
   readonly authority: string;
   readonly depth: number;
-  readonly link: string;
+  readonly resolver: string;
   readonly instance: string;
   readonly answer: Answer["kind"] | "pending" | "not asked";
   readonly endpoints: number;
@@ -37,15 +37,15 @@ export interface Step {
   readonly why: string;
 }
 
-/** Result and explanation of putting one authority to the chain: one evaluation makes both. */
+/** Result and explanation of resolving one authority; one evaluation makes both. */
 export interface Evaluation {
   readonly branches: readonly Branch[];
-  /** A link that is needed has neither answered nor passed its deadline. */
+  /** A resolver that is needed has neither answered nor passed its deadline. */
   readonly pending: boolean;
-  /** A link that was heard does not have its whole picture yet. */
+  /** The data of a resolver that counted is not complete yet. */
   readonly partial: boolean;
   readonly steps: readonly Step[];
-  /** Some link's answer depends on who asks. */
+  /** Some resolver's answer depends on the client context. */
   readonly usesContext: boolean;
   /** When time alone may change this; Infinity: never. */
   readonly until: number;

@@ -1,7 +1,7 @@
 import type { Authority } from "@patchbay/model";
 import type { Endpoint } from "@patchbay/proto/mesh/common/v1/endpoint_pb";
 
-/** What the chain has to know of a link. */
+/** The properties of a resolver that the chain uses. */
 export interface ResolverSpec {
   /** Unique, such as "workloads" or "plugin/legacy-hosts". */
   readonly name: string;
@@ -13,22 +13,22 @@ export interface ResolverSpec {
   readonly deadlineMs: number;
   /** How long the last answer outlives a break, in milliseconds. */
   readonly staleForMs: number;
-  /** The answer depends on who asks. */
+  /** The answer depends on the client context. */
   readonly usesContext: boolean;
   /**
-   * Why the link is not asked for an authority; undefined: it is. `led` tells that a rewrite or split led there, so that
-   * nobody else will resolve the name.
+   * Why the resolver is not asked for an authority; undefined: it is. `led`: a rewrite or split led there, so the proxy
+   * will not resolve the name itself.
    */
   skips(authority: Authority, led: boolean): string | undefined;
-  /** Why endpoints that outsiders named lie outside of what this link may lead to; undefined: they do not. */
+  /** Why a rewrite or split of this resolver may not lead to endpoints from outside; undefined: it may. */
   vet?(endpoints: readonly Endpoint[]): string | undefined;
-  /** Its endpoints come from outside (DNS), so every link that led to it vets them. */
+  /** Its endpoints come from outside (DNS), so every resolver that led to it vets them. */
   readonly outside?: boolean;
 }
 
 /** The order in which answers count. */
 export function sortResolvers<Spec extends Pick<ResolverSpec, "order" | "name">>(
-  links: readonly Spec[],
+  resolvers: readonly Spec[],
 ): readonly Spec[] {
-  return [...links].sort((a, b) => a.order - b.order || (a.name < b.name ? -1 : 1));
+  return [...resolvers].sort((a, b) => a.order - b.order || (a.name < b.name ? -1 : 1));
 }

@@ -3,7 +3,7 @@ import type { EffectiveAnswer } from "./query.ts";
 import type { Effect } from "./resolution.ts";
 import type { ResolverSpec } from "./resolver-spec.ts";
 
-/** What the chain does with an answer when no earlier link decided. */
+/** What the chain does with an answer when no earlier resolver decided. */
 export function effectOf(answer: Answer | undefined, { failOpen }: Pick<ResolverSpec, "failOpen">): Effect {
   switch (answer?.kind) {
     case undefined:
@@ -21,19 +21,19 @@ export function effectOf(answer: Answer | undefined, { failOpen }: Pick<Resolver
   }
 }
 
-/** One sentence: why the chain did that. */
+/** The reason for the effect, in one sentence. */
 export function whyOf({ answer }: EffectiveAnswer, { failOpen }: Pick<ResolverSpec, "failOpen">): string {
   switch (answer?.kind) {
     case undefined:
-      return "the chain waits for it: later links count only when it has answered or passed its deadline";
+      return "the chain waits for it: later resolvers count only when it has answered or passed its deadline";
     case "endpoints":
       return "it is the first in order that has endpoints";
     case "empty":
-      return "the authority exists and nobody serves it: later links are not tried";
+      return "the authority exists and nobody serves it: later resolvers are not tried";
     case "absent":
-      return "not its own: the next link counts";
+      return "not its own: the next resolver counts";
     case "failed":
-      return failOpen ? "it fails open: the next link counts" : "it fails closed: the chain stops";
+      return failOpen ? "it fails open: the next resolver counts" : "it fails closed: the chain stops";
     case "rewrite":
       return `the chain starts again under ${answer.authority.key}`;
     case "split":
@@ -41,7 +41,7 @@ export function whyOf({ answer }: EffectiveAnswer, { failOpen }: Pick<ResolverSp
   }
 }
 
-/** What the answer itself says, for people. */
+/** The content of the answer, for people. */
 export function detailOf(answer: Answer | undefined): string {
   switch (answer?.kind) {
     case "failed":

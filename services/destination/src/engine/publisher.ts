@@ -17,7 +17,7 @@ export interface PublisherOptions {
   onDropped(reason: "superseded" | "full" | "failed"): void;
 }
 
-/** Tells the world about changed answers, as far as NATS can be reached: nothing waits for it and nothing fails with it. */
+/** Publishes changed answers as events. Best effort: nothing waits for NATS or fails with it. */
 export interface Publisher {
   changed(resolution: ResolveResponse): void;
 }
@@ -79,7 +79,7 @@ function toEvent(resolution: ResolveResponse, { id, at }: { id: string; at: Date
   return { subject: endpointSubject(resolution.authority), id, headers, data };
 }
 
-/** All branches as one: whoever wants the shares asks Explain. */
+/** Merges all branches; their weights are in Explain. */
 function endpointChanged({ authority, version, branches }: ResolveResponse): EndpointChanged {
   const resolvers = [...new Set(branches.map(({ resolver }) => resolver).filter((name) => name !== ""))];
   const best = branches.find(({ outcome }) => outcome === Outcome.ENDPOINTS) ?? branches[0];

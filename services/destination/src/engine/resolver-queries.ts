@@ -7,36 +7,36 @@ export interface ResolverQueriesOptions {
   readonly chain: Chain;
   readonly log: Log;
   now(): number;
-  /** A link said something; the chain is to be settled soon. */
+  /** A resolver sent an event, so the chain needs to be settled soon. */
   onNews(): void;
 }
 
-/** Does what the chain asks for: puts its questions to the links, and tells it what they say. */
+/** Puts the chain's questions to the resolvers and passes their events to the chain. */
 export interface ResolverQueries {
-  setLinks(links: readonly Resolver[]): void;
-  links(): readonly Resolver[];
+  setResolvers(resolvers: readonly Resolver[]): void;
+  resolvers(): readonly Resolver[];
   /** Settles the chain until nothing more follows at once. */
   settle(): Settled["evaluated"];
   stop(): void;
 }
 
-/** Links that answer at once may lead to further questions, at most as deep as rewrites go; more turns would be a mistake of ours. */
+/** Resolvers that answer at once may lead to further questions, at most MAX_DEPTH deep; more turns would be a bug. */
 const MAX_TURNS = 100;
 
 export function createResolverQueries({ chain, log, now, onNews }: ResolverQueriesOptions): ResolverQueries {
-  let links = new Map<string, Resolver>();
+  let resolvers = new Map<string, Resolver>();
   const closers = new Map<string, () => void>();
   const open = (question: Settled["opened"][number]): void => {
-    const link = links.get(question.link);
+    const resolver = resolvers.get(question.resolver);
     try {
-      const close = link?.ask(question, (event) => {
+      const close = resolver?.ask(question, (event) => {
         chain.hear(question.id, event, now());
         onNews();
       });
       if (close) closers.set(question.id, close);
     } catch (error) {
-      // One link's mistake must not take the others with it.
-      log.error({ link: question.link, error }, "link could not be asked");
+      // A resolver that throws must not affect the others.
+      log.error({ resolver: question.resolver, error }, "resolver could not be asked");
       chain.hear(question.id, { kind: "broken", reason: errorMessage(error), hard: true }, now());
     }
   };
@@ -51,11 +51,11 @@ export function createResolverQueries({ chain, log, now, onNews }: ResolverQueri
     return settled.evaluated.length > 0;
   };
   return {
-    setLinks(next) {
-      links = new Map(next.map((link) => [link.spec.name, link]));
-      chain.setLinks(next.map((link) => link.spec));
+    setResolvers(next) {
+      resolvers = new Map(next.map((resolver) => [resolver.spec.name, resolver]));
+      chain.setResolvers(next.map((resolver) => resolver.spec));
     },
-    links: () => [...links.values()],
+    resolvers: () => [...resolvers.values()],
     settle() {
       const evaluated = new Set<Settled["evaluated"][number]>();
       for (let turns = 0; turns < MAX_TURNS; turns++) if (!turn(evaluated)) break;

@@ -10,7 +10,7 @@ import {
 import { envelope } from "@patchbay/runtime";
 import type { Branch, Evaluation, Outcome } from "../core/resolution.ts";
 
-/** One version of an authority's resolution, encoded once for all who hold it. */
+/** One version of an authority's resolution, encoded once for all subscribers. */
 export interface Update {
   readonly version: string;
   readonly message: ResolveResponse;
@@ -41,19 +41,19 @@ export function encodeUpdate(authority: string, evaluation: Evaluation): Update 
   return { version: message.version, message, envelope: envelope(toBinary(ResolveResponseSchema, message)) };
 }
 
-function toMessage({ weight, authority, outcome, endpoints, link, reason, stale }: Branch): BranchMessage {
+function toMessage({ weight, authority, outcome, endpoints, resolver, reason, stale }: Branch): BranchMessage {
   return create(BranchSchema, {
     weight,
     authority,
     outcome: outcomes[outcome],
     endpoints: [...endpoints],
-    resolver: link,
+    resolver,
     reason,
     stale,
   });
 }
 
-/** Whether two evaluations certainly encode to the same bytes, told without encoding them. */
+/** Cheap test without encoding: true means that both encode to the same bytes, false means nothing. */
 export function sameResolution(a: Evaluation, b: Evaluation): boolean {
   return (
     a.pending === b.pending &&
@@ -70,7 +70,7 @@ function sameBranch(a: Branch, b: Branch | undefined): boolean {
     a.weight === b.weight &&
     a.authority === b.authority &&
     a.outcome === b.outcome &&
-    a.link === b.link &&
+    a.resolver === b.resolver &&
     a.reason === b.reason &&
     a.stale === b.stale
   );

@@ -17,12 +17,12 @@ export interface WatchesOptions {
   onChange(authority: Authority, update: Update): void;
 }
 
-/** Who wants to know what serves an authority. Gets each update once, the latest first; may not throw. */
+/** Receives the updates of an authority: the current one first, each one once. Must not throw. */
 export interface Subscriber {
   deliver(update: Update): void;
 }
 
-/** What an authority resolves to and how that came about, both from the same evaluation. */
+/** An authority's resolution with its explanation, both from the same evaluation. */
 export interface Explained {
   readonly update: Update;
   readonly evaluation: Evaluation;
@@ -30,18 +30,18 @@ export interface Explained {
 }
 
 /**
- * Watched authorities and who watches them. However many watch one, it is evaluated once and encoded once. Authorities stay
- * watched for a while after the last subscriber left.
+ * Watched authorities and their subscribers. An authority is evaluated and encoded once for all of its subscribers, and stays
+ * watched for a while after the last one left.
  */
 export interface Watches {
-  /** Delivers at once when there is an update, else as soon as there is one. Returns how to leave. */
+  /** Delivers at once when there is an update, else as soon as there is one. Returns the unsubscribe function. */
   subscribe(authority: Authority, context: ClientContext, subscriber: Subscriber): () => void;
-  /** What a subscriber with this context holds; watches for a moment when nobody does. */
+  /** What a subscriber with this context holds; without one, watches the authority until it has an answer. */
   explain(authority: Authority, context: ClientContext): Promise<Explained>;
-  /** All links there are now. */
-  setLinks(links: readonly Resolver[]): void;
+  /** Replaces all resolvers. */
+  setResolvers(resolvers: readonly Resolver[]): void;
   /** In the order in which their answers count, with the number of authorities that each is asked for. */
-  links(): readonly { readonly link: Resolver; readonly watched: number }[];
+  resolvers(): readonly { readonly resolver: Resolver; readonly watched: number }[];
   count(): { readonly authorities: number; readonly subscribers: number };
   stop(): void;
 }
@@ -60,7 +60,7 @@ interface Watch {
   linger: NodeJS.Timeout | undefined;
 }
 
-/** One authority: a single watch, unless a link's answer depends on who asks. */
+/** One authority: a single watch, unless a resolver's answer depends on the client context. */
 interface Entry {
   readonly authority: Authority;
   readonly watches: Map<string, Watch>;
@@ -74,12 +74,12 @@ interface Subscription {
 }
 
 /**
- * Watches without a subscriber that are kept for their time. Of more the oldest go at once: nobody's share is used up by them, so
- * asking for ever new names in passing must not make them grow.
+ * Watches kept without a subscriber. Beyond that the oldest are dropped at once: no client's quota counts them, so a client that
+ * asks briefly for one new name after another must not make them grow.
  */
 const MAX_LINGERING = 1_000;
 
-/** Messages leave a little before their time, so that they arrive in it. */
+/** Messages are sent a little before the deadline, so that they arrive within it. */
 const FIRST_ANSWER_SHARE = 0.9;
 
 export function createWatches(options: WatchesOptions): Watches {
@@ -138,16 +138,16 @@ class WatchTable implements Watches {
     }
   }
 
-  setLinks(links: readonly Resolver[]): void {
-    this.#questioner.setLinks(links);
+  setResolvers(resolvers: readonly Resolver[]): void {
+    this.#questioner.setResolvers(resolvers);
     this.#settle();
   }
 
-  links(): readonly { readonly link: Resolver; readonly watched: number }[] {
-    const byName = new Map(this.#questioner.links().map((link) => [link.spec.name, link]));
-    return this.#chain.links().flatMap(({ name }) => {
-      const link = byName.get(name);
-      return link ? [{ link, watched: this.#chain.questionsOf(name) }] : [];
+  resolvers(): readonly { readonly resolver: Resolver; readonly watched: number }[] {
+    const byName = new Map(this.#questioner.resolvers().map((resolver) => [resolver.spec.name, resolver]));
+    return this.#chain.resolvers().flatMap(({ name }) => {
+      const resolver = byName.get(name);
+      return resolver ? [{ resolver, watched: this.#chain.questionsOf(name) }] : [];
     });
   }
 
@@ -224,7 +224,7 @@ class WatchTable implements Watches {
   }
 
   #settleSoon(): void {
-    // Within a settlement what is told is taken up by its next turn.
+    // During a settlement its next turn takes up new events.
     if (this.#settling) return;
     this.#soon ??= setTimeout(() => this.#settle(), this.#options.settings.coalesceMs);
   }
@@ -251,7 +251,7 @@ class WatchTable implements Watches {
     }
   }
 
-  /** Publishes a watch's evaluation, unless it has to wait for links that have not answered. */
+  /** Publishes a watch's evaluation, or holds it back while resolvers have not answered. */
   #consider(watch: Watch, now: number): void {
     const { evaluation } = watch.watched;
     if (!evaluation || !this.#watchOf.has(watch.watched)) return;
@@ -278,7 +278,7 @@ class WatchTable implements Watches {
     if (!update.message.incomplete) this.#options.onChange(authority, update);
   }
 
-  /** From now on this authority is watched apart for each context. */
+  /** Watches this authority separately for each context from now on. */
   #splitByContext(entry: Entry): void {
     const shared = entry.watches.get(anyClient.key);
     entry.contextual = true;
@@ -289,7 +289,7 @@ class WatchTable implements Watches {
     this.#drop(shared);
   }
 
-  /** One timer for all that only time decides. */
+  /** One timer for everything that is due without an event. */
   #arm(now: number): void {
     clearTimeout(this.#due);
     let due = this.#chain.dueAt();

@@ -2,7 +2,7 @@ import type { Query } from "../core/chain.ts";
 import type { ResolverEvent } from "../core/query.ts";
 import type { OnResolverEvent } from "./resolver.ts";
 
-/** The questions that a link with all its data in memory holds, by a key of the link's own. */
+/** Open questions to a resolver that has all of its data in memory, by a key that the resolver chooses. */
 export interface Asked {
   ask(key: string, question: Query, tell: OnResolverEvent): () => void;
   /** Answers the questions of these keys again; without keys, all. */

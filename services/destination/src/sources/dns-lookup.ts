@@ -8,7 +8,7 @@ export interface DnsRecord {
   readonly weight: number;
 }
 
-/** What one query came to: the records of one family, of one host. An SRV name has two for each of its targets. */
+/** Result of one query: the records of one family of one host. An SRV name has two for each of its targets. */
 export interface DnsPart {
   /** The same for the same query each time, such as "A db.example:5432". */
   readonly key: string;
@@ -30,7 +30,7 @@ export interface DnsLookupOptions {
   readonly servers?: readonly string[];
   /** For one try; there are two. */
   readonly timeoutMs: number;
-  /** For what has no TTL of its own: SRV records (Node does not tell theirs) and the hosts file. */
+  /** For records without a TTL: SRV records (Node does not expose it) and the hosts file. */
   readonly defaultTtlMs: number;
 }
 
@@ -47,7 +47,7 @@ export function createDnsLookup(options: DnsLookupOptions): DnsLookup {
   };
 }
 
-/** A new one for each lookup, because it reads the system's servers when it is made: they change with a VPN or another network. */
+/** A new one for each lookup, because it reads the system's servers on creation, and they change with a VPN or another network. */
 function createResolver({ timeoutMs, servers }: DnsLookupOptions): Resolver {
   const resolver = new Resolver({ timeout: timeoutMs, tries: 2 });
   if (servers !== undefined) resolver.setServers(servers);
@@ -86,7 +86,7 @@ function ttlOf(ttls: readonly number[], { defaultTtlMs }: DnsLookupOptions): num
   return ttls.length === 0 ? defaultTtlMs : Math.min(...ttls);
 }
 
-/** The addresses of all targets. A target whose server fails does not take the others with it. */
+/** The addresses of all targets. Fails only when every target's server fails. */
 async function serviceParts(
   resolver: Resolver,
   name: string,

@@ -22,7 +22,7 @@ import type { OnResolverEvent, Resolver } from "./resolver.ts";
 export interface DnsOptions {
   readonly lookup: DnsLookup;
   readonly deadlineMs: number;
-  /** How long addresses outlive a server that fails. */
+  /** How long addresses are served stale while the server fails. */
   readonly staleForMs: number;
   /** First and longest wait after a failed lookup; both well below `staleForMs`. */
   readonly retryMinMs: number;
@@ -31,17 +31,16 @@ export interface DnsOptions {
   readonly minTtlMs: number;
   readonly maxTtlMs: number;
   readonly clock: Clock;
-  /** Why this address and port can not be meant; undefined: it can. */
+  /** Why this address and port may not be an endpoint; undefined: they may. */
   forbids(ip: Ip, port: number): string | undefined;
 }
 
 /**
- * The last link: names outside of the mesh, by DNS.
+ * The last resolver of the chain: names outside of the mesh, by DNS.
  *
- * A name that a client asks for itself and that nobody knows is plain egress: the proxy forwards it as any proxy would, so that
- * HTTPS, a corporate proxy and the client's own idea of the name keep working. So this link answers only where somebody in the
- * mesh decided that a name outside is what serves an authority: where a rewrite or split led to it (a StaticService with
- * `rewrite: db.corp.example:5432`, or a plugin), and for SRV names ("_http._tcp.shop.example"), which no plain proxy can resolve.
+ * A name that a client asks for and that no other resolver knows is plain egress: the proxy forwards it as any proxy would, so
+ * that HTTPS, a corporate proxy and the client's own resolution of the name keep working. So this resolver answers only for names
+ * outside that a rewrite or split led to (a StaticService with `rewrite: db.corp.example:5432`, or a plugin), and for SRV names ("_http._tcp.shop.example"), which no plain proxy can resolve.
  * Where a plugin led, its allowedNetworks apply to the addresses found.
  */
 export function createDns(options: DnsOptions): Resolver {
@@ -79,7 +78,7 @@ function skipReason({ kind, host }: Authority, led: boolean): string | undefined
   return "asked for itself it is plain egress, which the proxy resolves";
 }
 
-/** Looks the name up again whenever its TTL ends, and soon when a server failed. */
+/** Looks the name up again when its TTL ends, and with backoff after a failure. */
 function keepAsking({ host, port }: Authority, tell: OnResolverEvent, options: DnsOptions): () => void {
   const { minTtlMs, maxTtlMs, retryMinMs, retryMaxMs, staleForMs, lookup, clock } = options;
   const backoff = createBackoff({ minMs: retryMinMs, maxMs: retryMaxMs });
@@ -111,7 +110,7 @@ function keepAsking({ host, port }: Authority, tell: OnResolverEvent, options: D
   };
 }
 
-/** Records that can never be meant are left out, unless nothing else is there. */
+/** Leaves out forbidden addresses; fails when no other is left. */
 function toAnswer(records: readonly DnsRecord[], { forbids }: DnsOptions): Answer {
   if (records.length === 0) return { kind: "empty", detail: "the name exists and has no addresses" };
   const judged = records.map((record) => ({ record, bad: whyNot(record, forbids) }));

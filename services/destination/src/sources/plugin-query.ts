@@ -29,7 +29,7 @@ export interface PluginQueryOptions {
 const MIN_TTL_MS = 100;
 const MAX_TTL_MS = 3_600_000;
 
-/** One authority, asked of one plugin: what its stream says becomes answers for the chain. */
+/** Asks one plugin for one authority, and turns the messages of its stream into answers for the chain. */
 export function queryPlugin(options: PluginQueryOptions): KeptStream {
   const { calls, plugin, query, tell, maxRetryMs, gate } = options;
   return calls.openStream({

@@ -18,18 +18,18 @@ export interface PluginResolverOptions {
   readonly calls: Pick<PluginCalls, "openStream">;
   readonly staleForMs: number;
   controlPlanePorts(): ReadonlySet<number>;
-  onViolation(link: string, rule: string): void;
+  onViolation(resolver: string, rule: string): void;
 }
 
 /** A resolver plugin with all its instances. */
 export interface PluginResolver extends Resolver {
   readonly plugin: HookedPlugin;
-  /** The registry has said something new of the plugin. */
+  /** Takes in what the registry changed about the plugin. */
   update(): void;
   close(): void;
 }
 
-/** First answers that are waited for at a time; streams that have answered do not count. */
+/** Streams of one plugin that may wait for their first answer at a time. */
 const MAX_OPENING = 64;
 /** Authorities that one plugin is asked for at a time. */
 const MAX_QUERIES = 10_000;
@@ -78,7 +78,7 @@ export function createPluginResolver(plugin: HookedPlugin, options: PluginResolv
     ask,
     update() {
       const next = resolverGrant(plugin.granted);
-      // A new spec means that everything is evaluated anew, so it is made only when it differs.
+      // A new spec evaluates everything anew, so it is made only when the grant differs.
       if (!sameGrant(granted, next)) {
         granted = next;
         spec = specOf(name, options, { granted, limits });
@@ -126,7 +126,7 @@ function specOf(
   };
 }
 
-/** Instances that are gone for good are of interest only while nobody has taken their place. */
+/** Broken and departed instances are listed only while no instance is ready. */
 function statusOf(instances: readonly PluginInstance[]): { ready: boolean; reason: string } {
   const ready = instances.some(({ use }) => use === "ready");
   const others = instances.filter(({ use }) => use !== "ready" && !(ready && (use === "broken" || use === "left")));

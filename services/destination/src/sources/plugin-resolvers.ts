@@ -6,7 +6,7 @@ import { createPluginResolver, type PluginResolver, type PluginResolverOptions }
 
 export interface PluginResolversOptions extends Omit<PluginResolverOptions, "calls"> {
   readonly calls: Pick<PluginCalls, "directory" | "openStream">;
-  /** The resolvers there are, at first and after each change of them or of what they are granted. */
+  /** All resolvers: at first, and after each change of them or of their grants. */
   onChange(resolvers: readonly PluginResolver[]): void;
 }
 
@@ -15,11 +15,11 @@ export interface PluginResolvers {
 }
 
 /**
- * The chain has a resolver for a plugin while one of its instances is there, or ought to be: one that broke counts, one that left
- * does not.
+ * A plugin is in the chain while one of its instances is present or expected back: a broken instance counts, one that left does
+ * not.
  */
 const IN_CHAIN: ReadonlySet<InstanceUse> = new Set<InstanceUse>(["ready", "doubtful", "broken"]);
-/** An instance that starts again, as all do after a restart of the registry, keeps a resolver but does not make one. */
+/** A starting instance (all are after a restart of the registry) keeps a plugin in the chain, but does not add it. */
 const STAYS_IN_CHAIN: ReadonlySet<InstanceUse> = new Set<InstanceUse>([...IN_CHAIN, "starting"]);
 
 /** One resolver per plugin that is granted the hook "resolve", as the registry knows them. */
@@ -59,7 +59,7 @@ function belongs({ instances }: HookedPlugin, uses: ReadonlySet<InstanceUse>): b
   return instances.some((instance) => uses.has(instance.use) && !isReplaced(instance, instances));
 }
 
-/** Gone, and another one was started since: what became of that one is what counts. */
+/** Gone, with an instance that started later: that one counts. */
 function isReplaced(instance: PluginInstance, all: readonly PluginInstance[]): boolean {
   return instance.registration.state === State.GONE && all.some((other) => startedAt(other) > startedAt(instance));
 }

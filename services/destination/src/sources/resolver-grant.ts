@@ -19,7 +19,7 @@ export function resolverGrant({ hook, grant, deadlineMs }: GrantedHook): Resolve
   return {
     order: asked.order === 0 ? CHAIN_ORDER.plugin : asked.order,
     suffixes: asked.authoritySuffixes,
-    // A resolver that is away knows nothing; only one that says so stops the chain with it.
+    // Fails open unless the plugin asks to fail closed.
     failOpen: asked.failurePolicy !== FailurePolicy.CLOSED,
     deadlineMs,
     usesContext: asked.usesContext,

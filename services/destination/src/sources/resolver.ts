@@ -2,16 +2,16 @@ import type { Query } from "../core/chain.ts";
 import type { ResolverEvent } from "../core/query.ts";
 import type { ResolverSpec } from "../core/resolver-spec.ts";
 
-/** Takes in what a link says about one question. */
+/** Receives a resolver's events about one question. */
 export type OnResolverEvent = (event: ResolverEvent) => void;
 
-/** A source of answers, as the watches use it. The same object as long as it is the same link. */
+/** A source of answers, as the watches use it. Compared by identity: the same resolver is the same object. */
 export interface Resolver {
   readonly spec: ResolverSpec;
-  /** Suffixes of authorities that it is asked for; empty: every one. */
+  /** Suffixes of the authorities that it is asked for; empty: all. */
   readonly suffixes: readonly string[];
-  /** Not ready: asked all the same; `reason` may also carry a remark while ready. */
+  /** A resolver that is not ready is still asked. `reason` may hold a remark even while ready. */
   status(): { readonly ready: boolean; readonly reason: string };
-  /** Begins to answer; may tell at once. Returns how to stop. */
+  /** Begins to answer, possibly at once. Returns a function that stops it. */
   ask(question: Query, tell: OnResolverEvent): () => void;
 }

@@ -6,8 +6,8 @@ import type { Answer } from "../core/answer.ts";
 import { canonicalEndpoints } from "../core/endpoints.ts";
 
 /**
- * `spec` of a StaticService: the authority `metadata.name` in `metadata.namespace` is served by fixed endpoints, or by whatever
- * serves another authority. Exactly one of `endpoints` and `rewrite`; no endpoints at all mean "exists, nobody serves it".
+ * `spec` of a StaticService: the authority `metadata.name` in `metadata.namespace` is served by fixed endpoints, or by
+ * another authority's. Exactly one of `endpoints` and `rewrite`; an empty list of endpoints means "exists without endpoints".
  */
 export interface StaticServiceSpec {
   /** Ports by which the service is asked for. Default: every port. */
@@ -101,7 +101,7 @@ const PROTOCOLS: ReadonlyMap<StaticEndpoint["protocol"], Protocol> = new Map([
   ["opaque", Protocol.OPAQUE],
 ]);
 
-/** What a checked spec answers, in its namespace. */
+/** The answer of a checked spec. */
 export function staticAnswer({ endpoints = [], rewrite }: StaticServiceSpec, namespace: string): Answer {
   const target = rewrite === undefined ? undefined : tryParseAuthority(rewrite, namespace);
   if (target) return { kind: "rewrite", authority: target };

@@ -18,7 +18,7 @@ export interface StaticServices extends Resolver {
   stop(): void;
 }
 
-/** Services that people wrote down. Settles after the first look at the resources. */
+/** StaticService resources as a resolver. Settles after the first read of the resources. */
 export async function watchStaticServices({
   resources,
   settings,

@@ -22,8 +22,8 @@ export interface Workloads extends Resolver {
 
 /**
  * A program serves an authority while its proxy is registered, alive and says that it accepts requests. Draining ones leave at
- * once. The link itself never breaks: while the registry is away, what it said last stands. Until it has given its whole picture
- * once, an unknown name may only not be known yet, so the link waits instead of saying "absent".
+ * once. The resolver never breaks: while the registry is away, its last data stays in force. Until the first complete list of
+ * registrations, an unknown name may still turn up, so the resolver waits instead of answering "absent".
  */
 export function createWorkloads({ view, settings }: WorkloadsOptions): Workloads {
   const index = createIndex();
@@ -32,7 +32,7 @@ export function createWorkloads({ view, settings }: WorkloadsOptions): Workloads
   index.take({ changed: view.list(Kind.PROXY), removed: [], complete });
   const unsubscribe = view.subscribe((change) => {
     const touched = index.take(change);
-    // Once complete, later gaps of the registry's own do not count: the view keeps what it knew.
+    // Once complete, it stays so: the view keeps its data when the registry becomes incomplete.
     const first = change.complete && !complete;
     complete ||= change.complete;
     asked.answerAgain(first ? undefined : touched);
@@ -50,7 +50,7 @@ function workloadsSpec({ resolveDeadlineMs, staleForMs }: WorkloadsOptions["sett
   return {
     name: "workloads",
     order: CHAIN_ORDER.workloads,
-    // Names that only later links know stay reachable while the registry is away.
+    // Names that only later resolvers know stay reachable while the registry is away.
     failOpen: true,
     deadlineMs: resolveDeadlineMs,
     staleForMs,

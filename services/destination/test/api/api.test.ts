@@ -61,15 +61,15 @@ for (const [how, transportOf] of Object.entries(ways)) {
       assert.equal((await users.until("endpoints 7001 by workloads")).version, first.version);
     });
 
-    it("lists the links in the order in which they count", async () => {
+    it("lists the resolvers in the order in which they count", async () => {
       await using mesh = await startDestination();
       const client = createClient(Destination, transportOf(mesh));
-      const { resolvers: links } = await client.listResolvers({});
+      const { resolvers } = await client.listResolvers({});
       assert.deepEqual(
-        links.map(({ name }) => name),
+        resolvers.map(({ name }) => name),
         ["workloads", "static-services", "dns"],
       );
-      assert.ok(links.every(({ ready }) => ready));
+      assert.ok(resolvers.every(({ ready }) => ready));
     });
 
     it("refuses what can not be an authority", async () => {

@@ -12,7 +12,7 @@ import type { Evaluation } from "../../src/core/resolution.ts";
 import type { ResolverSpec } from "../../src/core/resolver-spec.ts";
 import { createModel, type Model, modelHear, modelId, modelResult, modelSettle } from "../model.ts";
 
-const link = (name: string, order: number, more: Partial<ResolverSpec> = {}): ResolverSpec => ({
+const resolver = (name: string, order: number, more: Partial<ResolverSpec> = {}): ResolverSpec => ({
   name,
   order,
   failOpen: false,
@@ -32,10 +32,10 @@ const broken = (hard = false): ResolverEvent => ({ kind: "broken", reason: "conn
 const absent = answer({ kind: "absent" });
 const rewrite = (to: string): ResolverEvent => answer({ kind: "rewrite", authority: parseAuthority(to) });
 
-/** A chain that is driven by hand: `tell` says what a link says, `at` moves the time. */
-function drive(...links: ResolverSpec[]) {
+/** A chain that is driven by hand: `tell` says what a resolver says, `at` moves the time. */
+function drive(...resolvers: ResolverSpec[]) {
   const chain = createChain();
-  chain.setLinks(links);
+  chain.setResolvers(resolvers);
   let now = 1_000;
   const users = parseAuthority("users");
   const watched = chain.watch(users, anyClient);
@@ -66,13 +66,13 @@ function drive(...links: ResolverSpec[]) {
 }
 
 const outcomes = (evaluation: Evaluation) =>
-  evaluation.branches.map((branch) => `${branch.outcome} by ${branch.link || "nobody"}`);
+  evaluation.branches.map((branch) => `${branch.outcome} by ${branch.resolver || "nobody"}`);
 const effects = (evaluation: Evaluation) =>
-  evaluation.steps.map((step) => `${step.link} ${step.answer} ${step.effect}`);
+  evaluation.steps.map((step) => `${step.resolver} ${step.answer} ${step.effect}`);
 
-describe("a chain of links", () => {
-  it("asks all links together and lets order decide, equal order by name", () => {
-    const mesh = drive(link("late", 9), link("b", 5), link("a", 5));
+describe("a chain of resolvers", () => {
+  it("asks all resolvers together and lets order decide, equal order by name", () => {
+    const mesh = drive(resolver("late", 9), resolver("b", 5), resolver("a", 5));
     assert.deepEqual(
       mesh.opened.map((id) => id.split(" ")[0]),
       ["a", "b", "late"],
@@ -84,8 +84,8 @@ describe("a chain of links", () => {
     assert.deepEqual(effects(result), ["a endpoints stop", "b endpoints unused", "late endpoints unused"]);
   });
 
-  it("gives no result before each link that is needed has answered", () => {
-    const mesh = drive(link("a", 1), link("b", 2));
+  it("gives no result before each resolver that is needed has answered", () => {
+    const mesh = drive(resolver("a", 1), resolver("b", 2));
     const waiting = mesh.tell("b", answer(endpoints(2)));
     assert.equal(waiting.pending, true);
     assert.deepEqual(effects(waiting), ["a pending wait", "b endpoints unused"]);
@@ -93,32 +93,32 @@ describe("a chain of links", () => {
   });
 
   it("stops at empty and goes on at absent", () => {
-    const mesh = drive(link("a", 1), link("b", 2));
+    const mesh = drive(resolver("a", 1), resolver("b", 2));
     mesh.tell("b", answer(endpoints(2)));
     assert.deepEqual(outcomes(mesh.tell("a", answer({ kind: "empty" }))), ["empty by a"]);
     assert.deepEqual(outcomes(mesh.tell("a", absent)), ["endpoints by b"]);
   });
 
-  it("stops at failed, or goes on when the link fails open", () => {
+  it("stops at failed, or goes on when the resolver fails open", () => {
     const failure = answer({ kind: "failed", message: "no" });
-    const closedLink = drive(link("a", 1), link("b", 2));
-    closedLink.tell("b", answer(endpoints(2)));
-    assert.deepEqual(outcomes(closedLink.tell("a", failure)), ["failed by a"]);
-    const openLink = drive(link("a", 1, { failOpen: true }), link("b", 2));
-    openLink.tell("b", answer(endpoints(2)));
-    assert.deepEqual(outcomes(openLink.tell("a", failure)), ["endpoints by b"]);
+    const failClosed = drive(resolver("a", 1), resolver("b", 2));
+    failClosed.tell("b", answer(endpoints(2)));
+    assert.deepEqual(outcomes(failClosed.tell("a", failure)), ["failed by a"]);
+    const failOpen = drive(resolver("a", 1, { failOpen: true }), resolver("b", 2));
+    failOpen.tell("b", answer(endpoints(2)));
+    assert.deepEqual(outcomes(failOpen.tell("a", failure)), ["endpoints by b"]);
   });
 
   it("is plain egress when nobody knows the name, and says who failed on the way", () => {
-    const mesh = drive(link("a", 1, { failOpen: true }), link("b", 2));
+    const mesh = drive(resolver("a", 1, { failOpen: true }), resolver("b", 2));
     mesh.tell("a", broken(true));
     const result = mesh.tell("b", absent);
     assert.deepEqual(outcomes(result), ["absent by nobody"]);
-    assert.match(result.branches[0]?.reason ?? "", /no link knows users; a: does not answer/);
+    assert.match(result.branches[0]?.reason ?? "", /no resolver knows users; a: does not answer/);
   });
 
-  it("starts again under another authority, which all links are asked for", () => {
-    const mesh = drive(link("a", 1), link("b", 2));
+  it("starts again under another authority, which all resolvers are asked for", () => {
+    const mesh = drive(resolver("a", 1), resolver("b", 2));
     mesh.tell("a", rewrite("people"));
     assert.deepEqual(mesh.opened.length, 4);
     mesh.tell("a", absent, "people");
@@ -132,13 +132,13 @@ describe("a chain of links", () => {
   });
 
   it("never sends requests out of the mesh because of a rewrite that leads nowhere", () => {
-    const mesh = drive(link("a", 1));
+    const mesh = drive(resolver("a", 1));
     mesh.tell("a", rewrite("evil.example"));
     assert.deepEqual(outcomes(mesh.tell("a", absent, "evil.example")), ["failed by nobody"]);
   });
 
   it("fails a cycle of rewrites", () => {
-    const mesh = drive(link("a", 1));
+    const mesh = drive(resolver("a", 1));
     mesh.tell("a", rewrite("people"));
     const result = mesh.tell("a", rewrite("users"), "people");
     assert.deepEqual(outcomes(result), ["failed by a"]);
@@ -147,7 +147,7 @@ describe("a chain of links", () => {
   });
 
   it("follows 16 rewrites and fails at the 17th", () => {
-    const mesh = drive(link("a", 1));
+    const mesh = drive(resolver("a", 1));
     mesh.tell("a", rewrite("hop1.test"));
     for (let hop = 1; hop < 16; hop++) mesh.tell("a", rewrite(`hop${hop + 1}.test`), `hop${hop}.test`);
     assert.deepEqual(outcomes(mesh.tell("a", answer(endpoints(1)), "hop16.test")), ["endpoints by a"]);
@@ -155,7 +155,7 @@ describe("a chain of links", () => {
   });
 
   it("keeps the weight of a branch that has nothing to offer", () => {
-    const mesh = drive(link("a", 1));
+    const mesh = drive(resolver("a", 1));
     const targets = [
       { authority: parseAuthority("one"), weight: 90 },
       { authority: parseAuthority("two"), weight: 9 },
@@ -176,7 +176,7 @@ describe("a chain of links", () => {
   });
 
   it("multiplies the shares of splits of splits", () => {
-    const mesh = drive(link("a", 1));
+    const mesh = drive(resolver("a", 1));
     const split = (...names: string[]): ResolverEvent =>
       answer({ kind: "split", targets: names.map((name) => ({ authority: parseAuthority(name), weight: 5 })) });
     mesh.tell("a", split("one", "two"));
@@ -188,7 +188,7 @@ describe("a chain of links", () => {
   });
 
   it("does not let splits of splits grow without end", () => {
-    const mesh = drive(link("a", 1));
+    const mesh = drive(resolver("a", 1));
     const wide = (prefix: string): ResolverEvent =>
       answer({
         kind: "split",
@@ -204,8 +204,8 @@ describe("a chain of links", () => {
     assert.ok(branches.some(({ outcome, reason }) => outcome === "failed" && /more than 256/.test(reason)));
   });
 
-  it("counts a link that stays silent past its deadline as failed, and takes its later answer", () => {
-    const mesh = drive(link("slow", 1, { failOpen: true, deadlineMs: 500 }), link("b", 2));
+  it("counts a resolver that stays silent past its deadline as failed, and takes its later answer", () => {
+    const mesh = drive(resolver("slow", 1, { failOpen: true, deadlineMs: 500 }), resolver("b", 2));
     mesh.tell("b", answer(endpoints(2)));
     assert.equal(mesh.after(499).pending, true);
     const late = mesh.after(1);
@@ -214,8 +214,8 @@ describe("a chain of links", () => {
     assert.deepEqual(outcomes(mesh.tell("slow", answer(endpoints(1)))), ["endpoints by slow"]);
   });
 
-  it("keeps the last answer of a link that broke until staleFor has passed, then follows its failure policy", () => {
-    const mesh = drive(link("a", 1, { failOpen: true }), link("b", 2));
+  it("keeps the last answer of a resolver that broke until staleFor has passed, then follows its failure policy", () => {
+    const mesh = drive(resolver("a", 1, { failOpen: true }), resolver("b", 2));
     mesh.tell("b", answer(endpoints(2)));
     mesh.tell("a", answer(endpoints(1)));
     const kept = mesh.tell("a", broken());
@@ -227,28 +227,28 @@ describe("a chain of links", () => {
     assert.equal(mesh.tell("a", answer(endpoints(9))).branches[0]?.stale, false);
   });
 
-  it("falls through at once when a link is taken away", () => {
-    const b = link("b", 2);
-    const mesh = drive(link("a", 1), b);
+  it("falls through at once when a resolver is taken away", () => {
+    const b = resolver("b", 2);
+    const mesh = drive(resolver("a", 1), b);
     mesh.tell("b", answer(endpoints(2)));
     mesh.tell("a", answer(endpoints(1)));
-    mesh.chain.setLinks([b]);
+    mesh.chain.setResolvers([b]);
     assert.deepEqual(outcomes(mesh.settle()), ["endpoints by b"]);
     assert.equal(mesh.closed.length, 1);
   });
 
   it("marks what comes from an incomplete picture", () => {
-    const mesh = drive(link("a", 1));
+    const mesh = drive(resolver("a", 1));
     const result = mesh.tell("a", { kind: "answer", answer: endpoints(1), partial: true });
     assert.equal(result.partial, true);
     assert.equal(result.pending, false);
   });
 
-  it("lets a link that led to outside addresses veto them", () => {
+  it("lets a resolver that led to outside addresses veto them", () => {
     const vet = () => "8.8.8.8 lies outside of allowedNetworks";
     const mesh = drive(
-      link("plugin", 1, { vet }),
-      link("dns", 2, { outside: true, skips: (_, led) => (led ? undefined : "asked itself") }),
+      resolver("plugin", 1, { vet }),
+      resolver("dns", 2, { outside: true, skips: (_, led) => (led ? undefined : "asked itself") }),
     );
     mesh.tell("plugin", rewrite("far.example"));
     mesh.tell("plugin", absent, "far.example");
@@ -259,7 +259,7 @@ describe("a chain of links", () => {
 
   it("puts one question for however many watches, and closes it after the last", () => {
     const chain = createChain();
-    chain.setLinks([link("a", 1)]);
+    chain.setResolvers([resolver("a", 1)]);
     const watches = Array.from({ length: 3 }, () => chain.watch(parseAuthority("users"), anyClient));
     assert.equal(chain.settle(0).opened.length, 1);
     for (const watch of watches.slice(1)) chain.unwatch(watch);
@@ -269,9 +269,9 @@ describe("a chain of links", () => {
     assert.equal(chain.questionsOf("a"), 0);
   });
 
-  it("makes who asks part of the question only for links whose answer depends on it", () => {
+  it("makes who asks part of the question only for resolvers whose answer depends on it", () => {
     const chain = createChain();
-    chain.setLinks([link("plain", 1), link("contextual", 2, { usesContext: true })]);
+    chain.setResolvers([resolver("plain", 1), resolver("contextual", 2, { usesContext: true })]);
     const zone = (name: string) =>
       clientKey({ $typeName: "mesh.common.v1.ClientContext", namespace: "default", zone: name, labels: {} });
     const shared = chain.watch(parseAuthority("users"), anyClient);
@@ -281,7 +281,7 @@ describe("a chain of links", () => {
     chain.watch(parseAuthority("users"), zone("b"));
     chain.watch(parseAuthority("users"), zone("b"));
     assert.deepEqual(
-      chain.settle(0).opened.map((question) => question.link),
+      chain.settle(0).opened.map((question) => question.resolver),
       ["contextual", "contextual"],
     );
   });
@@ -292,14 +292,14 @@ describe("a chain of links", () => {
 const names = ["a.test", "b.test", "c.test", "d.test"] as const;
 const authorities = names.map((name) => parseAuthority(name));
 const pool: readonly ResolverSpec[] = [
-  link("w", 100, { deadlineMs: 300, staleForMs: 200 }),
-  link("x", 500, { failOpen: true, deadlineMs: 500, staleForMs: 400 }),
-  link("y", 500, {
+  resolver("w", 100, { deadlineMs: 300, staleForMs: 200 }),
+  resolver("x", 500, { failOpen: true, deadlineMs: 500, staleForMs: 400 }),
+  resolver("y", 500, {
     deadlineMs: 200,
     staleForMs: 300,
     skips: (authority) => (authority.host === "b.test" ? "not served" : undefined),
   }),
-  link("z", 900, {
+  resolver("z", 900, {
     failOpen: true,
     deadlineMs: 100,
     staleForMs: 100,
@@ -337,18 +337,18 @@ const anyEvent: fc.Arbitrary<ResolverEvent> = fc.oneof(
 );
 type Command =
   | { readonly do: "watch" | "unwatch"; readonly name: number }
-  | { readonly do: "tell"; readonly link: number; readonly name: number; readonly event: ResolverEvent }
+  | { readonly do: "tell"; readonly resolver: number; readonly name: number; readonly event: ResolverEvent }
   | { readonly do: "wait"; readonly ms: number }
-  | { readonly do: "links"; readonly kept: readonly boolean[] };
+  | { readonly do: "resolvers"; readonly kept: readonly boolean[] };
 const command: fc.Arbitrary<Command> = fc.oneof(
   { arbitrary: fc.record({ do: fc.constant("watch" as const), name: index(4) }), weight: 2 },
   fc.record({ do: fc.constant("unwatch" as const), name: index(4) }),
   {
-    arbitrary: fc.record({ do: fc.constant("tell" as const), link: index(4), name: index(4), event: anyEvent }),
+    arbitrary: fc.record({ do: fc.constant("tell" as const), resolver: index(4), name: index(4), event: anyEvent }),
     weight: 8,
   },
   { arbitrary: fc.record({ do: fc.constant("wait" as const), ms: fc.integer({ min: 1, max: 300 }) }), weight: 3 },
-  fc.record({ do: fc.constant("links" as const), kept: fc.array(fc.boolean(), { minLength: 4, maxLength: 4 }) }),
+  fc.record({ do: fc.constant("resolvers" as const), kept: fc.array(fc.boolean(), { minLength: 4, maxLength: 4 }) }),
 );
 
 interface World {
@@ -376,27 +376,27 @@ function obey({ chain, model, watched, ...world }: World, step: Command): number
       break;
     }
     case "tell": {
-      const [name, key] = [pool[step.link]?.name ?? "", authorities[step.name]?.key ?? ""];
+      const [name, key] = [pool[step.resolver]?.name ?? "", authorities[step.name]?.key ?? ""];
       chain.hear(`${name} ${key} `, step.event, world.now);
       modelHear(model, modelId(name, key), { at: world.now, event: step.event });
       break;
     }
     case "wait":
       return world.now + step.ms;
-    case "links":
-      model.links = pool.filter((_, at) => step.kept[at]);
-      chain.setLinks(model.links);
+    case "resolvers":
+      model.resolvers = pool.filter((_, at) => step.kept[at]);
+      chain.setResolvers(model.resolvers);
   }
   return world.now;
 }
 
 function simplify({ branches, pending, partial }: Evaluation) {
   return {
-    branches: branches.map(({ weight, authority, outcome, link: by, stale, endpoints: list }) => ({
+    branches: branches.map(({ weight, authority, outcome, resolver: by, stale, endpoints: list }) => ({
       weight,
       authority,
       outcome,
-      link: by,
+      resolver: by,
       stale,
       addresses: list.map((endpoint) => `${endpoint.address}:${endpoint.port}`),
     })),
@@ -421,14 +421,14 @@ function compare({ chain, model, watched, now }: World): void {
 /** The explanation tells the same story as the result. */
 function checkExplanation({ steps, branches, pending }: Evaluation): void {
   const first = steps.filter((step) => step.depth === 0 && step.effect !== "next" && step.effect !== "unused");
-  assert.ok(first.length <= 1, "one link decides");
+  assert.ok(first.length <= 1, "one resolver decides");
   assert.equal(
     steps.some((step) => step.effect === "wait"),
     pending,
   );
   for (const branch of branches.filter((one) => one.outcome === "endpoints")) {
     const decider = steps.find(
-      (step) => step.effect === "stop" && step.link === branch.link && step.authority === branch.authority,
+      (step) => step.effect === "stop" && step.resolver === branch.resolver && step.authority === branch.authority,
     );
     assert.equal(decider?.endpoints, branch.endpoints.length);
   }
@@ -439,8 +439,8 @@ describe("the incremental chain", () => {
     fc.assert(
       fc.property(fc.array(command, { minLength: 1, maxLength: 40 }), (commands) => {
         const world: World = { chain: createChain(), model: createModel(), watched: new Map(), now: 1_000 };
-        world.model.links = pool;
-        world.chain.setLinks(pool);
+        world.model.resolvers = pool;
+        world.chain.setResolvers(pool);
         for (const step of commands) {
           world.now = obey(world, step);
           world.chain.settle(world.now);

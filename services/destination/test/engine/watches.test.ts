@@ -23,7 +23,7 @@ const endpoints = (port: number): Answer => ({
   endpoints: [create(EndpointSchema, { address: "127.0.0.1", port, weight: 1 })],
 });
 
-/** A link whose answers the test gives. */
+/** A resolver whose answers the test gives. */
 function puppet(name: string, order: number, more: Partial<ResolverSpec> = {}) {
   const tells = new Map<string, OnResolverEvent>();
   const spec: ResolverSpec = {
@@ -36,7 +36,7 @@ function puppet(name: string, order: number, more: Partial<ResolverSpec> = {}) {
     skips: () => undefined,
     ...more,
   };
-  const link: Resolver = {
+  const resolver: Resolver = {
     spec,
     suffixes: [],
     status: () => ({ ready: true, reason: "" }),
@@ -46,7 +46,7 @@ function puppet(name: string, order: number, more: Partial<ResolverSpec> = {}) {
     },
   };
   return {
-    link,
+    resolver,
     asked: () => [...tells.keys()],
     tell: (text: string, event: ResolverEvent) => tells.get(parseAuthority(text).key)?.(event),
     answer(text: string, answer: Answer) {
@@ -55,9 +55,9 @@ function puppet(name: string, order: number, more: Partial<ResolverSpec> = {}) {
   };
 }
 
-function start(...links: Resolver[]): Watches {
+function start(...resolvers: Resolver[]): Watches {
   const watches = createWatches({ settings, log: noLog, now: Date.now, onChange: () => undefined });
-  watches.setLinks(links);
+  watches.setResolvers(resolvers);
   return watches;
 }
 
@@ -70,7 +70,7 @@ function hold(watches: Watches, text: string, context: ClientContext = nowhere) 
 describe("watched authorities", () => {
   it("that nobody watches any more do not pile up, however fast names come and go", () => {
     const a = puppet("a", 1);
-    const watches = start(a.link);
+    const watches = start(a.resolver);
     const kept = hold(watches, "kept");
     for (let index = 0; index < 1_500; index++) hold(watches, `passing-${index}`).leave();
     assert.deepEqual(watches.count(), { authorities: 1_001, subscribers: 1 });
@@ -83,7 +83,7 @@ describe("watched authorities", () => {
 
   it("let changes of a moment travel together", async () => {
     const a = puppet("a", 1);
-    const watches = start(a.link);
+    const watches = start(a.resolver);
     const users = hold(watches, "users");
     for (let port = 1; port <= 50; port++) a.answer("users", endpoints(port));
     await eventually(() => users.got.length === 1);
@@ -93,7 +93,7 @@ describe("watched authorities", () => {
 
   it("send nothing when nothing changed", async () => {
     const [a, b] = [puppet("a", 1), puppet("b", 2)];
-    const watches = start(a.link, b.link);
+    const watches = start(a.resolver, b.resolver);
     const users = hold(watches, "users");
     a.answer("users", endpoints(1));
     await eventually(() => users.got.length === 1);
@@ -109,7 +109,7 @@ describe("watched authorities", () => {
 
   it("are encoded once for everybody", async () => {
     const a = puppet("a", 1);
-    const watches = start(a.link);
+    const watches = start(a.resolver);
     const many = Array.from({ length: 100 }, () => hold(watches, "users"));
     a.answer("users", endpoints(1));
     await eventually(() => many.every(({ got }) => got.length === 1));
@@ -121,7 +121,7 @@ describe("watched authorities", () => {
 
   it("stay watched for a moment after the last has left, and are forgotten then", async () => {
     const a = puppet("a", 1);
-    const watches = start(a.link);
+    const watches = start(a.resolver);
     hold(watches, "users").leave();
     assert.equal(a.asked().length, 1);
     hold(watches, "users").leave();
@@ -130,17 +130,17 @@ describe("watched authorities", () => {
     watches.stop();
   });
 
-  it("survive a link that throws", async () => {
+  it("survive a resolver that throws", async () => {
     const log = createRecordingLog();
     const watches = createWatches({ settings, log, now: Date.now, onChange: () => undefined });
     const bad: Resolver = {
-      ...puppet("bad", 1).link,
+      ...puppet("bad", 1).resolver,
       ask() {
         throw new Error("a mistake");
       },
     };
     const good = puppet("good", 2);
-    watches.setLinks([bad, good.link]);
+    watches.setResolvers([bad, good.resolver]);
     const users = hold(watches, "users");
     good.answer("users", endpoints(1));
     await eventually(() => users.got.length === 1);
@@ -148,21 +148,21 @@ describe("watched authorities", () => {
     watches.stop();
   });
 
-  it("are watched apart by context as soon as a link's answer depends on it", async () => {
+  it("are watched apart by context as soon as a resolver's answer depends on it", async () => {
     const plain = puppet("plain", 2);
-    const watches = start(plain.link);
+    const watches = start(plain.resolver);
     const zone = (name: string) => create(ClientContextSchema, { namespace: "default", zone: name });
     const [a, b] = [hold(watches, "users", zone("a")), hold(watches, "users", zone("b"))];
     plain.answer("users", endpoints(1));
     await eventually(() => a.got.length === 1 && b.got.length === 1);
     const contextual: Resolver = {
-      ...puppet("contextual", 1, { usesContext: true }).link,
+      ...puppet("contextual", 1, { usesContext: true }).resolver,
       ask(question, tell) {
         tell({ kind: "answer", answer: endpoints(question.asker.context?.zone === "a" ? 11 : 12) });
         return () => undefined;
       },
     };
-    watches.setLinks([plain.link, contextual]);
+    watches.setResolvers([plain.resolver, contextual]);
     await eventually(() => a.got.length === 2 && b.got.length === 2);
     assert.deepEqual([a.texts()[1], b.texts()[1]], ["endpoints 11 by contextual", "endpoints 12 by contextual"]);
     assert.equal(watches.count().subscribers, 2);
@@ -184,7 +184,7 @@ const anyEvent: fc.Arbitrary<ResolverEvent> = fc.oneof(
 );
 const command = fc.record({
   what: fc.constantFrom("tell", "tell", "tell", "join", "leave", "wait"),
-  link: fc.nat({ max: 1 }),
+  resolver: fc.nat({ max: 1 }),
   name: fc.constantFrom(...names),
   event: anyEvent,
 });
@@ -193,11 +193,11 @@ describe("an explanation", () => {
   it("equals what every watcher holds, whatever happened before", async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(command, { minLength: 5, maxLength: 30 }), async (commands) => {
-        const links = [puppet("first", 1), puppet("second", 2)];
-        const watches = start(...links.map(({ link }) => link));
+        const resolvers = [puppet("first", 1), puppet("second", 2)];
+        const watches = start(...resolvers.map(({ resolver }) => resolver));
         const held = new Map<string, ReturnType<typeof hold>[]>(names.map((name) => [name, [hold(watches, name)]]));
-        for (const { what, link, name, event } of commands) {
-          if (what === "tell") links[link]?.tell(name, event);
+        for (const { what, resolver, name, event } of commands) {
+          if (what === "tell") resolvers[resolver]?.tell(name, event);
           else if (what === "join") held.get(name)?.push(hold(watches, name));
           else if (what === "leave") held.get(name)?.pop()?.leave();
           else await sleep(3);
@@ -223,6 +223,7 @@ async function compare(watches: Watches, name: string, received: readonly Update
   // The steps come from the evaluation that made the message.
   const again = encodeUpdate(update.message.authority, evaluation);
   assert.equal(again.version, update.version);
-  const stops = evaluation.steps.filter(({ effect }) => effect === "stop").map(({ link }) => link);
-  for (const branch of evaluation.branches) if (branch.link !== "") assert.ok(stops.includes(branch.link), name);
+  const stops = evaluation.steps.filter(({ effect }) => effect === "stop").map(({ resolver }) => resolver);
+  for (const branch of evaluation.branches)
+    if (branch.resolver !== "") assert.ok(stops.includes(branch.resolver), name);
 }

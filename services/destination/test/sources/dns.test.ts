@@ -11,7 +11,7 @@ import { createDns } from "../../src/sources/dns.ts";
 import { createDnsLookup } from "../../src/sources/dns-lookup.ts";
 import { type DnsServer, startDnsServer, type Zone } from "../support/dns-server.ts";
 
-function link(server: DnsServer, minTtlMs = 50, clock: Clock = systemClock) {
+function resolver(server: DnsServer, minTtlMs = 50, clock: Clock = systemClock) {
   return createDns({
     lookup: createDnsLookup({ servers: [server.address], timeoutMs: 500, defaultTtlMs: minTtlMs }),
     deadlineMs: 1_000,
@@ -28,8 +28,8 @@ function link(server: DnsServer, minTtlMs = 50, clock: Clock = systemClock) {
 /** Asks and remembers what is told. */
 function ask(server: DnsServer, text: string, clock?: Clock) {
   const events: ResolverEvent[] = [];
-  const close = link(server, 50, clock).ask(
-    { id: "1", link: "dns", authority: parseAuthority(text), asker: anyClient },
+  const close = resolver(server, 50, clock).ask(
+    { id: "1", resolver: "dns", authority: parseAuthority(text), asker: anyClient },
     (event) => events.push(event),
   );
   return {
@@ -63,7 +63,7 @@ const zone: Zone = {
   },
 };
 
-describe("the DNS link", () => {
+describe("the DNS resolver", () => {
   it("gives the addresses of one family when the server fails for the other", async () => {
     await using server = await startDnsServer(zone);
     const asked = ask(server, "half.corp.example:80");
@@ -73,7 +73,7 @@ describe("the DNS link", () => {
 
   it("is asked only for names outside to which somebody led, and for SRV names", async () => {
     await using server = await startDnsServer(zone);
-    const { skips } = link(server).spec;
+    const { skips } = resolver(server).spec;
     assert.match(skips(parseAuthority("db.corp.example"), false) ?? "", /plain egress/);
     assert.match(skips(parseAuthority("10.0.0.1"), false) ?? "", /plain egress/);
     assert.match(skips(parseAuthority("users"), true) ?? "", /names of the mesh/);

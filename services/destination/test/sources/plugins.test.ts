@@ -101,7 +101,7 @@ describe("a resolver plugin", () => {
       registrations: [plugin({ address: custom.address, hook: { authoritySuffixes: ["corp.example"] } })],
     });
     const { steps } = await mesh.client.explain({ authority: "users" });
-    const step = steps.find(({ resolver: link }) => link === "plugin/custom");
+    const step = steps.find(({ resolver }) => resolver === "plugin/custom");
     assert.equal(step?.answer, Answer.NOT_ASKED);
     assert.equal(step?.why, "it serves only corp.example");
     assert.equal(custom.asked.length, 0);
@@ -145,7 +145,7 @@ describe("a resolver plugin", () => {
     await users.until("endpoints 9001 stale by plugin/custom");
     await users.until("endpoints 7001 by workloads");
     const { steps } = await mesh.client.explain({ authority: "users" });
-    const step = steps.find(({ resolver: link }) => link === "plugin/custom");
+    const step = steps.find(({ resolver }) => resolver === "plugin/custom");
     assert.equal(step?.answer, Answer.FAILED);
     assert.equal(step?.effect, Effect.NEXT);
     assert.match(step?.detail ?? "", /one: .*UNAVAILABLE/);
@@ -198,7 +198,7 @@ describe("a resolver plugin", () => {
     await using users = watch(mesh.client, "users");
     await users.until("endpoints 7001 by workloads");
     const list = async () => (await mesh.client.listResolvers({})).resolvers.map(({ name }) => name);
-    assert.ok((await list()).includes("plugin/custom"), "a plugin that crashed is still a link");
+    assert.ok((await list()).includes("plugin/custom"), "a plugin that crashed is still a resolver");
     mesh.registry(picture([plugin(init)]));
     await users.until("endpoints 9001 by plugin/custom");
     mesh.registry(picture([plugin({ ...init, state: State.DRAINING })]));
@@ -288,7 +288,7 @@ describe("a resolver plugin", () => {
     await users.until("absent by nobody");
     await eventually(() => custom.open.size === 0);
     const step = (await mesh.client.explain({ authority: "users" })).steps.find(
-      ({ resolver: link }) => link === "plugin/custom",
+      ({ resolver }) => resolver === "plugin/custom",
     );
     assert.equal(step?.cached, true);
     custom.answer(endpointsOf(9001));

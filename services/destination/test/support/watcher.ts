@@ -14,9 +14,9 @@ export interface Watcher extends AsyncDisposable {
 
 /** "endpoints 7001,7002 by workloads", "absent by nobody"; branches joined with " | ", "…" in front of an incomplete one. */
 export function said(response: ResolveResponse | undefined): string {
-  const branches = (response?.branches ?? []).map(({ outcome, endpoints, resolver: link, stale }) => {
+  const branches = (response?.branches ?? []).map(({ outcome, endpoints, resolver, stale }) => {
     const ports = endpoints.map(({ port }) => port).join(",");
-    return `${names.get(outcome)}${ports && ` ${ports}`}${stale ? " stale" : ""} by ${link || "nobody"}`;
+    return `${names.get(outcome)}${ports && ` ${ports}`}${stale ? " stale" : ""} by ${resolver || "nobody"}`;
   });
   return `${response?.incomplete ? "… " : ""}${branches.join(" | ")}`;
 }
