@@ -6,10 +6,10 @@ import { Counter } from "prom-client";
 import { identityRoutes } from "./api/routes.ts";
 import { openRoots, type Roots } from "./sources/root-files.ts";
 
-/** How often a long-running authority looks whether its root needs a successor. */
+/** How often the authority checks whether its root needs a successor. */
 const ROOT_CHECK_MS = 3_600_000;
 
-/** Certificate authority of the mesh: turns a proven caller's key into an X.509-SVID. */
+/** Certificate authority of the mesh: signs an X.509-SVID for the key of an authenticated caller. */
 export function createIdentityApp(context: AppContext): App {
   const { metrics, settings, log } = context;
   const signed = new Counter({
@@ -22,7 +22,7 @@ export function createIdentityApp(context: AppContext): App {
   let current: Roots | undefined;
   let endCheck: Cancel | undefined;
   const open = async (): Promise<void> => {
-    // Everybody asks for a certificate, and with it for the roots, at half of its life; other replicas look once a check.
+    // Workloads renew certificate and roots at half of the life; other replicas read new roots at each check.
     const settleMs = settings.certificateLifeMs + ROOT_CHECK_MS;
     current = await openRoots({ dir, trustDomain: TRUST_DOMAIN, now: context.clock.now(), settleMs });
   };

@@ -14,7 +14,7 @@ import { createProxyLimitsClient } from "./sources/proxy-limits-client.ts";
 import { createWorkloadLookup, type WorkloadLookup } from "./sources/workload-lookup.ts";
 import { type WrittenResources, watchWrittenResources } from "./sources/written-resources.ts";
 
-/** Tells every proxy what it has to enforce, and people why. */
+/** Sends every proxy the policies that it enforces, and explains them to people. */
 export function createPolicyApp(context: AppContext): App {
   const defaultAction = context.defaultAuthorization === "deny" ? DefaultAction.DENY : DefaultAction.ALLOW;
   const book = createPolicyIndex(defaultAction);

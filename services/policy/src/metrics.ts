@@ -37,7 +37,7 @@ export function createMetrics(registry: Registry, measured: Measured): Metrics {
   });
   new Gauge({
     name: "policy_followers",
-    help: "Proxies that are told what they have to enforce.",
+    help: "Proxies that receive snapshots.",
     registers,
     collect() {
       this.set(measured.followers());

@@ -39,13 +39,13 @@ export function readAsking(
 
 function readContext(caller: Claims, { namespace, zone, labels }: ClientContext): ClientContext {
   const proven = caller.kind === "proxy" ? caller.namespace : "";
-  if (proven && namespace && namespace !== proven) {
+  if (proven !== "" && namespace !== "" && namespace !== proven) {
     throw new ConnectError(
       `the token proves namespace "${proven}", the context says "${namespace.slice(0, 64)}"; leave context.namespace empty`,
       Code.PermissionDenied,
     );
   }
-  const effective = namespace || proven || DEFAULT_NAMESPACE;
+  const effective = [namespace, proven].find((name) => name !== "") ?? DEFAULT_NAMESPACE;
   if (!isDnsLabel(effective)) throw invalid("context.namespace is not a DNS label");
   if (zone.length > MAX_ZONE) throw invalid(`context.zone is longer than ${MAX_ZONE} characters`);
   const entries = Object.entries(labels);

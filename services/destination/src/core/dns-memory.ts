@@ -31,7 +31,7 @@ export function createDnsMemory<Record>(staleForMs: number): DnsMemory<Record> {
       known = next;
       const byPriority = [...new Set(parts.map(({ priority }) => priority))].sort((left, right) => left - right);
       const ofPriority = (wanted: number) =>
-        parts.filter(({ key, priority }) => priority === wanted && next.get(key)?.records.length);
+        parts.filter(({ key, priority }) => priority === wanted && (next.get(key)?.records.length ?? 0) > 0);
       const used = byPriority.map(ofPriority).find((some) => some.length > 0) ?? [];
       return {
         records: used.flatMap(({ key }) => next.get(key)?.records ?? []),

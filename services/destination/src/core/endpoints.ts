@@ -20,7 +20,7 @@ function canonicalEndpoint(endpoint: Endpoint): Endpoint {
   return create(EndpointSchema, {
     address,
     port,
-    weight: endpoint.weight || 1,
+    weight: Math.max(1, endpoint.weight),
     zone,
     labels: sorted,
     protocol,

@@ -61,8 +61,10 @@ export function readAnswer(response: ResolveResponse, authority: Authority, limi
       return { kind: "empty" };
     case "absent":
       return { kind: "absent" };
-    case "failed":
-      return failed(printable(answer.value.message, MAX_MESSAGE) || "failed without saying why");
+    case "failed": {
+      const message = printable(answer.value.message, MAX_MESSAGE);
+      return failed(message === "" ? "failed without saying why" : message);
+    }
     case "rewrite":
       return { kind: "rewrite", authority: readAuthority(answer.value.authority, authority) };
     case "split":
@@ -100,7 +102,7 @@ function readEndpoint(endpoint: Endpoint, index: number, limits: Limits): Endpoi
 function checkPlace(at: string, ip: Ip, port: number, { networks, ownPorts }: Limits): void {
   if (port < 1 || port > 65_535) throw new LimitError("port", `${at}: port ${port} is not within 1 to 65535`);
   const never = whyNeverEndpoint(ip);
-  if (never) throw new LimitError("forbidden-address", `${at}: ${ip.text} is ${never}`);
+  if (never !== undefined) throw new LimitError("forbidden-address", `${at}: ${ip.text} is ${never}`);
   if (!networks.some((network) => network.contains(ip))) {
     const allowed = networks.map(({ text }) => text).join(", ");
     throw new LimitError("allowed-networks", `${at}: ${ip.text} lies outside of allowedNetworks (${allowed})`);

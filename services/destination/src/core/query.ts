@@ -91,7 +91,7 @@ export function effectiveAnswer(spec: ResolverSpec, state: QueryState, now: numb
   if (broken?.hard) return fault(broken.reason);
   const until = state.askedAt + spec.deadlineMs;
   const trouble = broken?.reason ?? state.waiting;
-  if (now >= until) return fault(`no answer within ${seconds(spec.deadlineMs)}${trouble ? `: ${trouble}` : ""}`);
+  if (now >= until) return fault(`no answer within ${seconds(spec.deadlineMs)}${trouble === "" ? "" : `: ${trouble}`}`);
   return { answer: undefined, fault: false, stale: false, detail: trouble, until };
 }
 

@@ -30,5 +30,5 @@ export interface ResolverSpec {
 export function sortResolvers<Spec extends Pick<ResolverSpec, "order" | "name">>(
   resolvers: readonly Spec[],
 ): readonly Spec[] {
-  return [...resolvers].sort((a, b) => a.order - b.order || (a.name < b.name ? -1 : 1));
+  return [...resolvers].sort((a, b) => (a.order === b.order ? (a.name < b.name ? -1 : 1) : a.order - b.order));
 }

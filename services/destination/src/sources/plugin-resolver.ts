@@ -130,7 +130,7 @@ function specOf(
 function statusOf(instances: readonly PluginInstance[]): { ready: boolean; reason: string } {
   const ready = instances.some(({ use }) => use === "ready");
   const others = instances.filter(({ use }) => use !== "ready" && !(ready && (use === "broken" || use === "left")));
-  const texts = others.slice(0, 3).map(({ id, use, reason }) => `${id} is ${use}${reason ? `: ${reason}` : ""}`);
+  const texts = others.slice(0, 3).map(({ id, use, reason }) => `${id} is ${use}${reason === "" ? "" : `: ${reason}`}`);
   const more = others.length > 3 ? [`${others.length - 3} more`] : [];
   return { ready, reason: [...texts, ...more].join("; ") };
 }

@@ -78,7 +78,7 @@ function checkAddresses(endpoints: readonly StaticEndpoint[]): readonly SpecProb
     if (ip === undefined)
       return [{ path, message: `${at} "${address}" is not an IP address`, hint: "for a name, use rewrite" }];
     const never = whyNeverEndpoint(ip);
-    return never ? [{ path, message: `${at} ${address} is ${never}`, hint: "" }] : [];
+    return never === undefined ? [] : [{ path, message: `${at} ${address} is ${never}`, hint: "" }];
   });
 }
 

@@ -85,7 +85,8 @@ function createIndex(): Index {
   const add = (registration: Registration, touched: Set<string>): void => {
     const { announce } = registration;
     if (announce?.kind !== Kind.PROXY || !announce.workload || registration.state === State.GONE) return;
-    const key = serviceKey({ name: announce.workload.service, namespace: announce.namespace || DEFAULT_NAMESPACE });
+    const namespace = announce.namespace === "" ? DEFAULT_NAMESPACE : announce.namespace;
+    const key = serviceKey({ name: announce.workload.service, namespace });
     keyOf.set(registration.id, key);
     const found = byService.get(key) ?? new Map<string, Found>();
     byService.set(key, found.set(registration.id, { registration, workload: announce.workload }));
@@ -125,7 +126,7 @@ function answerFor(
   if (partial) return { kind: "waiting", reason: "the registry has not given its whole picture yet", partial };
   if (onPort.length > 0) return { kind: "answer", answer: { kind: "empty", detail: notServing(authority, onPort) } };
   const detail = found.length > 0 ? otherPorts(authority, found) : "";
-  return { kind: "answer", answer: { kind: "absent", ...(detail && { detail }) } };
+  return { kind: "answer", answer: { kind: "absent", ...(detail === "" ? {} : { detail }) } };
 }
 
 function notServing({ shortHost }: Authority, found: readonly Found[]): string {

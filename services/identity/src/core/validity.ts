@@ -6,15 +6,15 @@ export interface Validity {
   readonly renewAt: number;
 }
 
-/** Peers whose clock is behind by up to this much accept a certificate at once. */
+/** Certificates are valid from this long before their signing, for peers with a slow clock. */
 export const CLOCK_SKEW_MS = 60_000;
 
 const DAY_MS = 24 * 3_600_000;
 
-/** How long a root is good. */
+/** Life of a root. */
 export const ROOT_LIFE_MS = 365 * DAY_MS;
 
-/** A root with less than this left is followed by a new one; both are trusted until the old one ends. */
+/** A root with less life left than this gets a successor; both are trusted until the old one expires. */
 export const ROOT_OVERLAP_MS = 30 * DAY_MS;
 
 /** The life of a workload certificate: never beyond its issuer's. X.509 times are whole seconds. */
@@ -32,8 +32,8 @@ export function needsSuccessor(rootNotAfter: number, now: number): boolean {
 }
 
 /**
- * Whether a successor may sign yet. It is trusted first: whoever still has the bundle from before would refuse its certificates,
- * so it waits until everybody has asked for a new one.
+ * Whether a successor may sign yet. At first it is only trusted: a workload with an older bundle would refuse its certificates,
+ * so it waits until all workloads have fetched a new one.
  */
 export function signs(rootNotBefore: number, now: number, settleMs: number): boolean {
   return now - CLOCK_SKEW_MS - rootNotBefore >= settleMs;

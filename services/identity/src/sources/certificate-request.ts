@@ -5,7 +5,7 @@ export class CertificateRequestError extends Error {}
 
 const MAX_BYTES = 16 * 1024;
 
-/** Gives the public key of a request whose sender holds the private one; nothing else in it is used. */
+/** The public key of a request, after proof of possession of the private key; nothing else in the request is used. */
 export async function provenKey(der: Uint8Array): Promise<PublicKey> {
   if (der.byteLength === 0 || der.byteLength > MAX_BYTES) {
     throw new CertificateRequestError(

@@ -17,15 +17,15 @@ export interface RootFilesOptions {
   readonly dir: string;
   readonly trustDomain: string;
   readonly now: number;
-  /** How long a successor is only trusted before it signs: until everybody has fetched it. */
+  /** How long a successor is trusted before it signs, so that all workloads have fetched it. */
   readonly settleMs: number;
 }
 
 const FILE_NAME = /^root-(\d+)\.pem$/;
 
 /**
- * Reads the roots, makes the first one, and begins the change to a successor when the newest one ends soon. Files are numbered and
- * never replaced, so that processes which begin the change together agree on one successor.
+ * Reads the roots, makes the first one, and begins the rotation to a successor when the newest one expires soon. Files are numbered and
+ * never replaced, so that processes that begin the rotation together agree on one successor.
  */
 export async function openRoots({ dir, trustDomain, now, settleMs }: RootFilesOptions): Promise<Roots> {
   await mkdir(dir, { recursive: true, mode: 0o700 });
@@ -54,7 +54,7 @@ async function numbersIn(dir: string): Promise<readonly number[]> {
     .sort((a, b) => b - a);
 }
 
-/** A root that has ended goes. */
+/** Removes the file of an expired root. */
 async function readAlive(dir: string, number: number, now: number): Promise<Root | undefined> {
   const file = join(dir, `root-${number}.pem`);
   try {
@@ -62,7 +62,7 @@ async function readAlive(dir: string, number: number, now: number): Promise<Root
     if (notAfter(root) > now) return root;
     await rm(file, { force: true });
   } catch (error) {
-    // Another process was first to clear it away.
+    // Another process removed it first.
     if (!isErrno(error, "ENOENT")) throw error;
   }
   return undefined;
@@ -81,7 +81,7 @@ async function readRoot(file: string): Promise<Root> {
   }
 }
 
-/** Whoever can read the key can be anybody in the mesh. */
+/** A reader of the key can impersonate any workload in the mesh. */
 async function refuseOthers(file: string): Promise<void> {
   const { mode } = await stat(file);
   if ((mode & 0o077) !== 0)

@@ -19,7 +19,7 @@ export interface Root {
 
 export const SIGNING = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
 
-/** Makes a self-signed root: ECDSA P-256, its only right to sign leaf certificates (path length 0). */
+/** Makes a self-signed root: ECDSA P-256, that may sign only leaf certificates (path length 0). */
 export async function createRoot(now: number, trustDomain: string): Promise<Root> {
   const keys = await webcrypto.subtle.generateKey(SIGNING, true, ["sign", "verify"]);
   const { notBefore, notAfter } = rootValidity(now);

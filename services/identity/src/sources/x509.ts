@@ -1,4 +1,4 @@
-// The library reads its metadata through this polyfill, which therefore comes first.
+// The library needs this polyfill, so it is imported first.
 import "reflect-metadata";
 
 export * from "@peculiar/x509";

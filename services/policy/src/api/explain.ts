@@ -35,9 +35,10 @@ export function createExplain({ book, inspector }: ExplainOptions) {
     const route = viewRoute(book, request);
     const views = route.servers.map((server) => viewServer(book, route.sent, server));
     const limits = await Promise.all(views.map((view) => limitStates(view, { request: route.sent, inspector })));
-    const { decision, why } = route.nowhere
-      ? { decision: "no-route" as const, why: route.nowhere }
-      : verdict(views.map((view, index) => serverVerdict(view, limits[index] ?? [])));
+    const { decision, why } =
+      route.nowhere === ""
+        ? verdict(views.map((view, index) => serverVerdict(view, limits[index] ?? [])))
+        : { decision: "no-route" as const, why: route.nowhere };
     return create(ExplainResponseSchema, {
       path: normalizePath(request.path).path,
       sourceIdentity: request.identity,
@@ -157,7 +158,7 @@ function whyAllowed(server: string, policy: string): string {
     : `${policy} allows it`;
 }
 
-/** Of several backends each decides for itself: the worst is told, and how the others differ. */
+/** The worst verdict of all backends, with the reasons of those that differ. */
 function verdict(verdicts: readonly Verdict[]): Verdict {
   const order = ["denied", "limited", "ask", "allowed"];
   const [worst, ...others] = [...verdicts].sort((a, b) => order.indexOf(a.decision) - order.indexOf(b.decision));

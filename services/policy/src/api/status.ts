@@ -73,14 +73,14 @@ function proxies({ followers, neighbours }: StatusOptions): ProxyStatus[] {
     .map((each) => ({ ...each, wanted: "", untold: "", connected: false }));
   return [...following, ...away].map((each) => {
     const said = followers.acknowledged(proxyId({ ...each, name: each.workload }));
-    const refuses = said !== undefined && said.refused !== "" && said.refusedVersion === each.wanted;
+    const refused = said?.refusedVersion === each.wanted ? said.refused : "";
     return create(ProxyStatusSchema, {
       namespace: each.namespace,
       workload: each.workload,
       instance: each.instance,
       version: said?.version ?? "",
       wanted: each.wanted,
-      rejectionReason: each.untold || (refuses ? said.refused : ""),
+      rejectionReason: each.untold === "" ? refused : each.untold,
       ...(said && said.at > 0 ? { acknowledged: timestampFromMs(said.at) } : {}),
       connected: each.connected,
     });

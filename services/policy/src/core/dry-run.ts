@@ -45,7 +45,7 @@ export interface ServerView {
   readonly limits: readonly MessageInitShape<typeof LimitStateSchema>[];
 }
 
-/** The namespace in which a caller runs and in which a single label is meant. Programs without a service name run in the default one. */
+/** Namespace of a caller, in which single labels are resolved. Programs without a service name run in the default one. */
 export function clientNamespace(identity: string): string {
   const { namespace } = identityOf(identity);
   return namespace === "" ? DEFAULT_NAMESPACE : namespace;

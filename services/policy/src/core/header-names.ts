@@ -5,7 +5,7 @@ const TOKEN = /^[A-Za-z0-9!#$%&'*+\-.^_`|~]{1,256}$/;
 /** Printable, without a blank at either end (RFC 9110 §5.5). */
 const VALUE = /^[\x21-\x7e](?:[\x20-\x7e\t]*[\x21-\x7e])?$/;
 
-/** Those that frame a message or belong to one connection (RFC 9110 §7.6.1), and where it goes. */
+/** Headers that frame or route a message, or belong to one connection (RFC 9110 §7.6.1). */
 const FRAMING = new Set([
   "connection",
   "content-length",
@@ -17,7 +17,7 @@ const FRAMING = new Set([
   "transfer-encoding",
   "upgrade",
 ]);
-/** What only proxies say: who calls, and what they did. */
+/** Headers that only proxies set: the identity of the caller, and what the proxies did. */
 const PROXIES_OWN = /^(?:mesh-|l5d-|x-envoy-|x-forwarded-client-cert$)/;
 
 /** Any name that a header can have. */

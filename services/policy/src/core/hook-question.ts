@@ -15,12 +15,12 @@ import type { PluginRef } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
 import { policyName, wasTold } from "@patchbay/rules";
 
 /**
- * Who is asked, and which headers it is shown: a policy that names another plugin has another word to go by, and an answer says
- * nothing of what its plugin was not shown.
+ * The plugin that is asked, and the headers that it is shown. Part of every key: another plugin may answer otherwise, and an
+ * answer says nothing about headers that its plugin was not shown.
  */
 export type Asked = Pick<PluginRef, "namespace" | "name" | "headers">;
 
-/** Everything that a question of an authorizer says, as one key: equal questions are one call. */
+/** Key of a question to an authorizer: equal questions share one call. */
 export function questionKey(question: AuthorizeRequest, { namespace, name, headers: shown }: Asked): string {
   const { sourceIdentity, target, method, path, headers } = attributesOf(question);
   const sorted = Object.entries(headers).sort(([a], [b]) => (a < b ? -1 : 1));
@@ -37,12 +37,12 @@ export function questionKey(question: AuthorizeRequest, { namespace, name, heade
   ]);
 }
 
-/** What an answer depends on beside what it says itself. */
+/** Key of what every answer depends on, beside its own `vary`. */
 export function subjectKey(policy: PolicyRef | undefined, { namespace, name, headers }: Asked): string {
   return JSON.stringify([namespace, name, policyName(policy), headers]);
 }
 
-/** The parts of the request that a question tells; of none, empty ones. */
+/** The request attributes of a question; empty ones when it has none. */
 export function attributesOf({ request }: AuthorizeRequest): RequestAttributes {
   return request ?? create(RequestAttributesSchema);
 }
@@ -64,7 +64,10 @@ export function checkDecision({ decision }: AuthorizeResponse): AuthorizeRespons
   const { reason, status } = decision.value;
   if (status !== 0 && status !== 401 && status !== 403)
     throw new AnswerError(`it denies with status ${status}; 401 and 403 are possible`);
-  return { case: "deny", value: create(DenySchema, { reason: printable(reason), status: status || 403 }) };
+  return {
+    case: "deny",
+    value: create(DenySchema, { reason: printable(reason), status: status === 0 ? 403 : status }),
+  };
 }
 
 /** Throws AnswerError. */

@@ -3,7 +3,7 @@ import { targetOf } from "./outbound.ts";
 import type { CompiledPolicy, World } from "./policy-kind.ts";
 import { wholeNamespace } from "./resource.ts";
 
-/** Workloads that are called, of a policy that counts where requests come in. */
+/** Workloads that enforce a policy on inbound requests. */
 export function atServers({ inbound }: CompiledPolicy, { workloads }: World): readonly string[] {
   const keys = new Set(inbound);
   const here = (workload: string): boolean =>
@@ -11,7 +11,7 @@ export function atServers({ inbound }: CompiledPolicy, { workloads }: World): re
   return [...workloads].filter(here).sort();
 }
 
-/** Workloads that call what it steers, where it is among what applies. */
+/** Workloads that apply a policy to outbound requests. */
 export function atClients(
   { outbound }: CompiledPolicy,
   world: World,

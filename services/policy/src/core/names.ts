@@ -9,7 +9,7 @@ export interface AskedName {
   readonly service: ServiceRef | undefined;
 }
 
-/** Undefined: no authority. A single label is meant in the client's namespace. */
+/** Undefined: not an authority. A single label is resolved in the client's namespace. */
 export function readAuthority(text: string, clients?: string): AskedName | undefined {
   const authority = tryParseAuthority(text, clients);
   if (authority === undefined) return undefined;

@@ -24,8 +24,8 @@ export function targetOf(host: string): Target {
 }
 
 /**
- * What clients of one namespace apply to requests for one target, out of all resources that are about it. Routes of the
- * client's namespace replace those of the target's; routes of any other namespace count for nobody.
+ * The rules that clients of one namespace apply to requests for one target, from all resources about it. Routes in the
+ * client's namespace replace those in the target's; routes in any other namespace do not apply.
  */
 export function mergeOutbound(
   { host, service = "" }: Target,

@@ -31,7 +31,7 @@ export interface PolicyKind<Spec = unknown> {
   inForce(compiled: CompiledPolicy, world: World): readonly string[];
 }
 
-/** What a resource contributes: to snapshots, or to what is measured. */
+/** What a resource contributes to snapshots, or to objectives. */
 export interface Contribution {
   readonly authorization?: AuthorizationPolicy;
   readonly rateLimit?: RateLimitPolicy;
@@ -40,12 +40,12 @@ export interface Contribution {
   readonly objective?: ObjectiveSpec;
 }
 
-/** A resource's part and whom it is about. */
+/** A resource's contribution, and the services that it is about. */
 export interface Compiled {
   readonly part: Contribution;
-  /** Services as "namespace/name", or "namespace/*", whose proxies apply it to what comes in. */
+  /** Services as "namespace/name", or "namespace/*", with proxies that apply it to inbound requests. */
   readonly inbound: readonly string[];
-  /** Services as "namespace/name" whose clients apply it to what they send. */
+  /** Services as "namespace/name" with clients that apply it to outbound requests. */
   readonly outbound: readonly string[];
 }
 
@@ -55,13 +55,13 @@ export interface CompiledPolicy extends Compiled {
   readonly ref: PolicyRef;
 }
 
-/** What a resource is held against to see whether it is meant so. */
+/** Input for warnings about a resource. */
 export interface Surroundings {
   readonly all: readonly CompiledPolicy[];
   readonly known: Known;
 }
 
-/** Who is there at the moment. */
+/** Workloads, services and plugins that are present now. */
 export interface Known {
   /** Programs that are called, as "namespace/name". */
   readonly workloads: ReadonlySet<string>;
@@ -70,7 +70,7 @@ export interface Known {
   readonly plugins: ReadonlyMap<string, ReadonlySet<string>>;
 }
 
-/** Who enforces what at the moment. */
+/** Workloads, and the proxies that follow policies now. */
 export interface World {
   /** Programs that are called, as "namespace/name". */
   readonly workloads: ReadonlySet<string>;

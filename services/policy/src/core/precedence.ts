@@ -7,13 +7,13 @@ import type { PolicyResource } from "./resource.ts";
  * expressions between exact paths and prefixes. 0: the older route, then the name, then the order within the route decide.
  */
 export function compareMatches(a: RouteMatch, b: RouteMatch): number {
-  return (
-    Number(b.grpc) - Number(a.grpc) ||
-    comparePaths(a.path, b.path) ||
-    Number(b.method !== "") - Number(a.method !== "") ||
-    b.headers.length - a.headers.length ||
-    b.queryParams.length - a.queryParams.length
-  );
+  return firstDifference([
+    Number(b.grpc) - Number(a.grpc),
+    comparePaths(a.path, b.path),
+    Number(b.method !== "") - Number(a.method !== ""),
+    b.headers.length - a.headers.length,
+    b.queryParams.length - a.queryParams.length,
+  ]);
 }
 
 const RANKS: ReadonlyMap<MatchType, number> = new Map([
@@ -32,7 +32,7 @@ function rank(path: PathMatch | undefined): number {
   return path ? (RANKS.get(path.type) ?? 0) : 0;
 }
 
-/** The older resource first, then by "namespace/name", then by kind. One without a time counts as the youngest. */
+/** The older resource first, then by "namespace/name", then by kind. A resource without a time counts as the newest. */
 export function compareResources(a: PolicyResource, b: PolicyResource): number {
   const since = createdAt(a) - createdAt(b);
   if (since !== 0 && !Number.isNaN(since)) return since;
@@ -41,11 +41,15 @@ export function compareResources(a: PolicyResource, b: PolicyResource): number {
 
 /** By "namespace/name", then by kind. */
 export function compareNames(a: PolicyResource, b: PolicyResource): number {
-  return (
-    compareTexts(a.metadata.namespace, b.metadata.namespace) ||
-    compareTexts(a.metadata.name, b.metadata.name) ||
-    compareTexts(a.kind, b.kind)
-  );
+  return firstDifference([
+    compareTexts(a.metadata.namespace, b.metadata.namespace),
+    compareTexts(a.metadata.name, b.metadata.name),
+    compareTexts(a.kind, b.kind),
+  ]);
+}
+
+function firstDifference(differences: readonly number[]): number {
+  return differences.find((difference) => difference !== 0) ?? 0;
 }
 
 function createdAt({ metadata: { creationTimestamp } }: PolicyResource): number {
@@ -53,7 +57,7 @@ function createdAt({ metadata: { creationTimestamp } }: PolicyResource): number 
   return Number.isNaN(time) ? Number.POSITIVE_INFINITY : time;
 }
 
-/** The same on every machine, whatever its language. */
+/** Independent of the locale. */
 function compareTexts(a: string, b: string): number {
   if (a === b) return 0;
   return a < b ? -1 : 1;

@@ -27,7 +27,7 @@ export function checkEach<Item>(
   return (items ?? []).flatMap((item, index) => check(item, [...path, index]));
 }
 
-/** One problem for each element whose key was there before. */
+/** One problem for each element with the key of an earlier one. */
 export function checkUnique<Item>(
   items: readonly Item[] | undefined,
   path: Path,

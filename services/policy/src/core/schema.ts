@@ -1,6 +1,6 @@
 import { DNS_LABEL_PATTERN } from "@patchbay/model";
 
-/** JSON Schema of an object whose fields are all known. */
+/** JSON Schema of an object without further fields. */
 export function object(properties: Record<string, object>, required: readonly string[] = []): object {
   return { type: "object", properties, required: [...required], additionalProperties: false };
 }

@@ -11,7 +11,7 @@ export interface SnapshotOptions {
   readonly namePolicies: boolean;
 }
 
-/** Everything in force for a workload, without its version. Equal contents are equal messages, whatever their history. */
+/** Everything in force for a workload, without its version. Equal policies give equal messages, in whatever order they came. */
 export function composeSnapshot(book: PolicyIndex, { workload, hosts, namePolicies }: SnapshotOptions): Snapshot {
   return create(SnapshotSchema, {
     workload: `${workload.namespace}/${workload.name}`,

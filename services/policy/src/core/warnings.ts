@@ -18,7 +18,7 @@ export function missingTargets({ outbound }: CompiledPolicy, known: Known): read
     .map((key) => `no workload is called ${nameText(key)} at the moment`);
 }
 
-/** Whoever asks a plugin for names may know more services than the registry does. */
+/** False while there is a resolver plugin: it may know services that the registry does not. */
 export function isNobody(key: string, { workloads, staticServices, plugins }: Known): boolean {
   if ([...plugins.values()].some((hooks) => hooks.has("resolve"))) return false;
   return !workloads.has(key) && !staticServices.has(key);

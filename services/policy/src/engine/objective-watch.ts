@@ -8,7 +8,7 @@ export interface ObjectiveWatch extends Pick<Objectives, "list" | "stop"> {
   update(policies: readonly CompiledPolicy[]): void;
 }
 
-/** Holds the objectives that people wrote down against what telemetry counts. */
+/** Compares the ServiceLevelObjectives in force with the counts of telemetry. */
 export function watchObjectives(context: AppContext): ObjectiveWatch {
   const { log, clock } = context;
   const objectives = createObjectives({

@@ -4,23 +4,23 @@ import type { ChangedServices, PolicyIndex } from "../core/policy-index.ts";
 import { composeSnapshot, concerns, type SnapshotOptions } from "../core/snapshot.ts";
 import { createUpdate, type Update } from "./update.ts";
 
-/** The proxies that follow, what each should enforce and what it says that it does. */
+/** The proxies that follow policies, with the snapshot that each should enforce and the one that it acknowledged. */
 export interface Subscribers {
-  /** A proxy that follows already is followed by its new stream from now on; the old one ends. */
+  /** A new stream of the same proxy replaces the old one, which ends. */
   join(claims: Claims, hello: { version: string; hosts: readonly string[] }, reader: Reader): Subscription;
-  /** Tells those whom a change is about. */
+  /** Sends new snapshots to the proxies that a change affects. */
   changed(touched: ChangedServices): void;
   list(): readonly Subscriber[];
   /** What the instance acknowledged, also after it has left. */
   acknowledged(proxy: string): Acknowledged | undefined;
-  /** Forgets what those that are gone have acknowledged. */
+  /** Forgets the acknowledgements of proxies that are gone. */
   forget(isKnown: (proxy: string) => boolean): void;
-  /** Nobody is told anything before: proxies rather keep what they have than take an empty picture. */
+  /** Sends snapshots from now on. Before, policies are incomplete, and proxies should keep those that they have. */
   start(): void;
 }
 
 export interface Reader {
-  /** The latest replaces those before that were not read. */
+  /** The latest update replaces earlier ones that were not read. */
   deliver(update: Update): void;
   end(error: ConnectError): void;
 }
@@ -38,7 +38,7 @@ export interface Subscriber {
   readonly instance: string;
   readonly hosts: ReadonlySet<string>;
   readonly wanted: string;
-  /** Why it cannot be told what it should enforce; empty: it was. */
+  /** Why its snapshot cannot be sent; empty: it was sent. */
   readonly untold: string;
 }
 

@@ -11,10 +11,10 @@ export interface ObjectiveEventsOptions {
   readonly log: Log;
 }
 
-/** A change of state as it is told. */
+/** A change of an objective's state. */
 export interface ObjectiveChange {
   readonly spec: ObjectiveSpec;
-  /** "ok": it does not burn any more. */
+  /** "ok": the error budget does not burn any more. */
   readonly state: "burning" | "ok";
   readonly short: Measured;
   readonly long: Measured;

@@ -4,7 +4,7 @@ import { Kind } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 import type { RegistryView } from "@patchbay/runtime";
 import type { Known } from "../core/policy-kind.ts";
 
-/** Who is there, as far as policies care. */
+/** The registrations that policies refer to. */
 export interface WorkloadLookup {
   known(): Omit<Known, "staticServices">;
   proxies(): readonly KnownProxy[];
@@ -14,7 +14,7 @@ export interface KnownProxy {
   readonly namespace: string;
   readonly workload: string;
   readonly instance: string;
-  /** "host:port" of its own API; empty: none. */
+  /** "host:port" of the proxy's API; empty: none. */
   readonly address: string;
   /** "namespace/name" of the program behind it; empty: none that others call. */
   readonly serves: string;

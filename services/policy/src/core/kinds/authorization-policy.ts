@@ -95,8 +95,8 @@ function compile({ metadata, spec }: PolicyResource<AuthorizationPolicySpec>, re
 function summarise({ action, rules = [], plugin }: AuthorizationPolicySpec): string {
   const verb = action === "Plugin" ? `ask ${plugin?.name}` : action.toLowerCase();
   if (rules.length === 0) return `${verb} everything`;
-  const [first] = rules.map(({ from, to, when }) =>
-    [whomText(from), whatText(to), when ? `when ${when}` : ""].filter(Boolean).join(" "),
+  const [first] = rules.map(({ from, to, when = "" }) =>
+    [whomText(from), whatText(to), when === "" ? "" : `when ${when}`].filter(Boolean).join(" "),
   );
   return short(`${verb} ${first}`) + more(rules.length - 1, "rule");
 }

@@ -9,7 +9,7 @@ import {
 import { RuleError } from "@patchbay/rules";
 import { type Path, problem, type SpecProblem } from "../problem.ts";
 
-/** What a proxy would say when it prepares for a rule: better told to the author than to every proxy. */
+/** Compiles a rule as a proxy would, so that the author sees the error and not every proxy. */
 export function enforceable(compile: () => unknown, path: Path = []): readonly SpecProblem[] {
   try {
     compile();

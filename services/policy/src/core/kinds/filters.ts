@@ -84,7 +84,7 @@ export function checkFilters(filters: readonly FilterSpec[] | undefined, path: P
 
 function checkFilter(filter: FilterSpec, path: Path): readonly SpecProblem[] {
   const field = FIELDS.get(filter.type);
-  if (!field) {
+  if (field === undefined) {
     const hint = HINTS.get(filter.type) ?? `one of ${[...FIELDS.keys()].join(", ")}`;
     return [problem([...path, "type"], `${filter.type} is not supported`, hint)];
   }

@@ -47,9 +47,9 @@ function checkMethod({ type, service = "", method = "" }: MethodSpec, path: Path
   if (type === "RegularExpression")
     return [...checkPattern(service, [...path, "service"]), ...checkPattern(method, [...path, "method"])];
   const found: SpecProblem[] = [];
-  if (service && !/^[A-Za-z_][\w.]*$/.test(service))
+  if (service !== "" && !/^[A-Za-z_][\w.]*$/.test(service))
     found.push(problem([...path, "service"], `${JSON.stringify(service)} is no gRPC service`, "such as demo.v1.Users"));
-  if (method && !/^[A-Za-z_]\w*$/.test(method))
+  if (method !== "" && !/^[A-Za-z_]\w*$/.test(method))
     found.push(problem([...path, "method"], `${JSON.stringify(method)} is no gRPC method`, "such as GetUser"));
   return found;
 }
@@ -65,11 +65,13 @@ function encodeMatch({ method, headers = [] }: GrpcMatchSpec): RouteMatch {
 /** A gRPC call's path is "/service/method". */
 function encodePath({ type = "Exact", service = "", method = "" }: MethodSpec): PathMatch {
   if (type === "RegularExpression") {
-    const value = `/(?:${service || "[^/]+"})/(?:${method || "[^/]+"})`;
+    const [servicePattern, methodPattern] = [service, method].map((pattern) => (pattern === "" ? "[^/]+" : pattern));
+    const value = `/(?:${servicePattern})/(?:${methodPattern})`;
     return create(PathMatchSchema, { type: MatchType.REGULAR_EXPRESSION, value });
   }
-  if (service && method) return create(PathMatchSchema, { type: MatchType.EXACT, value: `/${service}/${method}` });
-  if (method) return create(PathMatchSchema, { type: MatchType.REGULAR_EXPRESSION, value: `/[^/]+/${method}` });
+  if (service !== "" && method !== "")
+    return create(PathMatchSchema, { type: MatchType.EXACT, value: `/${service}/${method}` });
+  if (method !== "") return create(PathMatchSchema, { type: MatchType.REGULAR_EXPRESSION, value: `/[^/]+/${method}` });
   return create(PathMatchSchema, { type: MatchType.PATH_PREFIX, value: `/${service}` });
 }
 

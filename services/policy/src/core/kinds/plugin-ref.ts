@@ -11,7 +11,7 @@ export interface PluginSpec {
   readonly name: string;
   /** Default "default". */
   readonly namespace?: string;
-  /** What happens when it does not answer in time. Nobody can know it but the author. */
+  /** What happens when it does not answer in time. Only the author knows which is right, so there is no default. */
   readonly failurePolicy: "Open" | "Closed";
   /** Request headers that it gets to see. */
   readonly headers?: readonly string[];

@@ -21,7 +21,7 @@ interface RateLimitPolicySpec {
   /** Services of the policy's namespace; absent: all of them. */
   readonly targetRefs?: readonly ServiceRef[];
   readonly limits: readonly LimitSpec[];
-  /** Shares the limits out among all proxies; absent: each proxy has buckets of its own. */
+  /** Shares the limits out among all proxies; absent: each proxy has separate buckets. */
   readonly plugin?: PluginSpec;
 }
 

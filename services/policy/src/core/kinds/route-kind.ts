@@ -9,13 +9,13 @@ import { checkRoute, encodeRule, parentsOf, type RouteSpec, type RuleSpec, route
 import { summariseRoute } from "./route-summary.ts";
 import { warnOfRoute } from "./route-warnings.ts";
 
-/** A rule whose matches and retried statuses are those of one protocol. */
+/** A rule with the matches and retried statuses of one protocol. */
 export interface ProtocolRule<Match, Code extends string | number> extends RuleSpec {
   readonly matches?: readonly Match[];
   readonly retry?: RetrySpec<Code>;
 }
 
-/** What one protocol's routes have of their own. */
+/** The parts of a route kind that depend on the protocol. */
 export interface RouteKindOptions<Match, Code extends string | number> {
   readonly kind: string;
   readonly matchSchema: object;

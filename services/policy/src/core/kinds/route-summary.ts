@@ -4,15 +4,16 @@ import type { RouteSpec, RuleSpec } from "./route.ts";
 
 /** What a route does, in one line: its first rule. */
 export function summariseRoute({ rules = [{}] }: RouteSpec<RuleSpec>): string {
-  const [first] = rules.map(ruleText);
-  return short(first || "matches, and changes nothing") + more(rules.length - 1, "rule");
+  const [first = ""] = rules.map(ruleText);
+  return short(first === "" ? "matches, and changes nothing" : first) + more(rules.length - 1, "rule");
 }
 
 function ruleText({ backendRefs, timeouts, retry, filters = [] }: RuleSpec): string {
+  const { request = "", backendRequest = "" } = timeouts ?? {};
   const parts = [
     split(backendRefs),
-    timeouts?.request ? `timeout ${timeouts.request}` : "",
-    timeouts?.backendRequest ? `${timeouts.backendRequest} for each try` : "",
+    request === "" ? "" : `timeout ${request}`,
+    backendRequest === "" ? "" : `${backendRequest} for each try`,
     retry ? `${retry.attempts ?? 1} retries` : "",
     ...filters.map(({ type }) => type),
   ];

@@ -16,7 +16,7 @@ export function warnOfRoute(compiled: CompiledPolicy, { known }: Surroundings): 
   ];
 }
 
-/** A canary that has not been started yet gets its share all the same. */
+/** A canary that has not been started yet still gets its share of requests. */
 function missingBackends({ rules }: CompiledRoute, outbound: readonly string[], known: Known): readonly string[] {
   const backends = rules.flatMap(({ rule }) => rule.backends).filter(({ weight }) => weight > 0);
   return [...new Set(backends.flatMap(serviceOf).map(serviceKey))]
@@ -24,7 +24,7 @@ function missingBackends({ rules }: CompiledRoute, outbound: readonly string[], 
     .map((key) => `nobody serves its backend ${nameText(key)} at the moment, so requests for it fail`);
 }
 
-/** Routes count for their own namespace or for everybody who calls it. */
+/** A route applies to clients in its namespace, or to all clients of a service in its namespace. */
 function foreignParents({ parents }: CompiledRoute, own: string): readonly string[] {
   const foreign = parents.filter(({ service }) => !service.startsWith(`${own}/`));
   return [

@@ -124,8 +124,8 @@ function checkCommon(rule: RuleSpec, path: Path): readonly SpecProblem[] {
   ];
   if (
     found.length === 0 &&
-    request &&
-    backendRequest &&
+    request !== undefined &&
+    backendRequest !== undefined &&
     durationMs(request) > 0 &&
     durationMs(backendRequest) > durationMs(request)
   )

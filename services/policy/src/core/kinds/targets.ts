@@ -16,7 +16,7 @@ export interface ServiceRef {
   readonly port?: number;
 }
 
-/** JSON Schema of a policy's targets: services of its own namespace. */
+/** JSON Schema of a policy's targets: services in the policy's namespace. */
 export const targetRefsSchema = list(
   object({ group: { type: "string", maxLength: 253 }, kind: text(63), name: label }, ["name"]),
   64,
@@ -31,7 +31,7 @@ export const serviceRefSchema = {
   port,
 };
 
-/** Only services are meant anywhere. */
+/** References must be to services. */
 export function checkServiceRef({ group = "", kind = "Service" }: ServiceRef, path: Path): readonly SpecProblem[] {
   if (kind !== "Service") {
     const hint = '{ group: "", kind: Service, name: users }';
@@ -42,7 +42,7 @@ export function checkServiceRef({ group = "", kind = "Service" }: ServiceRef, pa
   return [];
 }
 
-/** Keys of the services whose requests a policy is about: those that it names, else all of its namespace. */
+/** Keys of the services that a policy applies to: those that it names, else all in its namespace. */
 export function targetKeys(targetRefs: readonly ServiceRef[] | undefined, namespace: string): readonly string[] {
   if (!targetRefs) return [wholeNamespace(namespace)];
   return [...new Set(targetRefs.map(({ name }) => serviceKey({ namespace, name })))];

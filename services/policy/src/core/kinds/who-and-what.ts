@@ -5,7 +5,7 @@ import { compileExpression } from "@patchbay/rules";
 import { checkEach, type Path, problem, type SpecProblem } from "../problem.ts";
 import { label, list, object, text } from "../schema.ts";
 
-/** Who calls. Matches when all that is set does. */
+/** Condition on the caller. Matches when all fields that are set match. */
 export interface SourceSpec {
   readonly identities?: readonly string[];
   readonly notIdentities?: readonly string[];
@@ -13,7 +13,7 @@ export interface SourceSpec {
   readonly notNamespaces?: readonly string[];
 }
 
-/** What is called. Matches when all that is set does. */
+/** Condition on the request. Matches when all fields that are set match. */
 export interface OperationSpec {
   readonly methods?: readonly string[];
   readonly notMethods?: readonly string[];
@@ -21,7 +21,7 @@ export interface OperationSpec {
   readonly notPaths?: readonly string[];
 }
 
-/** What a rule and a limit have in common. */
+/** The condition of an authorization rule or of a limit. */
 export interface Condition {
   readonly from?: readonly SourceSpec[];
   readonly to?: readonly OperationSpec[];
@@ -33,7 +33,7 @@ const identities = list(text(512), 64);
 const methods = list(text(32), 32);
 const paths = list(text(1_024), 64);
 
-// An empty entry would match everything, which nobody means who writes one.
+// An empty entry would match everything, which its author hardly intends.
 const source = {
   ...object({ identities, notIdentities: identities, namespaces: names, notNamespaces: names }),
   minProperties: 1,
@@ -133,7 +133,7 @@ export function encodeCondition({ from = [], to = [], when = "" }: Condition): {
   return { from: from.map(encodeSource), to: to.map(encodeOperation), when };
 }
 
-/** "from web.shop, not staging"; empty: anybody. */
+/** "from web.shop, not staging"; empty: any caller. */
 export function whomText(from: readonly SourceSpec[] | undefined): string {
   const names = (from ?? []).flatMap(({ identities = [], notIdentities = [], namespaces = [], notNamespaces = [] }) => [
     ...identities.map(shortIdentity),
@@ -156,7 +156,7 @@ export function whatText(to: readonly OperationSpec[] | undefined): string {
   return parts.length === 0 ? "" : `to ${parts.join(", ")}`;
 }
 
-/** "web.production", "*.production" of the pattern of a workload's ID. */
+/** "web.production" or "*.production" for the pattern of a SPIFFE ID. */
 function shortIdentity(pattern: string): string {
   const parts = splitSpiffeId(pattern);
   return parts === undefined ? pattern : `${parts.name}.${parts.namespace}`;

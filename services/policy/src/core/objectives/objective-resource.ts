@@ -37,8 +37,8 @@ export function objectiveOf({
     target: workloadName({ namespace, ...spec.target }),
     ratio: spec.objective / 100,
     latencyBoundMs: spec.latency ? durationMs(spec.latency.under) : 0,
-    shortMs: short ? durationMs(short) : SHORT_MS,
-    longMs: long ? durationMs(long) : LONG_MS,
+    shortMs: short === undefined ? SHORT_MS : durationMs(short),
+    longMs: long === undefined ? LONG_MS : durationMs(long),
     burnRate: spec.burnRate ?? BURN_RATE,
     origin,
   };

@@ -6,7 +6,7 @@ import { MIN_REQUESTS } from "@patchbay/rules";
 export interface ObjectiveSpec {
   readonly namespace: string;
   readonly name: string;
-  /** As telemetry names services: "users", "users.staging". Empty: from everybody. */
+  /** As telemetry names services: "users", "users.staging". Empty: all callers. */
   readonly source: string;
   readonly target: string;
   /** Promised share of good requests, above 0 and below 1. */

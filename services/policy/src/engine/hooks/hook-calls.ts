@@ -6,14 +6,14 @@ import { type Authorize, createAuthorize } from "./authorize.ts";
 import { createLeaseShare, type LeaseShare } from "./lease.ts";
 import type { PolicyOf } from "./named-plugin.ts";
 
-/** What proxies ask of plugins, by way of the policies that name them. */
+/** Hook calls of proxies to the plugins that their policies name. */
 export interface HookCalls {
   readonly authorize: Authorize;
   readonly lease: LeaseShare;
   stop(): void;
 }
 
-/** A proxy gets no further than the plugins that the policies of its own workload name. */
+/** A proxy reaches only the plugins that the policies of its workload name. */
 export function createHookCalls(context: AppContext, book: PolicyIndex): HookCalls {
   const { callUnary, stop } = createPluginCalls(context, DECISION_HOOKS);
   const policyOf: PolicyOf = (workload, { kind, namespace, name }) => {

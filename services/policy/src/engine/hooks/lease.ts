@@ -38,7 +38,7 @@ export function createLeaseShare({ callUnary, policyOf }: LeaseOptions): LeaseSh
       key,
       requests: limit.requests,
       ...(limit.per ? { per: limit.per } : {}),
-      burst: limit.burst || limit.requests,
+      burst: limit.burst === 0 ? limit.requests : limit.burst,
       holder: `${namespace}/${name}/${instance}`,
       wanted: Math.max(1, wanted),
       unspent,
