@@ -10,7 +10,7 @@ import type { ResolverSpec } from "../src/core/resolver-spec.ts";
 export interface Model {
   resolvers: readonly ResolverSpec[];
   readonly watched: Map<string, Authority>;
-  /** Questions that are open, with everything heard since. */
+  /** Queries that are open, with everything heard since. */
   readonly history: Map<
     string,
     { readonly openedAt: number; readonly heard: { readonly at: number; readonly event: ResolverEvent }[] }

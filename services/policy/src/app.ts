@@ -7,51 +7,62 @@ import { createRoutes } from "./api/routes.ts";
 import { createStatus } from "./api/status.ts";
 import { createPolicyIndex } from "./core/policy-index.ts";
 import { createHookCalls } from "./engine/hooks/hook-calls.ts";
-import { watchObjectives } from "./engine/objective-watch.ts";
+import { createObjectives } from "./engine/objectives.ts";
 import { createSubscribers, proxyId, type Subscribers } from "./engine/subscribers.ts";
 import { createMetrics, type Metrics } from "./metrics.ts";
+import { createObjectiveEvents } from "./sources/objective-events.ts";
 import { createProxyLimitsClient } from "./sources/proxy-limits-client.ts";
 import { createWorkloadLookup, type WorkloadLookup } from "./sources/workload-lookup.ts";
 import { type WrittenResources, watchWrittenResources } from "./sources/written-resources.ts";
 
 /** Sends every proxy the policies that it enforces, and explains them to people. */
 export function createPolicyApp(context: AppContext): App {
+  const { log, clock } = context;
   const defaultAction = context.defaultAuthorization === "deny" ? DefaultAction.DENY : DefaultAction.ALLOW;
-  const book = createPolicyIndex(defaultAction);
-  const neighbours = createWorkloadLookup(context.view);
+  const policyIndex = createPolicyIndex(defaultAction);
+  const workloadLookup = createWorkloadLookup(context.view);
   let written: WrittenResources | undefined;
   const metrics: Metrics = createMetrics(context.metrics, {
-    kinds: () => book.all().map(({ ref }) => ref.kind),
-    followers: () => followers.list().length,
+    kinds: () => policyIndex.all().map(({ ref }) => ref.kind),
+    subscribers: () => subscribers.list().length,
     problems: () => written?.problems().length ?? 0,
   });
-  const { followers, streams, stop } = createTelling(context, { book, neighbours, metrics: () => metrics });
-  const hooks = createHookCalls(context, book);
-  const objectives = watchObjectives(context);
-  const inspector = createProxyLimitsClient({ neighbours, token: () => context.token() });
+  const { subscribers, streams, stop } = createPolicyStreams(context, {
+    policyIndex,
+    workloadLookup,
+    metrics: () => metrics,
+  });
+  const hooks = createHookCalls(context, policyIndex);
+  const objectives = createObjectives({
+    telemetry: context.locate("telemetry"),
+    onChange: createObjectiveEvents({ events: () => context.events(), log }),
+    log,
+    clock,
+  });
+  const inspector = createProxyLimitsClient({ workloadLookup, token: () => context.token() });
   const stops = [stop, hooks.stop, objectives.stop];
   return {
     name: "policy",
     routes: createRoutes({
-      followers,
+      subscribers,
       hooks,
-      explain: createExplain({ book, inspector }),
+      explain: createExplain({ policyIndex, inspector }),
       listObjectives: () => ({ objectives: objectives.list() }),
-      status: createStatus({ defaultAction, book, followers, neighbours, written: () => written }),
+      status: createStatus({ defaultAction, policyIndex, subscribers, workloadLookup, written: () => written }),
     }),
     streams: new Map([["/mesh.policy.v1.Policy/Watch", streams.handler]]),
     async start() {
       written = await watchWrittenResources({
         source: context.resources,
         memory: join(context.stateDir, "policy", "last-good.json"),
-        log: context.log,
+        log,
         onChange(resources) {
-          followers.changed(book.replace(resources));
-          objectives.update(book.all());
+          subscribers.changed(policyIndex.replace(resources));
+          objectives.update(policyIndex.all().flatMap(({ part }) => part.objective ?? []));
         },
       });
       stops.push(written.stop);
-      followers.start();
+      subscribers.start();
     },
     async stop() {
       for (const each of stops.splice(0)) each();
@@ -60,32 +71,35 @@ export function createPolicyApp(context: AppContext): App {
   };
 }
 
-interface Telling {
-  readonly book: ReturnType<typeof createPolicyIndex>;
-  readonly neighbours: WorkloadLookup;
+interface PolicyStreamsOptions {
+  readonly policyIndex: ReturnType<typeof createPolicyIndex>;
+  readonly workloadLookup: WorkloadLookup;
   metrics(): Metrics;
 }
 
-/** The proxies that follow, and their streams. */
-function createTelling({ settings, view, clock: { now } }: AppContext, { book, neighbours, metrics }: Telling) {
-  const followers = createSubscribers({
-    book,
+/** The streams of proxies that follow policies. */
+function createPolicyStreams(
+  { settings, view, clock: { now } }: AppContext,
+  { policyIndex, workloadLookup, metrics }: PolicyStreamsOptions,
+) {
+  const subscribers = createSubscribers({
+    policyIndex,
     namePolicies: settings.nameRefusals,
     now,
     onPushed: () => metrics().pushes.inc(),
     onAck: (refused) => (refused ? metrics().refusals : metrics().acks).inc(),
   });
   const streams = createFollowStreams({
-    followers,
+    subscribers,
     stuckReaderMs: settings.stuckReaderMs,
     now,
     onStuck: () => metrics().stuckReaders.inc(),
   });
   const unsubscribe = view.subscribe(({ removed }) => {
-    if (removed.length > 0) forgetGone(followers, neighbours);
+    if (removed.length > 0) forgetGone(subscribers, workloadLookup);
   });
   return {
-    followers,
+    subscribers,
     streams,
     stop() {
       streams.stop();
@@ -94,7 +108,7 @@ function createTelling({ settings, view, clock: { now } }: AppContext, { book, n
   };
 }
 
-function forgetGone(followers: Subscribers, neighbours: WorkloadLookup): void {
-  const known = new Set(neighbours.proxies().map((proxy) => proxyId({ ...proxy, name: proxy.workload })));
-  followers.forget((proxy) => known.has(proxy));
+function forgetGone(subscribers: Subscribers, workloadLookup: WorkloadLookup): void {
+  const known = new Set(workloadLookup.proxies().map((proxy) => proxyId({ ...proxy, name: proxy.workload })));
+  subscribers.forget((proxy) => known.has(proxy));
 }

@@ -11,7 +11,7 @@ export interface Metrics {
 export interface Measured {
   /** Kinds of all resources in force. */
   kinds(): readonly string[];
-  followers(): number;
+  subscribers(): number;
   problems(): number;
 }
 
@@ -40,7 +40,7 @@ export function createMetrics(registry: Registry, measured: Measured): Metrics {
     help: "Proxies that receive snapshots.",
     registers,
     collect() {
-      this.set(measured.followers());
+      this.set(measured.subscribers());
     },
   });
   const counter = (name: string, help: string): Counter => new Counter({ name, help, registers });

@@ -77,7 +77,7 @@ export function createWorld(folder: readonly Document[], defaultAction: DefaultA
       return serverOf({ namespace, name }).inspect(request);
     },
   };
-  const explain = createExplain({ book: index, inspector });
+  const explain = createExplain({ policyIndex: index, inspector });
   return {
     explain: (request: AskedRequest) => explained(explain, request),
     send: (request: AskedRequest) => sent({ index, serverOf }, request),

@@ -25,7 +25,7 @@ export interface Watched {
 /** What a settlement opened, closed and evaluated. */
 export interface Settled {
   readonly opened: readonly Query[];
-  /** Ids of questions that no watch needs any more. */
+  /** Ids of queries that no watch needs any more. */
   readonly closed: readonly string[];
   /** Evaluated anew; the result may be the same. */
   readonly evaluated: readonly Watched[];
@@ -33,7 +33,7 @@ export interface Settled {
 
 /**
  * The chain as a state machine without I/O. From events and the time it keeps watched authorities evaluated, evaluates only
- * those that an event or a deadline touches, and returns the questions to open and to close.
+ * those that an event or a deadline touches, and returns the queries to open and to close.
  */
 export interface Chain {
   setResolvers(resolvers: readonly ResolverSpec[]): void;
@@ -41,24 +41,24 @@ export interface Chain {
   resolvers(): readonly ResolverSpec[];
   watch(authority: Authority, asker: ClientKey): Watched;
   unwatch(watched: Watched): void;
-  /** Takes in a resolver's event; ignored when the question is closed. */
-  hear(questionId: string, event: ResolverEvent, now: number): void;
+  /** Takes in a resolver's event; ignored when the query is closed. */
+  hear(queryId: string, event: ResolverEvent, now: number): void;
   settle(now: number): Settled;
   /** When `settle` is due without any event; Infinity: never. */
   dueAt(): number;
-  /** Number of open questions to a resolver. */
-  questionsOf(resolver: string): number;
+  /** Number of open queries to a resolver. */
+  queriesOf(resolver: string): number;
 }
 
 interface Root {
   readonly authority: Authority;
   readonly asker: ClientKey;
   evaluation: Evaluation | undefined;
-  questions: ReadonlySet<string>;
+  queries: ReadonlySet<string>;
 }
 
 interface Open {
-  readonly question: Query;
+  readonly query: Query;
   readonly roots: Set<Root>;
   state: QueryState;
 }
@@ -71,7 +71,7 @@ interface State {
   readonly timed: Set<Root>;
   readonly open: Map<string, Open>;
   readonly counts: Map<string, number>;
-  /** Questions that may have lost their last root. */
+  /** Queries that may have lost their last root. */
   readonly suspects: Set<string>;
 }
 
@@ -92,7 +92,7 @@ export function createChain(): Chain {
     },
     resolvers: () => state.resolvers,
     watch(authority, asker) {
-      const root: Root = { authority, asker, evaluation: undefined, questions: new Set() };
+      const root: Root = { authority, asker, evaluation: undefined, queries: new Set() };
       state.roots.set(root, root);
       state.dirty.add(root);
       return root;
@@ -101,8 +101,8 @@ export function createChain(): Chain {
       const root = state.roots.get(watched);
       if (root) forget(state, root);
     },
-    hear(questionId, event, now) {
-      const open = state.open.get(questionId);
+    hear(queryId, event, now) {
+      const open = state.open.get(queryId);
       if (!open) return;
       open.state = hear(open.state, event, now);
       for (const root of open.roots) state.dirty.add(root);
@@ -113,14 +113,14 @@ export function createChain(): Chain {
       for (const { evaluation } of state.timed) due = Math.min(due, evaluation?.until ?? due);
       return due;
     },
-    questionsOf: (resolver) => state.counts.get(resolver) ?? 0,
+    queriesOf: (resolver) => state.counts.get(resolver) ?? 0,
   };
 }
 
 function forget(state: State, root: Root): void {
   for (const set of [state.roots, state.dirty, state.timed]) set.delete(root);
-  release(state, root, root.questions);
-  root.questions = new Set();
+  release(state, root, root.queries);
+  root.queries = new Set();
 }
 
 function settle(state: State, now: number): Settled {
@@ -131,7 +131,7 @@ function settle(state: State, now: number): Settled {
   return { evaluated, opened, closed: closeUnused(state) };
 }
 
-/** Evaluates, and opens the questions that it needs and that are not open yet. */
+/** Evaluates, and opens the queries that it needs and that are not open yet. */
 function evaluateRoot(state: State, root: Root, now: number): readonly Query[] {
   const needed = new Map<string, Query>();
   const evaluation = evaluate({
@@ -141,38 +141,38 @@ function evaluateRoot(state: State, root: Root, now: number): readonly Query[] {
     lookup(resolver, authority) {
       // A watch without a client context cannot ask a resolver whose answer depends on one.
       if (resolver.usesContext && root.asker === anyClient) return undefined;
-      const question = questionOf(resolver, authority, root.asker);
-      needed.set(question.id, question);
-      return state.open.get(question.id)?.state;
+      const query = queryOf(resolver, authority, root.asker);
+      needed.set(query.id, query);
+      return state.open.get(query.id)?.state;
     },
   });
   root.evaluation = evaluation;
   if (evaluation.until === Number.POSITIVE_INFINITY) state.timed.delete(root);
   else state.timed.add(root);
-  const before = root.questions;
-  root.questions = new Set(needed.keys());
+  const before = root.queries;
+  root.queries = new Set(needed.keys());
   release(
     state,
     root,
     [...before].filter((id) => !needed.has(id)),
   );
-  return [...needed.values()].filter((question) => hold(state, root, { question, now }));
+  return [...needed.values()].filter((query) => hold(state, root, { query, now }));
 }
 
-function questionOf(resolver: ResolverSpec, authority: Authority, asker: ClientKey): Query {
+function queryOf(resolver: ResolverSpec, authority: Authority, asker: ClientKey): Query {
   const who = resolver.usesContext ? asker : anyClient;
   return { id: `${resolver.name} ${authority.key} ${who.key}`, resolver: resolver.name, authority, asker: who };
 }
 
-/** True when the question is new. */
-function hold(state: State, root: Root, { question, now }: { question: Query; now: number }): boolean {
-  const open = state.open.get(question.id);
+/** True when the query is new. */
+function hold(state: State, root: Root, { query, now }: { query: Query; now: number }): boolean {
+  const open = state.open.get(query.id);
   if (open) {
     open.roots.add(root);
     return false;
   }
-  state.open.set(question.id, { question, roots: new Set([root]), state: ask(now) });
-  state.counts.set(question.resolver, (state.counts.get(question.resolver) ?? 0) + 1);
+  state.open.set(query.id, { query, roots: new Set([root]), state: ask(now) });
+  state.counts.set(query.resolver, (state.counts.get(query.resolver) ?? 0) + 1);
   return true;
 }
 
@@ -183,12 +183,12 @@ function release(state: State, root: Root, ids: Iterable<string>): void {
   }
 }
 
-/** Closes questions at the end of a settlement: one that another root took over meanwhile stays open. */
+/** Closes queries at the end of a settlement: one that another root took over meanwhile stays open. */
 function closeUnused(state: State): readonly string[] {
   const closed = [...state.suspects].filter((id) => state.open.get(id)?.roots.size === 0);
   state.suspects.clear();
   for (const id of closed) {
-    const resolver = state.open.get(id)?.question.resolver ?? "";
+    const resolver = state.open.get(id)?.query.resolver ?? "";
     state.open.delete(id);
     const left = (state.counts.get(resolver) ?? 1) - 1;
     if (left > 0) state.counts.set(resolver, left);

@@ -18,7 +18,7 @@ export interface Evaluating {
   readonly authority: Authority;
   /** In order. */
   readonly resolvers: readonly ResolverSpec[];
-  /** The state of a question; undefined: not asked yet. Called for every resolver that is asked, including those behind the decision. */
+  /** The state of a query; undefined: not asked yet. Called for every resolver that is asked, including those behind the decision. */
   lookup(resolver: ResolverSpec, authority: Authority): QueryState | undefined;
   readonly now: number;
 }

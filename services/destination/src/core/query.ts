@@ -20,12 +20,12 @@ export type ResolverEvent =
   /** The resolver works on it; shown to people while it is pending. */
   | { readonly kind: "waiting"; readonly reason: string; readonly partial?: boolean };
 
-/** The latest state of one question: one resolver, asked for one authority. Times are milliseconds. */
+/** The latest state of one query: one resolver, asked for one authority. Times are milliseconds. */
 export interface QueryState {
   readonly askedAt: number;
   /** The latest answer, also while broken. */
   readonly given: Given | undefined;
-  /** From the question to the first answer; undefined before. */
+  /** From the query to the first answer; undefined before. */
   readonly tookMs: number | undefined;
   /** Since when the resolver has been broken. */
   readonly broken: { readonly at: number; readonly reason: string; readonly hard: boolean } | undefined;

@@ -11,7 +11,7 @@ export interface ResolverQueriesOptions {
   onNews(): void;
 }
 
-/** Puts the chain's questions to the resolvers and passes their events to the chain. */
+/** Puts the chain's queries to the resolvers and passes their events to the chain. */
 export interface ResolverQueries {
   setResolvers(resolvers: readonly Resolver[]): void;
   resolvers(): readonly Resolver[];
@@ -20,24 +20,24 @@ export interface ResolverQueries {
   stop(): void;
 }
 
-/** Resolvers that answer at once may lead to further questions, at most MAX_DEPTH deep; more turns would be a bug. */
+/** Resolvers that answer at once may lead to further queries, at most MAX_DEPTH deep; more turns would be a bug. */
 const MAX_TURNS = 100;
 
 export function createResolverQueries({ chain, log, now, onNews }: ResolverQueriesOptions): ResolverQueries {
   let resolvers = new Map<string, Resolver>();
   const closers = new Map<string, () => void>();
-  const open = (question: Settled["opened"][number]): void => {
-    const resolver = resolvers.get(question.resolver);
+  const open = (query: Settled["opened"][number]): void => {
+    const resolver = resolvers.get(query.resolver);
     try {
-      const close = resolver?.ask(question, (event) => {
-        chain.hear(question.id, event, now());
+      const close = resolver?.ask(query, (event) => {
+        chain.hear(query.id, event, now());
         onNews();
       });
-      if (close) closers.set(question.id, close);
+      if (close) closers.set(query.id, close);
     } catch (error) {
       // A resolver that throws must not affect the others.
-      log.error({ resolver: question.resolver, error }, "resolver could not be asked");
-      chain.hear(question.id, { kind: "broken", reason: errorMessage(error), hard: true }, now());
+      log.error({ resolver: query.resolver, error }, "resolver could not be asked");
+      chain.hear(query.id, { kind: "broken", reason: errorMessage(error), hard: true }, now());
     }
   };
   const turn = (evaluated: Set<Settled["evaluated"][number]>): boolean => {
@@ -47,7 +47,7 @@ export function createResolverQueries({ chain, log, now, onNews }: ResolverQueri
       closers.delete(id);
     }
     for (const watched of settled.evaluated) evaluated.add(watched);
-    for (const question of settled.opened) open(question);
+    for (const query of settled.opened) open(query);
     return settled.evaluated.length > 0;
   };
   return {

@@ -89,7 +89,7 @@ export function createWatches(options: WatchesOptions): Watches {
 class WatchTable implements Watches {
   readonly #options: WatchesOptions;
   readonly #chain = createChain();
-  readonly #questioner;
+  readonly #queries;
   readonly #entries = new Map<string, Entry>();
   readonly #watchOf = new Map<Watched, Watch>();
   readonly #undecided = new Set<Watch>();
@@ -105,7 +105,7 @@ class WatchTable implements Watches {
     this.#options = options;
     this.#holdMs = options.settings.firstAnswerMs * FIRST_ANSWER_SHARE;
     const { log, now } = options;
-    this.#questioner = createResolverQueries({ chain: this.#chain, log, now, onNews: () => this.#settleSoon() });
+    this.#queries = createResolverQueries({ chain: this.#chain, log, now, onNews: () => this.#settleSoon() });
   }
 
   subscribe(authority: Authority, context: ClientContext, subscriber: Subscriber): () => void {
@@ -139,15 +139,15 @@ class WatchTable implements Watches {
   }
 
   setResolvers(resolvers: readonly Resolver[]): void {
-    this.#questioner.setResolvers(resolvers);
+    this.#queries.setResolvers(resolvers);
     this.#settle();
   }
 
   resolvers(): readonly { readonly resolver: Resolver; readonly watched: number }[] {
-    const byName = new Map(this.#questioner.resolvers().map((resolver) => [resolver.spec.name, resolver]));
+    const byName = new Map(this.#queries.resolvers().map((resolver) => [resolver.spec.name, resolver]));
     return this.#chain.resolvers().flatMap(({ name }) => {
       const resolver = byName.get(name);
-      return resolver ? [{ resolver, watched: this.#chain.questionsOf(name) }] : [];
+      return resolver ? [{ resolver, watched: this.#chain.queriesOf(name) }] : [];
     });
   }
 
@@ -159,7 +159,7 @@ class WatchTable implements Watches {
     clearTimeout(this.#soon);
     clearTimeout(this.#due);
     for (const watch of this.#lingering) clearTimeout(watch.linger);
-    this.#questioner.stop();
+    this.#queries.stop();
   }
 
   #entry(authority: Authority): Entry {
@@ -244,7 +244,7 @@ class WatchTable implements Watches {
   #evaluate(): Set<Watch> {
     this.#settling = true;
     try {
-      const evaluated = this.#questioner.settle().map((watched) => this.#watchOf.get(watched));
+      const evaluated = this.#queries.settle().map((watched) => this.#watchOf.get(watched));
       return new Set(evaluated.filter((watch): watch is Watch => watch !== undefined));
     } finally {
       this.#settling = false;

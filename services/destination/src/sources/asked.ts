@@ -2,26 +2,26 @@ import type { Query } from "../core/chain.ts";
 import type { ResolverEvent } from "../core/query.ts";
 import type { OnResolverEvent } from "./resolver.ts";
 
-/** Open questions to a resolver that has all of its data in memory, by a key that the resolver chooses. */
+/** Open queries to a resolver that has all of its data in memory, by a key that the resolver chooses. */
 export interface Asked {
-  ask(key: string, question: Query, tell: OnResolverEvent): () => void;
-  /** Answers the questions of these keys again; without keys, all. */
+  ask(key: string, query: Query, tell: OnResolverEvent): () => void;
+  /** Answers the queries of these keys again; without keys, all. */
   answerAgain(keys?: Iterable<string>): void;
 }
 
-export function createAsked(answer: (question: Query) => ResolverEvent): Asked {
+export function createAsked(answer: (query: Query) => ResolverEvent): Asked {
   const byKey = new Map<string, Map<Query, OnResolverEvent>>();
-  const answerOne = (questions: ReadonlyMap<Query, OnResolverEvent> | undefined): void => {
-    for (const [question, tell] of questions ?? []) tell(answer(question));
+  const answerOne = (queries: ReadonlyMap<Query, OnResolverEvent> | undefined): void => {
+    for (const [query, tell] of queries ?? []) tell(answer(query));
   };
   return {
-    ask(key, question, tell) {
-      const questions = byKey.get(key) ?? new Map<Query, OnResolverEvent>();
-      byKey.set(key, questions.set(question, tell));
-      tell(answer(question));
+    ask(key, query, tell) {
+      const queries = byKey.get(key) ?? new Map<Query, OnResolverEvent>();
+      byKey.set(key, queries.set(query, tell));
+      tell(answer(query));
       return () => {
-        questions.delete(question);
-        if (questions.size === 0 && byKey.get(key) === questions) byKey.delete(key);
+        queries.delete(query);
+        if (queries.size === 0 && byKey.get(key) === queries) byKey.delete(key);
       };
     },
     answerAgain(keys = byKey.keys()) {

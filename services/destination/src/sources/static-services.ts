@@ -38,7 +38,7 @@ export async function watchStaticServices({
     spec: staticSpec(settings),
     suffixes: [],
     status: () => ({ ready: true, reason: watch.problems().map(problemText).join("; ") }),
-    ask: (question, tell) => asked.ask("", question, tell),
+    ask: (query, tell) => asked.ask("", query, tell),
     stop: () => watch.stop(),
   };
 }

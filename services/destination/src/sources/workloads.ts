@@ -41,7 +41,7 @@ export function createWorkloads({ view, settings }: WorkloadsOptions): Workloads
     spec: workloadsSpec(settings),
     suffixes: [],
     status: () => ({ ready: complete, reason: complete ? "" : "the registry has not given its whole picture yet" }),
-    ask: (question, tell) => asked.ask(keyOfService(question.authority.service), question, tell),
+    ask: (query, tell) => asked.ask(keyOfService(query.authority.service), query, tell),
     stop: unsubscribe,
   };
 }

@@ -43,7 +43,7 @@ function drive(...resolvers: ResolverSpec[]) {
   const closed: string[] = [];
   const settle = (): Evaluation => {
     const done = chain.settle(now);
-    opened.push(...done.opened.map((question) => question.id));
+    opened.push(...done.opened.map((query) => query.id));
     closed.push(...done.closed);
     assert.ok(watched.evaluation);
     return watched.evaluation;
@@ -257,7 +257,7 @@ describe("a chain of resolvers", () => {
     assert.match(result.branches[0]?.reason ?? "", /plugin led here and may not: 8\.8\.8\.8/);
   });
 
-  it("puts one question for however many watches, and closes it after the last", () => {
+  it("puts one query for however many watches, and closes it after the last", () => {
     const chain = createChain();
     chain.setResolvers([resolver("a", 1)]);
     const watches = Array.from({ length: 3 }, () => chain.watch(parseAuthority("users"), anyClient));
@@ -266,10 +266,10 @@ describe("a chain of resolvers", () => {
     assert.deepEqual(chain.settle(0).closed, []);
     for (const watch of watches.slice(0, 1)) chain.unwatch(watch);
     assert.equal(chain.settle(0).closed.length, 1);
-    assert.equal(chain.questionsOf("a"), 0);
+    assert.equal(chain.queriesOf("a"), 0);
   });
 
-  it("makes who asks part of the question only for resolvers whose answer depends on it", () => {
+  it("makes who asks part of the query only for resolvers whose answer depends on it", () => {
     const chain = createChain();
     chain.setResolvers([resolver("plain", 1), resolver("contextual", 2, { usesContext: true })]);
     const zone = (name: string) =>
@@ -281,7 +281,7 @@ describe("a chain of resolvers", () => {
     chain.watch(parseAuthority("users"), zone("b"));
     chain.watch(parseAuthority("users"), zone("b"));
     assert.deepEqual(
-      chain.settle(0).opened.map((question) => question.resolver),
+      chain.settle(0).opened.map((query) => query.resolver),
       ["contextual", "contextual"],
     );
   });

@@ -40,9 +40,9 @@ function puppet(name: string, order: number, more: Partial<ResolverSpec> = {}) {
     spec,
     suffixes: [],
     status: () => ({ ready: true, reason: "" }),
-    ask(question, tell) {
-      tells.set(question.authority.key, tell);
-      return () => tells.delete(question.authority.key);
+    ask(query, tell) {
+      tells.set(query.authority.key, tell);
+      return () => tells.delete(query.authority.key);
     },
   };
   return {
@@ -157,8 +157,8 @@ describe("watched authorities", () => {
     await eventually(() => a.got.length === 1 && b.got.length === 1);
     const contextual: Resolver = {
       ...puppet("contextual", 1, { usesContext: true }).resolver,
-      ask(question, tell) {
-        tell({ kind: "answer", answer: endpoints(question.asker.context?.zone === "a" ? 11 : 12) });
+      ask(query, tell) {
+        tell({ kind: "answer", answer: endpoints(query.asker.context?.zone === "a" ? 11 : 12) });
         return () => undefined;
       },
     };

@@ -18,7 +18,7 @@ import type { PolicyIndex } from "../core/policy-index.ts";
 import type { ProxyLimitsClient } from "../sources/proxy-limits-client.ts";
 
 export interface ExplainOptions {
-  readonly book: PolicyIndex;
+  readonly policyIndex: PolicyIndex;
   readonly inspector: ProxyLimitsClient;
 }
 
@@ -28,12 +28,12 @@ const PATH = /^(?:|\*|\/[\x21\x22\x24-\x7e]*)$/;
 const MAX_HEADERS = 100;
 
 /** What would happen to a request, and why. */
-export function createExplain({ book, inspector }: ExplainOptions) {
+export function createExplain({ policyIndex, inspector }: ExplainOptions) {
   return async (asked: ExplainRequest): Promise<ExplainResponse> => {
     const request = readRequest(asked);
     const { service, host } = request.asked;
-    const route = viewRoute(book, request);
-    const views = route.servers.map((server) => viewServer(book, route.sent, server));
+    const route = viewRoute(policyIndex, request);
+    const views = route.servers.map((server) => viewServer(policyIndex, route.sent, server));
     const limits = await Promise.all(views.map((view) => limitStates(view, { request: route.sent, inspector })));
     const { decision, why } =
       route.nowhere === ""

@@ -11,7 +11,7 @@ export interface FollowSession {
 }
 
 /** @throws ConnectError PERMISSION_DENIED */
-export function createFollowSession(followers: Subscribers, claims: Claims, reader: Reader): FollowSession {
+export function createFollowSession(subscribers: Subscribers, claims: Claims, reader: Reader): FollowSession {
   if (claims.kind !== "proxy")
     throw new ConnectError(
       `${claims.kind} "${claims.name}" enforces nothing; only proxies follow`,
@@ -21,7 +21,7 @@ export function createFollowSession(followers: Subscribers, claims: Claims, read
   const begin = (request: WatchRequest): Subscription => {
     if (request.message.case !== "hello") throw invalid("the first message is a hello");
     const { version, targets } = request.message.value;
-    return followers.join(claims, { version, hosts: targets?.hosts ?? [] }, reader);
+    return subscribers.join(claims, { version, hosts: targets?.hosts ?? [] }, reader);
   };
   return {
     receive(request) {

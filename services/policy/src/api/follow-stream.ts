@@ -17,7 +17,7 @@ import type { Update } from "../engine/update.ts";
 import { createFollowSession, type FollowSession } from "./follow-session.ts";
 
 export interface FollowStreamsOptions extends LatestStreamsOptions {
-  readonly followers: Subscribers;
+  readonly subscribers: Subscribers;
 }
 
 export interface FollowStreams {
@@ -32,7 +32,7 @@ const MAX_REQUEST_BYTES = 512 * 1024;
 export function createFollowStreams(options: FollowStreamsOptions): FollowStreams {
   const all = createLatestStreams(options);
   return {
-    handler: (stream, call) => new FollowStream(stream, call, all).read(options.followers),
+    handler: (stream, call) => new FollowStream(stream, call, all).read(options.subscribers),
     stop: () => all.stop("this replica is stopping; follow again"),
   };
 }
@@ -47,9 +47,9 @@ class FollowStream extends LatestStream<Update> implements Reader {
     this.#call = call;
   }
 
-  read(followers: Subscribers): void {
+  read(subscribers: Subscribers): void {
     try {
-      this.#session = createFollowSession(followers, this.#call.caller, this);
+      this.#session = createFollowSession(subscribers, this.#call.caller, this);
     } catch (error) {
       this.end(ConnectError.from(error));
       return;

@@ -18,22 +18,27 @@ import type { WrittenResources } from "../sources/written-resources.ts";
 
 export interface StatusOptions {
   readonly defaultAction: DefaultAction;
-  readonly book: PolicyIndex;
-  readonly followers: Subscribers;
-  readonly neighbours: WorkloadLookup;
+  readonly policyIndex: PolicyIndex;
+  readonly subscribers: Subscribers;
+  readonly workloadLookup: WorkloadLookup;
   written(): WrittenResources | undefined;
 }
 
 /** Resources in force, what is wrong with files, and who runs which version. */
 export function createStatus(options: StatusOptions): () => StatusResponse {
-  const { book, followers, neighbours } = options;
+  const { policyIndex, subscribers, workloadLookup } = options;
   return () => {
     const written = options.written();
-    const known = { ...neighbours.known(), staticServices: written?.staticServices() ?? new Set<string>() };
-    const seen: Seen = { book, known, followers: followers.list(), outdated: written?.outdated() ?? new Set() };
+    const known = { ...workloadLookup.known(), staticServices: written?.staticServices() ?? new Set<string>() };
+    const seen: Seen = {
+      policyIndex,
+      known,
+      subscribers: subscribers.list(),
+      outdated: written?.outdated() ?? new Set(),
+    };
     return create(StatusResponseSchema, {
       defaultAction: options.defaultAction,
-      resources: book.all().map((each) => resourceStatus(each, seen)),
+      resources: policyIndex.all().map((each) => resourceStatus(each, seen)),
       problems: [...(written?.problems() ?? [])],
       proxies: proxies(options),
     });
@@ -42,13 +47,13 @@ export function createStatus(options: StatusOptions): () => StatusResponse {
 
 /** What all resources are held against at one moment. */
 interface Seen {
-  readonly book: PolicyIndex;
+  readonly policyIndex: PolicyIndex;
   readonly known: Known;
-  readonly followers: readonly Subscriber[];
+  readonly subscribers: readonly Subscriber[];
   readonly outdated: ReadonlySet<PolicyResource>;
 }
 
-function resourceStatus(compiled: CompiledPolicy, { book, known, followers, outdated }: Seen): ResourceStatus {
+function resourceStatus(compiled: CompiledPolicy, { policyIndex, known, subscribers, outdated }: Seen): ResourceStatus {
   const { kind: policyKind, resource, ref } = compiled;
   const { kind, namespace, name } = ref;
   return create(ResourceStatusSchema, {
@@ -57,22 +62,24 @@ function resourceStatus(compiled: CompiledPolicy, { book, known, followers, outd
     name,
     origin: resource.origin,
     outdated: outdated.has(resource),
-    workloads: [...policyKind.inForce(compiled, { workloads: known.workloads, followers, outbound: book.outbound })],
+    workloads: [
+      ...policyKind.inForce(compiled, { workloads: known.workloads, subscribers, outbound: policyIndex.outbound }),
+    ],
     summary: policyKind.summarise(resource.spec),
-    warnings: [...policyKind.warn(compiled, { all: book.all(), known })],
+    warnings: [...policyKind.warn(compiled, { all: policyIndex.all(), known })],
   });
 }
 
 /** Those that follow, and those that the registry knows and that do not. */
-function proxies({ followers, neighbours }: StatusOptions): ProxyStatus[] {
-  const following = followers.list().map((each) => ({ ...each, connected: true }));
+function proxies({ subscribers, workloadLookup }: StatusOptions): ProxyStatus[] {
+  const following = subscribers.list().map((each) => ({ ...each, connected: true }));
   const ids = new Set(following.map((each) => proxyId({ ...each, name: each.workload })));
-  const away = neighbours
+  const away = workloadLookup
     .proxies()
     .filter((each) => !ids.has(proxyId({ ...each, name: each.workload })))
     .map((each) => ({ ...each, wanted: "", untold: "", connected: false }));
   return [...following, ...away].map((each) => {
-    const said = followers.acknowledged(proxyId({ ...each, name: each.workload }));
+    const said = subscribers.acknowledged(proxyId({ ...each, name: each.workload }));
     const refused = said?.refusedVersion === each.wanted ? said.refused : "";
     return create(ProxyStatusSchema, {
       namespace: each.namespace,

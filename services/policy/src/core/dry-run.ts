@@ -51,11 +51,11 @@ export function clientNamespace(identity: string): string {
   return namespace === "" ? DEFAULT_NAMESPACE : namespace;
 }
 
-export function viewRoute(book: PolicyIndex, request: DryRunRequest): RouteView {
+export function viewRoute(policyIndex: PolicyIndex, request: DryRunRequest): RouteView {
   const { asked, identity } = request;
   const { namespace = "", name = "" } = asked.service ?? {};
   const facts = factsOf(request, { namespace, service: name }, "outbound");
-  const table = compileRoutes(book.outbound(clientNamespace(identity), asked.host));
+  const table = compileRoutes(policyIndex.outbound(clientNamespace(identity), asked.host));
   const decision = create(RouteDecisionSchema, table.explain(facts));
   const matched = table.match(facts);
   const view = { decision, nowhere: "", servers: [], sent: request };
@@ -72,8 +72,8 @@ export function viewRoute(book: PolicyIndex, request: DryRunRequest): RouteView 
   return { ...view, sent, servers };
 }
 
-export function viewServer(book: PolicyIndex, request: DryRunRequest, server: Workload): ServerView {
-  const rules = compileInbound(book.inbound(server));
+export function viewServer(policyIndex: PolicyIndex, request: DryRunRequest, server: Workload): ServerView {
+  const rules = compileInbound(policyIndex.inbound(server));
   const facts = factsOf(request, { namespace: server.namespace, service: server.name }, "inbound");
   return {
     server,

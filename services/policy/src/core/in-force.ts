@@ -17,7 +17,7 @@ export function atClients(
   world: World,
   applies: (outbound: Outbound) => boolean,
 ): readonly string[] {
-  const steered = world.followers.filter(({ namespace, hosts }) =>
+  const steered = world.subscribers.filter(({ namespace, hosts }) =>
     [...hosts].some(
       (host) => outbound.includes(targetOf(host).service ?? "") && applies(world.outbound(namespace, host)),
     ),

@@ -1,38 +1,39 @@
 import { create } from "@bufbuild/protobuf";
+import { PolicyRefSchema } from "@patchbay/proto/mesh/common/v1/policy_pb";
 import {
   type DefaultAction,
   type Inbound,
   InboundSchema,
   type Outbound,
 } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
-import { compileResource } from "./compile.ts";
 import { createIndex } from "./index-by-key.ts";
+import { KINDS } from "./kinds.ts";
 import { mergeOutbound, targetOf } from "./outbound.ts";
 import type { CompiledPolicy } from "./policy-kind.ts";
 import { compareNames } from "./precedence.ts";
 import { type PolicyResource, resourceName, wholeNamespace } from "./resource.ts";
 
-/** Services that a change is about. */
+/** Services that a change affects. */
 export interface ChangedServices {
-  /** "namespace/name", or "namespace/*" for all of a namespace: what comes in. */
+  /** "namespace/name", or "namespace/*" for all of a namespace: inbound requests. */
   readonly inbound: ReadonlySet<string>;
-  /** "namespace/name": what is sent there. */
+  /** "namespace/name": requests to it. */
   readonly outbound: ReadonlySet<string>;
 }
 
-/** All resources in force, found by whom they are about. */
+/** All resources in force, indexed by the services that they are about. */
 export interface PolicyIndex {
   /**
-   * Takes a new set of resources. Only those that are other objects than before are compiled again; the answer says whom the
-   * change is about.
+   * Takes a new set of resources, and returns the services that the change affects. Compiles only resources that are not
+   * the same objects as before.
    */
   replace(resources: readonly PolicyResource[]): ChangedServices;
   /** In the order of their names. */
   all(): readonly CompiledPolicy[];
-  /** Those about what comes in to a workload, in the order of their names. */
+  /** Policies on inbound requests of a workload, in the order of their names. */
   about(workload: Workload): readonly CompiledPolicy[];
   inbound(workload: Workload): Inbound;
-  /** What clients of a namespace apply to requests for a host. The same object until a change is about it. */
+  /** The rules that clients of a namespace apply to requests for a host. The same object until a change affects it. */
   outbound(clients: string, host: string): Outbound;
 }
 
@@ -86,11 +87,11 @@ export function createPolicyIndex(defaultAction: DefaultAction): PolicyIndex {
 
 interface Merged {
   get(clients: string, host: string): Outbound;
-  /** Something about this service is another. */
+  /** Drops what was merged for a service. */
   forget(service: string): void;
 }
 
-/** What has been merged stays until it is forgotten; for most targets there is nothing to merge. */
+/** Caches merged rules until they are forgotten; most targets have nothing to merge. */
 function createMerged(about: (service: string) => readonly CompiledPolicy[]): Merged {
   const byService = new Map<string, Map<string, Outbound>>();
   return {
@@ -126,4 +127,15 @@ function difference(known: ReadonlyMap<string, CompiledPolicy>, resources: reado
   }
   const removed = [...known].filter(([name, each]) => next.get(name) !== each).map(([, each]) => each);
   return { next, removed, added };
+}
+
+const KINDS_BY_NAME = new Map(KINDS.map((kind) => [kind.kind, kind]));
+
+/** Compiles a resource that has passed its kind's checks. */
+function compileResource(resource: PolicyResource): CompiledPolicy {
+  const kind = KINDS_BY_NAME.get(resource.kind);
+  if (!kind) throw new Error(`${resource.kind} is none of the kinds that are read here`);
+  const { namespace, name } = resource.metadata;
+  const ref = create(PolicyRefSchema, { kind: kind.kind, namespace, name });
+  return { kind, resource, ref, ...kind.compile(resource, ref) };
 }

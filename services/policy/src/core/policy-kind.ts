@@ -74,7 +74,7 @@ export interface Known {
 export interface World {
   /** Programs that are called, as "namespace/name". */
   readonly workloads: ReadonlySet<string>;
-  readonly followers: readonly { namespace: string; workload: string; hosts: ReadonlySet<string> }[];
+  readonly subscribers: readonly { namespace: string; workload: string; hosts: ReadonlySet<string> }[];
   /** What clients of a namespace apply to requests for a host. */
   outbound(clients: string, host: string): Outbound;
 }

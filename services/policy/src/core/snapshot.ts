@@ -12,11 +12,14 @@ export interface SnapshotOptions {
 }
 
 /** Everything in force for a workload, without its version. Equal policies give equal messages, in whatever order they came. */
-export function composeSnapshot(book: PolicyIndex, { workload, hosts, namePolicies }: SnapshotOptions): Snapshot {
+export function composeSnapshot(
+  policyIndex: PolicyIndex,
+  { workload, hosts, namePolicies }: SnapshotOptions,
+): Snapshot {
   return create(SnapshotSchema, {
     workload: `${workload.namespace}/${workload.name}`,
-    inbound: book.inbound(workload),
-    outbound: [...hosts].sort().map((host) => book.outbound(workload.namespace, host)),
+    inbound: policyIndex.inbound(workload),
+    outbound: [...hosts].sort().map((host) => policyIndex.outbound(workload.namespace, host)),
     namePolicies,
   });
 }

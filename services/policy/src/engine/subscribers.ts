@@ -53,7 +53,7 @@ export interface Acknowledged {
 }
 
 export interface SubscribersOptions {
-  readonly book: PolicyIndex;
+  readonly policyIndex: PolicyIndex;
   readonly namePolicies: boolean;
   now(): number;
   onPushed(): void;
@@ -130,7 +130,7 @@ function createMember({ claims, options, reader, acks, started }: MemberOptions)
   let asked: SnapshotOptions = { workload: { namespace, name }, hosts: new Set(), namePolicies: options.namePolicies };
   const push = (): void => {
     if (!started()) return;
-    const update = createUpdate(composeSnapshot(options.book, asked));
+    const update = createUpdate(composeSnapshot(options.policyIndex, asked));
     if (update.version === wanted) return;
     wanted = update.version;
     untold = update.bytes > MAX_SNAPSHOT_BYTES ? tooLarge(update.bytes) : "";

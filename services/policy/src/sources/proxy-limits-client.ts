@@ -12,7 +12,7 @@ export interface ProxyLimitsClient {
 }
 
 export interface ProxyLimitsClientOptions {
-  readonly neighbours: WorkloadLookup;
+  readonly workloadLookup: WorkloadLookup;
   /** Proves this service. */
   token(): string;
   readonly deadlineMs?: number;
@@ -23,7 +23,7 @@ const DEADLINE_MS = 500;
 const MAX_PROXIES = 32;
 
 export function createProxyLimitsClient({
-  neighbours,
+  workloadLookup,
   token,
   deadlineMs = DEADLINE_MS,
 }: ProxyLimitsClientOptions): ProxyLimitsClient {
@@ -43,7 +43,7 @@ export function createProxyLimitsClient({
   };
   return {
     async limits(service, request) {
-      const there = neighbours.proxies().filter(({ serves, address }) => serves === service && address !== "");
+      const there = workloadLookup.proxies().filter(({ serves, address }) => serves === service && address !== "");
       const answers = await Promise.all(there.slice(0, MAX_PROXIES).map(({ address }) => ask(address, request)));
       return answers.flat();
     },

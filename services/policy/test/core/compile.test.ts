@@ -11,10 +11,10 @@ import { host, resources, yaml } from "../support/resources.ts";
 
 const users = [{ group: "", kind: "Service", name: "users" }];
 
-function bookOf(...documents: readonly string[]) {
-  const book = createPolicyIndex(DefaultAction.ALLOW);
-  book.replace(resources(...documents));
-  return book;
+function policyIndexOf(...documents: readonly string[]) {
+  const policyIndex = createPolicyIndex(DefaultAction.ALLOW);
+  policyIndex.replace(resources(...documents));
+  return policyIndex;
 }
 
 const web = { namespace: "default", name: "web" };
@@ -25,14 +25,14 @@ const paths = (outbound: Outbound): readonly string[] =>
 
 describe("what comes in to a workload", () => {
   it("is governed by policies that name it, and by those of its whole namespace", () => {
-    const book = bookOf(
+    const policyIndex = policyIndexOf(
       yaml("AuthorizationPolicy", "all", { action: "Deny" }),
       yaml("AuthorizationPolicy", "web", { action: "Deny", targetRefs: [{ name: "web" }, { name: "other" }] }),
       yaml("AuthorizationPolicy", "users", { action: "Deny", targetRefs: users }),
       yaml("AuthorizationPolicy", "staging/all", { action: "Deny" }),
       yaml("RateLimitPolicy", "slow", { limits: [{ name: "a", requests: 3, per: "1m" }] }),
     );
-    const { authorization, rateLimits, defaultAction } = book.inbound(web);
+    const { authorization, rateLimits, defaultAction } = policyIndex.inbound(web);
     assert.deepEqual(
       authorization.map(({ ref }) => `${ref?.namespace}/${ref?.name}`),
       ["default/all", "default/web"],
@@ -45,14 +45,14 @@ describe("what comes in to a workload", () => {
   });
 
   it("has names in lower case, and the namespace of plugins", () => {
-    const book = bookOf(
+    const policyIndex = policyIndexOf(
       yaml("AuthorizationPolicy", "a", {
         action: "Plugin",
         plugin: { name: "opa", failurePolicy: "Closed", headers: ["X-B", "x-a", "X-A"] },
       }),
       yaml("RateLimitPolicy", "b", { limits: [{ name: "a", requests: 1, per: "1s", by: ["header:X-Tenant"] }] }),
     );
-    const { authorization, rateLimits } = book.inbound(web);
+    const { authorization, rateLimits } = policyIndex.inbound(web);
     assert.deepEqual(
       [authorization[0]?.plugin?.namespace, authorization[0]?.plugin?.headers],
       ["default", ["x-a", "x-b"]],
@@ -67,7 +67,7 @@ describe("the routes of a target", () => {
   const path = (value: string, more: object = {}): object => ({ path: { value }, ...more });
 
   it("are asked in Gateway API's order: exact, longest prefix, method, headers, query parameters", () => {
-    const book = bookOf(
+    const policyIndex = policyIndexOf(
       route("r", [
         { matches: [{}] },
         { matches: [path("/a", { queryParams: [{ name: "q", value: "1" }] })] },
@@ -89,19 +89,19 @@ describe("the routes of a target", () => {
       ]),
     );
     assert.deepEqual(
-      book.outbound("default", host("users")).matches.map(({ rule }) => rule),
+      policyIndex.outbound("default", host("users")).matches.map(({ rule }) => rule),
       [7, 6, 5, 4, 3, 2, 1, 0],
     );
   });
 
   it("of several resources are merged: of equal matches the oldest's is asked first, then the first by name", () => {
-    const book = bookOf(
+    const policyIndex = policyIndexOf(
       route("b", [{ matches: [path("/x")] }]),
       route("a", [{ matches: [path("/x")] }, { matches: [path("/x")] }]),
       route("z", [{ matches: [path("/x")] }], { creationTimestamp: "2026-01-02T00:00:00Z" }),
       route("y", [{ matches: [path("/x")] }], { creationTimestamp: "2026-01-01T00:00:00Z" }),
     );
-    assert.deepEqual(paths(book.outbound("default", host("users"))), [
+    assert.deepEqual(paths(policyIndex.outbound("default", host("users"))), [
       "y/0 /x",
       "z/1 /x",
       "a/2 /x",
@@ -111,7 +111,7 @@ describe("the routes of a target", () => {
   });
 
   it("ask those for gRPC first, and only gRPC requests", () => {
-    const book = bookOf(
+    const policyIndex = policyIndexOf(
       route("http", [{ matches: [{ path: { type: "Exact", value: "/demo.v1.Users/Get" } }] }]),
       yaml("GRPCRoute", "grpc", {
         parentRefs: users,
@@ -127,7 +127,7 @@ describe("the routes of a target", () => {
         ],
       }),
     );
-    const outbound = book.outbound("default", host("users"));
+    const outbound = policyIndex.outbound("default", host("users"));
     assert.deepEqual(
       outbound.matches.map((match) => [match.grpc, match.path?.type, match.path?.value]),
       [
@@ -143,16 +143,16 @@ describe("the routes of a target", () => {
   });
 
   it("of the client's namespace replace those of the target's, for that namespace alone", () => {
-    const book = bookOf(
+    const policyIndex = policyIndexOf(
       route("producer", [{}]),
       yaml("HTTPRoute", "staging/consumer", { parentRefs: [{ ...users[0], namespace: "default" }], rules: [{}] }),
     );
-    const names = (clients: string) => book.outbound(clients, host("users")).rules.map(({ ref }) => ref?.name);
+    const names = (clients: string) => policyIndex.outbound(clients, host("users")).rules.map(({ ref }) => ref?.name);
     assert.deepEqual([names("default"), names("staging"), names("other")], [["producer"], ["consumer"], ["producer"]]);
   });
 
   it("count for the ports that they name", () => {
-    const book = bookOf(
+    const policyIndex = policyIndexOf(
       yaml("HTTPRoute", "r", {
         parentRefs: [
           { name: "users", port: 8080 },
@@ -163,7 +163,7 @@ describe("the routes of a target", () => {
       yaml("HTTPRoute", "s", { parentRefs: [{ name: "users", port: 8080 }, { name: "users" }], rules: [{}] }),
     );
     assert.deepEqual(
-      book.outbound("default", host("users")).matches.map(({ rule, port }) => [rule, port]),
+      policyIndex.outbound("default", host("users")).matches.map(({ rule, port }) => [rule, port]),
       [
         [0, 80],
         [0, 8080],
@@ -173,7 +173,7 @@ describe("the routes of a target", () => {
   });
 
   it("carry everything that a rule says", () => {
-    const book = bookOf(
+    const policyIndex = policyIndexOf(
       route("r", [
         {
           filters: [
@@ -195,7 +195,7 @@ describe("the routes of a target", () => {
       ]),
       yaml("XBackendTrafficPolicy", "b", { targetRefs: users, retryConstraint: { budget: { percent: 30 } } }),
     );
-    const { rules, retryBudget, retryBudgetRef } = book.outbound("default", host("users"));
+    const { rules, retryBudget, retryBudgetRef } = policyIndex.outbound("default", host("users"));
     const wanted = {
       ref: { kind: "HTTPRoute", namespace: "default", name: "r" },
       requestHeaders: { set: [{ name: "x-a", value: "1" }], remove: ["x-b"] },
@@ -211,7 +211,7 @@ describe("the routes of a target", () => {
       requestTimeout: "90s",
       retry: { codes: [500, 503], attempts: 2, backoff: "0.025s" },
     };
-    assert.deepEqual(toJson(OutboundSchema, book.outbound("default", host("users"))), {
+    assert.deepEqual(toJson(OutboundSchema, policyIndex.outbound("default", host("users"))), {
       target: host("users"),
       rules: [wanted],
       matches: [{ path: { type: "MATCH_TYPE_PATH_PREFIX", value: "/" } }],
@@ -222,9 +222,12 @@ describe("the routes of a target", () => {
   });
 
   it("do not exist for what is no service of the mesh", () => {
-    const book = bookOf(route("r", [{}]));
+    const policyIndex = policyIndexOf(route("r", [{}]));
     for (const other of ["example.com", "users", "10.0.0.1", "a.users.default.svc.cluster.local"])
-      assert.deepEqual([book.outbound("default", other).target, book.outbound("default", other).rules], [other, []]);
+      assert.deepEqual(
+        [policyIndex.outbound("default", other).target, policyIndex.outbound("default", other).rules],
+        [other, []],
+      );
   });
 });
 
@@ -237,8 +240,9 @@ describe("a version", () => {
       yaml("HTTPRoute", "s", { parentRefs: users, rules: [{}] }),
     ];
     const version = (some: readonly string[], hosts = [host("users"), host("carts")]): string =>
-      createUpdate(composeSnapshot(bookOf(...some), { workload: web, hosts: new Set(hosts), namePolicies: true }))
-        .version;
+      createUpdate(
+        composeSnapshot(policyIndexOf(...some), { workload: web, hosts: new Set(hosts), namePolicies: true }),
+      ).version;
     const first = version(documents);
     assert.match(first, /^[0-9a-f]{16}$/);
     assert.equal(version([...documents].reverse(), [host("carts"), host("users")]), first);

@@ -14,10 +14,10 @@ export interface HookCalls {
 }
 
 /** A proxy reaches only the plugins that the policies of its workload name. */
-export function createHookCalls(context: AppContext, book: PolicyIndex): HookCalls {
+export function createHookCalls(context: AppContext, policyIndex: PolicyIndex): HookCalls {
   const { callUnary, stop } = createPluginCalls(context, DECISION_HOOKS);
   const policyOf: PolicyOf = (workload, { kind, namespace, name }) => {
-    const found = book
+    const found = policyIndex
       .about(workload)
       .find(({ ref }) => ref.kind === kind && ref.namespace === namespace && ref.name === name);
     const policy = found?.part.authorization ?? found?.part.rateLimit;

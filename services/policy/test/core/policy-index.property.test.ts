@@ -144,12 +144,12 @@ it("a workload's snapshot is what a look at every resource finds, whatever chang
   }));
   fc.assert(
     fc.property(fc.array(folder, { minLength: 1, maxLength: 4 }), (folders) => {
-      const book = createPolicyIndex(DefaultAction.ALLOW);
+      const policyIndex = createPolicyIndex(DefaultAction.ALLOW);
       const versions = new Map<SnapshotOptions, string>();
       for (const all of folders) {
-        const touched = book.replace(all);
+        const touched = policyIndex.replace(all);
         for (const options of asked) {
-          const snapshot = composeSnapshot(book, options);
+          const snapshot = composeSnapshot(policyIndex, options);
           const version = createUpdate(snapshot).version;
           if (versions.get(options) !== version && versions.has(options)) assert.ok(concerns(touched, options));
           versions.set(options, version);
