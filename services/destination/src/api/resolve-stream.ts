@@ -14,8 +14,8 @@ import {
 } from "@patchbay/runtime";
 import type { Update } from "../engine/update.ts";
 import type { Subscriber, Watches } from "../engine/watches.ts";
+import { readClientRequest } from "./client-request.ts";
 import type { Quota } from "./quota.ts";
-import { readAsking } from "./who-asks.ts";
 
 export interface ResolveStreamsOptions extends LatestStreamsOptions {
   readonly watches: Pick<Watches, "subscribe">;
@@ -68,7 +68,7 @@ class ResolveStream extends LatestStream<Update> implements Subscriber {
     const { caller, protocol } = this.#call;
     this.asked();
     try {
-      const { authority, context } = readAsking(caller, request);
+      const { authority, context } = readClientRequest(caller, request);
       this.#giveBack = quota.take(caller);
       beginStream(this.stream, protocol);
       this.#leave = watches.subscribe(authority, context, this);

@@ -13,9 +13,9 @@ import {
 import { caller, requireKind } from "@patchbay/runtime";
 import type { Update } from "../engine/update.ts";
 import type { Watches } from "../engine/watches.ts";
+import { readClientRequest } from "./client-request.ts";
 import { encodeExplanation } from "./explanation.ts";
 import type { Quota } from "./quota.ts";
-import { readAsking } from "./who-asks.ts";
 
 export interface RoutesOptions {
   readonly watches: Watches;
@@ -45,11 +45,11 @@ async function* resolve(
   context: HandlerContext,
   { watches, quota }: RoutesOptions,
 ): AsyncGenerator<ResolveResponse> {
-  const asking = readAsking(caller(context), request);
+  const asked = readClientRequest(caller(context), request);
   const giveBack = quota.take(caller(context));
   const latest = createMailbox<Update>();
   context.signal.addEventListener("abort", () => latest.end(), { once: true });
-  const leave = watches.subscribe(asking.authority, asking.context, { deliver: latest.put });
+  const leave = watches.subscribe(asked.authority, asked.context, { deliver: latest.put });
   try {
     for await (const update of latest) yield update.message;
   } finally {
@@ -63,8 +63,8 @@ async function explain(
   context: HandlerContext,
   { watches, now }: RoutesOptions,
 ): Promise<ExplainResponse> {
-  const asking = readAsking(caller(context), request);
-  return encodeExplanation(await watches.explain(asking.authority, asking.context), now());
+  const asked = readClientRequest(caller(context), request);
+  return encodeExplanation(await watches.explain(asked.authority, asked.context), now());
 }
 
 function listResolvers(watches: Watches): ListResolversResponse {

@@ -8,13 +8,13 @@ import { detailOf, effectOf, whyOf } from "./why.ts";
 /** Longest run of rewrites and splits. */
 export const MAX_DEPTH = 16;
 /** Authorities that rewrites and splits of one evaluation may lead to: bounds splits of splits. */
-export const MAX_LED = 256;
+const MAX_LED = 256;
 /** Reason in a result for a resolver that broke. The text of each failure goes only to Explain, so that a retry is no new result. */
 const NO_ANSWER = "does not answer";
 /** The sum of weights after nested splits: shares are kept to a millionth. */
 const SHARE_UNIT = 1_000_000;
 
-export interface Evaluating {
+export interface EvaluationInput {
   readonly authority: Authority;
   /** In order. */
   readonly resolvers: readonly ResolverSpec[];
@@ -29,7 +29,7 @@ export interface Evaluating {
  * The first resolver in order whose answer is not "absent" (or "failed", when it fails open) decides. "rewrite" and "split" start
  * the whole chain again under other authorities; while a resolver is pending, none behind it decides.
  */
-export function evaluate(input: Evaluating): Evaluation {
+export function evaluate(input: EvaluationInput): Evaluation {
   const walk: Walk = {
     input,
     steps: [],
@@ -46,7 +46,7 @@ export function evaluate(input: Evaluating): Evaluation {
 }
 
 interface Walk {
-  readonly input: Evaluating;
+  readonly input: EvaluationInput;
   readonly steps: Step[];
   readonly leaves: Leaf[];
   led: number;
@@ -105,7 +105,7 @@ function visit(walk: Walk, place: Place): void {
       decided = step;
     }
   }
-  if (!decision || !decided) walk.leaves.push(nobody(place, passedOver));
+  if (!decision || !decided) walk.leaves.push(unresolved(place, passedOver));
   else conclude(walk, place, { ...decision, step: decided });
 }
 
@@ -262,7 +262,7 @@ function lead(walk: Walk, place: Place, leading: Leading): void {
 }
 
 /** No resolver decided. A name that the client asked for is "absent", so its proxy may treat it as egress; one that was led to fails. */
-function nobody(place: Place, passedOver: readonly Heard[]): Leaf {
+function unresolved(place: Place, passedOver: readonly Heard[]): Leaf {
   const remarks = passedOver
     .map(({ resolver, weighed }) => ({
       resolver: resolver.name,

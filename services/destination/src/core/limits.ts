@@ -18,7 +18,7 @@ import { type Answer, failed } from "./answer.ts";
 import { canonicalEndpoints } from "./endpoints.ts";
 
 /** Endpoints in one answer. */
-export const MAX_ENDPOINTS = 10_000;
+const MAX_ENDPOINTS = 10_000;
 /** Targets of one split. */
 export const MAX_TARGETS = 64;
 const MAX_LABELS = 32;

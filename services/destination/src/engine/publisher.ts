@@ -23,7 +23,7 @@ export interface Publisher {
 }
 
 /** Events of class "endpoint". */
-export const ENDPOINT_CHANGED = "dev.patchbay.endpoint.changed.v1";
+const ENDPOINT_CHANGED = "dev.patchbay.endpoint.changed.v1";
 const MAX_WAITING = 1_000;
 const MAX_IN_FLIGHT = 64;
 

@@ -4,7 +4,7 @@ import type { Log } from "@patchbay/wire";
 import type { Answer } from "../core/answer.ts";
 import type { ResolverEvent } from "../core/query.ts";
 import type { ResolverSpec } from "../core/resolver-spec.ts";
-import { createAsked } from "./asked.ts";
+import { createOpenQueries } from "./open-queries.ts";
 import type { Resolver } from "./resolver.ts";
 import { type StaticServiceSpec, staticAnswer, staticService } from "./static-service.ts";
 
@@ -25,20 +25,20 @@ export async function watchStaticServices({
   log,
 }: StaticServicesOptions): Promise<StaticServices> {
   let services: ReadonlyMap<string, Entry> = new Map();
-  const asked = createAsked(({ authority }) => answerFor(authority, services));
+  const queries = createOpenQueries(({ authority }) => answerFor(authority, services));
   const watch = await resources.watch({
     kinds: [staticService],
     log,
     onChange(inForce) {
       services = new Map(inForce.map(toEntry));
-      asked.answerAgain();
+      queries.answerAgain();
     },
   });
   return {
     spec: staticSpec(settings),
     suffixes: [],
     status: () => ({ ready: true, reason: watch.problems().map(problemText).join("; ") }),
-    ask: (query, tell) => asked.ask("", query, tell),
+    ask: (query, tell) => queries.ask("", query, tell),
     stop: () => watch.stop(),
   };
 }

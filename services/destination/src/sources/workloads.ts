@@ -7,7 +7,7 @@ import type { RegistryView, Settings, ViewChange } from "@patchbay/runtime";
 import { canonicalEndpoints } from "../core/endpoints.ts";
 import type { ResolverEvent } from "../core/query.ts";
 import type { ResolverSpec } from "../core/resolver-spec.ts";
-import { createAsked } from "./asked.ts";
+import { createOpenQueries } from "./open-queries.ts";
 import type { Resolver } from "./resolver.ts";
 
 export interface WorkloadsOptions {
@@ -28,20 +28,22 @@ export interface Workloads extends Resolver {
 export function createWorkloads({ view, settings }: WorkloadsOptions): Workloads {
   const index = createIndex();
   let complete = view.complete();
-  const asked = createAsked(({ authority }) => answerFor(authority, { found: index.find(authority), complete }));
+  const queries = createOpenQueries(({ authority }) =>
+    answerFor(authority, { found: index.find(authority), complete }),
+  );
   index.take({ changed: view.list(Kind.PROXY), removed: [], complete });
   const unsubscribe = view.subscribe((change) => {
     const touched = index.take(change);
     // Once complete, it stays so: the view keeps its data when the registry becomes incomplete.
     const first = change.complete && !complete;
     complete ||= change.complete;
-    asked.answerAgain(first ? undefined : touched);
+    queries.answerAgain(first ? undefined : touched);
   });
   return {
     spec: workloadsSpec(settings),
     suffixes: [],
     status: () => ({ ready: complete, reason: complete ? "" : "the registry has not given its whole picture yet" }),
-    ask: (query, tell) => asked.ask(keyOfService(query.authority.service), query, tell),
+    ask: (query, tell) => queries.ask(keyOfService(query.authority.service), query, tell),
     stop: unsubscribe,
   };
 }

@@ -7,7 +7,7 @@ export interface Validity {
 }
 
 /** Certificates are valid from this long before their signing, for peers with a slow clock. */
-export const CLOCK_SKEW_MS = 60_000;
+const CLOCK_SKEW_MS = 60_000;
 
 const DAY_MS = 24 * 3_600_000;
 

@@ -78,19 +78,16 @@ function readRequest({ method, authority, path, headers, source }: ExplainReques
 }
 
 function invalid(field: string, value: string, hint: string): ConnectError {
-  return new ConnectError(
-    `${field} ${JSON.stringify(value.slice(0, 80))} cannot be meant; ${hint}`,
-    Code.InvalidArgument,
-  );
+  return new ConnectError(`${field} ${JSON.stringify(value.slice(0, 80))} is not valid; ${hint}`, Code.InvalidArgument);
 }
 
-interface Asked {
+interface LimitQuery {
   readonly request: DryRunRequest;
   readonly inspector: ProxyLimitsClient;
 }
 
-/** With what the service's proxies say about their buckets. */
-async function limitStates({ server, limits }: ServerView, { request, inspector }: Asked): Promise<LimitState[]> {
+/** The limits with the states of their buckets at the service's proxies. */
+async function limitStates({ server, limits }: ServerView, { request, inspector }: LimitQuery): Promise<LimitState[]> {
   const states = limits.map((each) => create(LimitStateSchema, each));
   if (!states.some(({ matched }) => matched)) return states;
   const { method, path, authority, headers, identity } = request;
@@ -140,7 +137,7 @@ function serverVerdict({ server, decision, policies }: ServerView, limits: reado
   return { decision: "allowed", why: whyAllowed(name, decision.policy) };
 }
 
-/** A bucket holds at least one request: what holds none is a plugin's limit, and the next request asks for a lease. */
+/** A bucket holds at least one request; one without belongs to a plugin's limit, and the next request asks for a lease. */
 function isWithoutLease({ size }: ProxyLimit): boolean {
   return size === 0;
 }

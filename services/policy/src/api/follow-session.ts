@@ -3,7 +3,7 @@ import type { WatchRequest } from "@patchbay/proto/mesh/policy/v1/policy_pb";
 import type { Claims } from "@patchbay/wire";
 import type { Reader, Subscribers, Subscription } from "../engine/subscribers.ts";
 
-/** What a proxy says on its stream, in its order. */
+/** Receives the messages of a proxy's stream in order. */
 export interface FollowSession {
   /** @throws ConnectError */
   receive(request: WatchRequest): void;

@@ -28,7 +28,7 @@ export interface FollowStreams {
 // A thousand hosts of 253 characters.
 const MAX_REQUEST_BYTES = 512 * 1024;
 
-/** Follow: a proxy that does not keep up gets the latest snapshot when it does again. */
+/** Streams of Watch: a slow proxy skips to the latest snapshot when it reads again. */
 export function createFollowStreams(options: FollowStreamsOptions): FollowStreams {
   const all = createLatestStreams(options);
   return {

@@ -24,7 +24,7 @@ export interface StatusOptions {
   written(): WrittenResources | undefined;
 }
 
-/** Resources in force, what is wrong with files, and who runs which version. */
+/** Resources in force, problems of files, and the version that each proxy runs. */
 export function createStatus(options: StatusOptions): () => StatusResponse {
   const { policyIndex, subscribers, workloadLookup } = options;
   return () => {
@@ -45,7 +45,7 @@ export function createStatus(options: StatusOptions): () => StatusResponse {
   };
 }
 
-/** What all resources are held against at one moment. */
+/** Input for the status of all resources. */
 interface Seen {
   readonly policyIndex: PolicyIndex;
   readonly known: Known;
@@ -70,7 +70,7 @@ function resourceStatus(compiled: CompiledPolicy, { policyIndex, known, subscrib
   });
 }
 
-/** Those that follow, and those that the registry knows and that do not. */
+/** Connected proxies, and those that only the registry knows. */
 function proxies({ subscribers, workloadLookup }: StatusOptions): ProxyStatus[] {
   const following = subscribers.list().map((each) => ({ ...each, connected: true }));
   const ids = new Set(following.map((each) => proxyId({ ...each, name: each.workload })));

@@ -18,25 +18,25 @@ import { compileHeaderChange, compileInbound, compileRoutes, type Decision } fro
 import { type AskedName, readAuthority } from "./names.ts";
 import type { PolicyIndex, Workload } from "./policy-index.ts";
 
-/** A request that may never be sent, as the caller's proxy would read its head. */
+/** A described request, as the caller's proxy would read its head. */
 export interface DryRunRequest extends DescribedRequest {
   readonly asked: AskedName;
   /** SPIFFE ID; empty: no proof. */
   readonly identity: string;
 }
 
-/** What the client's proxy would do with it. */
+/** The decision of the client's proxy. */
 export interface RouteView {
   readonly decision: RouteDecision;
-  /** Why it goes nowhere; empty: it does. */
+  /** Why it is not forwarded; empty: it is. */
   readonly nowhere: string;
-  /** Services that may get it. Those outside the mesh are not among them. */
+  /** Services of the mesh that may receive it. */
   readonly servers: readonly Workload[];
   /** As the client's proxy would send it. */
   readonly sent: DryRunRequest;
 }
 
-/** What the proxy of one service would do with it. */
+/** The decision of the proxy of one service. */
 export interface ServerView {
   readonly server: Workload;
   /** "ambiguous": refused since servers may read its path differently. */

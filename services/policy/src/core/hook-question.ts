@@ -18,10 +18,10 @@ import { policyName, wasTold } from "@patchbay/rules";
  * The plugin that is asked, and the headers that it is shown. Part of every key: another plugin may answer otherwise, and an
  * answer says nothing about headers that its plugin was not shown.
  */
-export type Asked = Pick<PluginRef, "namespace" | "name" | "headers">;
+export type AskedPlugin = Pick<PluginRef, "namespace" | "name" | "headers">;
 
 /** Key of a question to an authorizer: equal questions share one call. */
-export function questionKey(question: AuthorizeRequest, { namespace, name, headers: shown }: Asked): string {
+export function questionKey(question: AuthorizeRequest, { namespace, name, headers: shown }: AskedPlugin): string {
   const { sourceIdentity, target, method, path, headers } = attributesOf(question);
   const sorted = Object.entries(headers).sort(([a], [b]) => (a < b ? -1 : 1));
   return JSON.stringify([
@@ -38,7 +38,7 @@ export function questionKey(question: AuthorizeRequest, { namespace, name, heade
 }
 
 /** Key of what every answer depends on, beside its own `vary`. */
-export function subjectKey(policy: PolicyRef | undefined, { namespace, name, headers }: Asked): string {
+export function subjectKey(policy: PolicyRef | undefined, { namespace, name, headers }: AskedPlugin): string {
   return JSON.stringify([namespace, name, policyName(policy), headers]);
 }
 

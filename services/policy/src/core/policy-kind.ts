@@ -13,19 +13,19 @@ import type { PolicyResource } from "./resource.ts";
 export const OWN_API = "patchbay.dev/v1alpha1";
 export const GATEWAY_API = "gateway.networking.k8s.io/v1";
 
-/** All that there is to know of one kind of resource. */
+/** One kind of resource: its schema, checks, compilation and explanations. */
 export interface PolicyKind<Spec = unknown> {
   readonly kind: string;
   readonly apiVersion: string;
   /** JSON Schema of `spec`. */
   readonly schema: object;
-  /** What no schema can say; called with a spec that fits the schema. */
+  /** Checks beyond the schema; called with a spec that fits it. */
   check(spec: Spec): readonly SpecProblem[];
   /** Called with a resource that has passed the checks. */
   compile(resource: PolicyResource<Spec>, ref: PolicyRef): Compiled;
-  /** What it does, in one line. */
+  /** Summary in one line. */
   summarise(spec: Spec): string;
-  /** What does not stop it but is most likely not meant, one sentence each. */
+  /** Warnings about a valid resource that is probably a mistake, one sentence each. */
   warn(compiled: CompiledPolicy, around: Surroundings): readonly string[];
   /** Workloads that enforce it, as "namespace/name", sorted. */
   inForce(compiled: CompiledPolicy, world: World): readonly string[];
@@ -75,6 +75,6 @@ export interface World {
   /** Programs that are called, as "namespace/name". */
   readonly workloads: ReadonlySet<string>;
   readonly subscribers: readonly { namespace: string; workload: string; hosts: ReadonlySet<string> }[];
-  /** What clients of a namespace apply to requests for a host. */
+  /** The rules that clients of a namespace apply to requests for a host. */
   outbound(clients: string, host: string): Outbound;
 }

@@ -12,7 +12,7 @@ export interface PolicyResource<Spec = unknown> {
   readonly origin: Origin;
 }
 
-/** The key that stands for every service of a namespace; no service has this name. */
+/** The key for all services of a namespace; no service has this name. */
 export function wholeNamespace(namespace: string): string {
   return `${namespace}/*`;
 }

@@ -14,12 +14,12 @@ export function missingWorkloads({ inbound }: CompiledPolicy, { workloads }: Kno
 
 export function missingTargets({ outbound }: CompiledPolicy, known: Known): readonly string[] {
   return outbound
-    .filter((key) => isNobody(key, known))
+    .filter((key) => isUnknownService(key, known))
     .map((key) => `no workload is called ${nameText(key)} at the moment`);
 }
 
 /** False while there is a resolver plugin: it may know services that the registry does not. */
-export function isNobody(key: string, { workloads, staticServices, plugins }: Known): boolean {
+export function isUnknownService(key: string, { workloads, staticServices, plugins }: Known): boolean {
   if ([...plugins.values()].some((hooks) => hooks.has("resolve"))) return false;
   return !workloads.has(key) && !staticServices.has(key);
 }

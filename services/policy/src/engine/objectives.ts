@@ -11,20 +11,20 @@ import { type Counted, createWindowCounter, type Windows } from "./window-counte
 
 export interface ObjectivesOptions {
   readonly telemetry: Transport;
-  /** Told of every change into and out of burning. */
+  /** Called for every change into and out of burning. */
   onChange(change: ObjectiveChange): void;
   readonly log: Log;
   readonly clock: Clock;
-  /** Between two looks, at least. Default 1 s. */
+  /** Least time between two evaluations. Default 1 s. */
   readonly intervalMs?: number;
 }
 
-/** Holds objectives against what telemetry counts. */
+/** Evaluates objectives with the counts of telemetry. */
 export interface Objectives {
-  /** All objectives in force from now on. One that is known keeps its state. */
+  /** Replaces all objectives. A known one keeps its state. */
   update(specs: readonly ObjectiveSpec[]): void;
   list(): Objective[];
-  /** Looks now. */
+  /** Evaluates now. */
   look(): Promise<void>;
   stop(): void;
 }
@@ -37,7 +37,7 @@ interface Held {
 }
 
 const INTERVAL_MS = 1_000;
-/** To ask about one objective costs telemetry about 2 ms: hundreds of them are looked at less often. */
+/** A query for one objective costs telemetry about 2 ms, so hundreds of them are evaluated less often. */
 const PER_OBJECTIVE_MS = 50;
 
 export function createObjectives(options: ObjectivesOptions): Objectives {
@@ -50,7 +50,7 @@ export function createObjectives(options: ObjectivesOptions): Objectives {
   async function evaluate(each: Held): Promise<void> {
     const { spec } = each;
     const windows = await count(spec, each.windows, each.state === "burning");
-    // Its file may have changed meanwhile; the next look goes by that.
+    // Its file has changed meanwhile; the next evaluation uses the new spec.
     if (each.spec !== spec) return;
     each.windows = windows;
     const { short, long } = windows;
@@ -93,7 +93,7 @@ export function createObjectives(options: ObjectivesOptions): Objectives {
           const key = `${spec.namespace}/${spec.name}`;
           const before = held.get(key);
           if (!before) return [key, { spec, state: "no-data", since: clock.now(), windows: undefined }];
-          // What was measured by other terms says nothing about these.
+          // Measurements by the old terms do not apply to the new ones.
           const kept = sameTerms(before.spec, spec) ? before.windows : undefined;
           return [key, Object.assign(before, { spec, windows: kept })];
         }),

@@ -11,7 +11,7 @@ export interface Subscribers {
   /** Sends new snapshots to the proxies that a change affects. */
   changed(touched: ChangedServices): void;
   list(): readonly Subscriber[];
-  /** What the instance acknowledged, also after it has left. */
+  /** The acknowledgement of an instance, kept after it has left. */
   acknowledged(proxy: string): Acknowledged | undefined;
   /** Forgets the acknowledgements of proxies that are gone. */
   forget(isKnown: (proxy: string) => boolean): void;

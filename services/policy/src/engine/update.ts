@@ -12,7 +12,7 @@ export interface Update {
   readonly bytes: number;
   /** With its version. */
   message(): WatchResponse;
-  /** The same, encoded and framed. */
+  /** The message, encoded and framed. */
   readonly envelope: Uint8Array;
 }
 

@@ -4,7 +4,7 @@ import { preciseMs } from "@patchbay/model";
 import { GroupBy, Telemetry } from "@patchbay/proto/mesh/telemetry/v1/telemetry_pb";
 import { burns, type Measured, measure, type ObjectiveSpec } from "../core/objectives/objective.ts";
 
-/** What was found in the windows of an objective. */
+/** Measured windows of an objective. */
 export interface Windows {
   readonly short: Counted;
   readonly long: Counted;
@@ -22,11 +22,11 @@ export interface WindowCounterOptions {
   now(): number;
 }
 
-/** Measures an objective's windows. `urgent`: the long one as well, however new it is. */
+/** Measures an objective's windows. `urgent`: measures the long one even when it is recent. */
 export type WindowCounter = (spec: ObjectiveSpec, before: Windows | undefined, urgent: boolean) => Promise<Windows>;
 
 const DEADLINE_MS = 2_000;
-/** An hour changes little in this time; it is measured at once when the short window burns. */
+/** The long window changes little in this time; it is measured at once when the short window burns. */
 const LONG_EVERY_MS = 10_000;
 
 /** Asks telemetry. A count rejects when it does not answer in time. */

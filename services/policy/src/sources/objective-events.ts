@@ -23,7 +23,7 @@ export interface ObjectiveChange {
 }
 
 /** Events of class "slo". */
-export const OBJECTIVE_CHANGED = "dev.patchbay.slo.burn.v1";
+const OBJECTIVE_CHANGED = "dev.patchbay.slo.burn.v1";
 
 /** Stores a change as an event; nothing waits for it, and a failure is logged. */
 export function createObjectiveEvents(options: ObjectiveEventsOptions): (change: ObjectiveChange) => void {

@@ -5,7 +5,7 @@ import { Proxy as ProxyApi } from "@patchbay/proto/mesh/proxy/v1/proxy_pb";
 import { createTransport } from "@patchbay/wire";
 import type { WorkloadLookup } from "./workload-lookup.ts";
 
-/** Asks proxies how limits stand. */
+/** Asks proxies for the states of their limits. */
 export interface ProxyLimitsClient {
   /** States of all proxies of a service ("namespace/name") that answer in time. Never rejects. */
   limits(service: string, request: DescribedRequest): Promise<readonly LimitState[]>;
@@ -13,13 +13,13 @@ export interface ProxyLimitsClient {
 
 export interface ProxyLimitsClientOptions {
   readonly workloadLookup: WorkloadLookup;
-  /** Proves this service. */
+  /** Token of this service. */
   token(): string;
   readonly deadlineMs?: number;
 }
 
 const DEADLINE_MS = 500;
-/** Of a service with more proxies some are enough. */
+/** Proxies that are asked at most for one service. */
 const MAX_PROXIES = 32;
 
 export function createProxyLimitsClient({
@@ -28,14 +28,14 @@ export function createProxyLimitsClient({
   deadlineMs = DEADLINE_MS,
 }: ProxyLimitsClientOptions): ProxyLimitsClient {
   const ask = async (address: string, request: DescribedRequest): Promise<readonly LimitState[]> => {
-    // Questions are rare and proxies come and go, so connections are not kept.
+    // Calls are rare and proxies come and go, so connections are not kept.
     const transport = createTransport({ address: `http://${address}`, token });
     try {
       const proxy = createClient(ProxyApi, transport);
       const { limits } = await proxy.inspect({ request }, { timeoutMs: deadlineMs });
       return limits;
     } catch {
-      // An older proxy, or one that is just going: what it would say is left out.
+      // An older proxy, or one that is stopping: its states are left out.
       return [];
     } finally {
       transport.close();

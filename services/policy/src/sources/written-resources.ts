@@ -3,13 +3,13 @@ import type { Log } from "@patchbay/wire";
 import { KINDS } from "../core/kinds.ts";
 import type { PolicyResource } from "../core/resource.ts";
 
-/** What people have written down, as far as policies go. */
+/** Resources in force that policies need. */
 export interface WrittenResources {
-  /** Services that people wrote down, as "namespace/name". */
+  /** StaticServices, as "namespace/name". */
   staticServices(): ReadonlySet<string>;
   /** Of this service's kinds, and of what is of no kind. */
   problems(): readonly Problem[];
-  /** Those in force of which there is a newer version that is wrong. */
+  /** Resources in force whose newer version is invalid. */
   outdated(): ReadonlySet<PolicyResource>;
   stop(): void;
 }
@@ -19,14 +19,14 @@ export interface WrittenResourcesOptions {
   /** A file where last good versions outlive this process. */
   readonly memory: string;
   readonly log: Log;
-  /** Some resource is another, new or gone. */
+  /** A resource was changed, added or removed. */
   onChange(resources: readonly Resource[]): void;
 }
 
-/** Only names matter here; the kind's own service says what is wrong with them. */
+/** Only names matter here; destination checks the specs. */
 const STATIC_SERVICE: ResourceKind = { kind: "StaticService", apiVersion: API_VERSION, schema: {} };
 
-/** Settles after the first look. */
+/** Settles after the first read of the resources. */
 export async function watchWrittenResources({
   source,
   ...options

@@ -180,7 +180,7 @@ describe("the explanation of a request", () => {
     );
   });
 
-  it("refuses what cannot be meant, with the field", async () => {
+  it("refuses an invalid request, with the field", async () => {
     await using policy = await startPolicy();
     const wrong: readonly (readonly [Asked, RegExp])[] = [
       [{ authority: "us ers" }, /^authority "us ers"/],

@@ -14,17 +14,10 @@ import { type PolicyResource, resourceName, wholeNamespace } from "../resource.t
 import { list, object } from "../schema.ts";
 import { more, short } from "../summary-text.ts";
 import { missingPlugin, missingWorkloads } from "../warnings.ts";
+import { type Condition, checkCondition, conditionSchema, encodeCondition, whatText, whomText } from "./condition.ts";
 import { enforceable, inboundOf } from "./enforceable.ts";
 import { checkPlugin, encodePlugin, type PluginSpec, pluginSchema } from "./plugin-ref.ts";
 import { checkServiceRef, type ServiceRef, targetKeys, targetRefsSchema } from "./targets.ts";
-import {
-  type Condition,
-  checkCondition,
-  conditionSchema,
-  encodeCondition,
-  whatText,
-  whomText,
-} from "./who-and-what.ts";
 
 /** Who may call what. */
 interface AuthorizationPolicySpec {

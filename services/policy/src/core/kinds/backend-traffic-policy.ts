@@ -18,10 +18,10 @@ interface BackendTrafficPolicySpec {
     readonly budget?: {
       /** Retries per 100 requests. Default 20. */
       readonly percent?: number;
-      /** Over which requests are counted. Default 10s. */
+      /** Time over which requests are counted. Default 10s. */
       readonly interval?: string;
     };
-    /** What is always allowed. Default 10 per 1s. */
+    /** Retries that are always allowed. Default 10 per 1s. */
     readonly minRetryRate?: { readonly count?: number; readonly interval?: string };
   };
   readonly sessionPersistence?: unknown;

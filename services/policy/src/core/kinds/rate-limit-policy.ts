@@ -11,10 +11,10 @@ import type { PolicyResource } from "../resource.ts";
 import { label, list, object, text } from "../schema.ts";
 import { more, short } from "../summary-text.ts";
 import { missingPlugin, missingWorkloads } from "../warnings.ts";
+import { type Condition, checkCondition, conditionSchema, encodeCondition } from "./condition.ts";
 import { enforceable, inboundOf } from "./enforceable.ts";
 import { checkPlugin, encodePlugin, type PluginSpec, pluginSchema } from "./plugin-ref.ts";
 import { checkServiceRef, type ServiceRef, targetKeys, targetRefsSchema } from "./targets.ts";
-import { type Condition, checkCondition, conditionSchema, encodeCondition } from "./who-and-what.ts";
 
 /** How often. */
 interface RateLimitPolicySpec {

@@ -1,6 +1,6 @@
 import { type ServiceRef, serviceKey, tryParseAuthority } from "@patchbay/model";
 import type { CompiledPolicy, Known, Surroundings } from "../policy-kind.ts";
-import { isNobody, missingTargets, nameText } from "../warnings.ts";
+import { isUnknownService, missingTargets, nameText } from "../warnings.ts";
 import type { CompiledRoute } from "./route.ts";
 
 /** What of a route is most likely not meant. */
@@ -20,7 +20,7 @@ export function warnOfRoute(compiled: CompiledPolicy, { known }: Surroundings): 
 function missingBackends({ rules }: CompiledRoute, outbound: readonly string[], known: Known): readonly string[] {
   const backends = rules.flatMap(({ rule }) => rule.backends).filter(({ weight }) => weight > 0);
   return [...new Set(backends.flatMap(serviceOf).map(serviceKey))]
-    .filter((key) => !outbound.includes(key) && isNobody(key, known))
+    .filter((key) => !outbound.includes(key) && isUnknownService(key, known))
     .map((key) => `nobody serves its backend ${nameText(key)} at the moment, so requests for it fail`);
 }
 

@@ -54,7 +54,7 @@ export const serviceLevelObjective: PolicyKind<WrittenObjective> = {
   check,
   compile: (resource) => ({ part: { objective: objectiveOf(resource) }, inbound: [], outbound: [] }),
   summarise,
-  // No proxy enforces a promise, and what it is about may come any time.
+  // No proxy enforces an objective, and its service may start at any time.
   warn: () => [],
   inForce: () => [],
 };

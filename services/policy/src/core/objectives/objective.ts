@@ -2,7 +2,7 @@ import { latencyBucket } from "@patchbay/model";
 import type { Origin } from "@patchbay/proto/mesh/common/v1/origin_pb";
 import { MIN_REQUESTS } from "@patchbay/rules";
 
-/** A service level objective: which share of which requests is to be good. */
+/** A service level objective: the share of requests that should be good. */
 export interface ObjectiveSpec {
   readonly namespace: string;
   readonly name: string;
@@ -15,7 +15,7 @@ export interface ObjectiveSpec {
   readonly latencyBoundMs: number;
   readonly shortMs: number;
   readonly longMs: number;
-  /** Burn at which both windows have to be for it to alert. */
+  /** Burn rate that both windows must exceed for an alert. */
   readonly burnRate: number;
   readonly origin: Origin;
 }
@@ -31,7 +31,7 @@ export interface CountedPair {
 /** One window of an objective. */
 export interface Measured {
   readonly windowMs: number;
-  /** Milliseconds of it that are really covered. */
+  /** Milliseconds of it that the data covers. */
   readonly coveredMs: number;
   readonly good: number;
   readonly total: number;
@@ -41,7 +41,7 @@ export type ObjectiveState = "ok" | "burning" | "no-data";
 
 /**
  * Good and all requests. A request is not good when it failed or took longer than the bound; telemetry counts the two apart, so a
- * failure that was slow as well counts twice: the error is on the side of alerting.
+ * slow failure counts twice: the error is on the side of alerting.
  */
 export function measure(rows: readonly CountedPair[], latencyBoundMs: number): { good: number; total: number } {
   let total = 0;
@@ -53,7 +53,7 @@ export function measure(rows: readonly CountedPair[], latencyBoundMs: number): {
   return { good: Math.max(0, total - bad), total };
 }
 
-/** Latencies are counted in buckets, so the bound that is really held is that of the bucket which it falls into. */
+/** Latencies are counted in buckets, so the effective bound is that of the bucket that it falls into. */
 function slower(latency: readonly bigint[], boundMs: number): number {
   const last = latencyBucket(boundMs);
   let count = 0;
@@ -72,9 +72,9 @@ export function budgetLeft(window: Pick<Measured, "good" | "total">, ratio: numb
 }
 
 /**
- * Burning begins when both windows burn above the rate: the long one says that it matters, the short one that it still goes on. It
- * ends when the short one has calmed. A service that is broken loses its callers, so silence does not end it while the long window
- * burns.
+ * Burning begins when both windows burn above the rate: the long one shows that it matters, the short one that it continues. It
+ * ends when the short one is below the rate. A broken service loses its callers, so silence does not end it
+ * while the long window burns.
  */
 export function nextState(
   before: ObjectiveState,

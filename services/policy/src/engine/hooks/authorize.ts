@@ -34,7 +34,7 @@ interface Kept {
 const MAX_ANSWERS = 10_000;
 const MAX_TTL_MS = 300_000;
 
-/** Equal questions at the same time are one call, and answers are used again as far as they say so. */
+/** Coalesces equal concurrent questions into one call, and caches answers as far as they permit it. */
 export function createAuthorize({ callUnary, policyOf, now }: AuthorizeOptions): Authorize {
   const cache = createDecisionCache<Kept>(MAX_ANSWERS);
   const underWay = new Map<string, Promise<AuthorizeAnswer>>();
@@ -72,7 +72,7 @@ export function createAuthorize({ callUnary, policyOf, now }: AuthorizeOptions):
   };
 }
 
-/** With what is left of its time. */
+/** The answer with its remaining validity. */
 function usable({ answer, until }: Reusable<Kept>, now: number): AuthorizeAnswer {
   return { ...answer.message, ttl: durationFromMs(Math.max(0, until - now)) };
 }

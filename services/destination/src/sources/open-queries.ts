@@ -3,13 +3,13 @@ import type { ResolverEvent } from "../core/query.ts";
 import type { OnResolverEvent } from "./resolver.ts";
 
 /** Open queries to a resolver that has all of its data in memory, by a key that the resolver chooses. */
-export interface Asked {
+export interface OpenQueries {
   ask(key: string, query: Query, tell: OnResolverEvent): () => void;
   /** Answers the queries of these keys again; without keys, all. */
   answerAgain(keys?: Iterable<string>): void;
 }
 
-export function createAsked(answer: (query: Query) => ResolverEvent): Asked {
+export function createOpenQueries(answer: (query: Query) => ResolverEvent): OpenQueries {
   const byKey = new Map<string, Map<Query, OnResolverEvent>>();
   const answerOne = (queries: ReadonlyMap<Query, OnResolverEvent> | undefined): void => {
     for (const [query, tell] of queries ?? []) tell(answer(query));

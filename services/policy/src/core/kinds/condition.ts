@@ -106,7 +106,7 @@ function checkWhen(when: string | undefined, path: Path): readonly SpecProblem[]
   return [problem(path, `column ${column}: ${message}`, hint)];
 }
 
-export function encodeSource(spec: SourceSpec): Source {
+function encodeSource(spec: SourceSpec): Source {
   return create(SourceSchema, {
     identities: [...(spec.identities ?? [])],
     notIdentities: [...(spec.notIdentities ?? [])],
@@ -115,7 +115,7 @@ export function encodeSource(spec: SourceSpec): Source {
   });
 }
 
-export function encodeOperation(spec: OperationSpec): Operation {
+function encodeOperation(spec: OperationSpec): Operation {
   return create(OperationSchema, {
     methods: [...(spec.methods ?? [])],
     notMethods: [...(spec.notMethods ?? [])],

@@ -4,7 +4,7 @@ import { create } from "@bufbuild/protobuf";
 import { AuthorizationAction, DefaultAction, InboundSchema } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
 import { compileAuthorization } from "@patchbay/rules";
 import fc from "fast-check";
-import { checkCondition, encodeCondition } from "../../src/core/kinds/who-and-what.ts";
+import { checkCondition, encodeCondition } from "../../src/core/kinds/condition.ts";
 
 describe("who and what a rule names", () => {
   it("is refused with a star where it has no meaning", () => {

@@ -5,7 +5,7 @@ import { type ClientContext, ClientContextSchema } from "@patchbay/proto/mesh/co
 import type { Claims } from "@patchbay/wire";
 
 /** A client's request, parsed and checked. */
-export interface Asking {
+export interface ClientRequest {
   readonly authority: Authority;
   readonly context: ClientContext;
 }
@@ -20,10 +20,10 @@ const MAX_LABEL = 256;
  * @throws ConnectError INVALID_ARGUMENT (malformed authority or context), PERMISSION_DENIED (the caller is a plugin, or a proxy
  * that claims a namespace other than its token's)
  */
-export function readAsking(
+export function readClientRequest(
   caller: Claims,
   request: { authority: string; context?: ClientContext | undefined },
-): Asking {
+): ClientRequest {
   if (caller.kind === "plugin") {
     const hint = "plugins answer with a rewrite and let the chain resolve it";
     throw new ConnectError(`plugin "${caller.name}" may not resolve authorities; ${hint}`, Code.PermissionDenied);
