@@ -1,6 +1,6 @@
 export type { CallUnary, UnaryCall } from "./call/call-unary.ts";
+export type { FailoverStream } from "./call/failover-stream.ts";
 export { createGate, type Gate } from "./call/gate.ts";
-export type { KeptStream } from "./call/kept-stream.ts";
 export { createPluginChannel, type PluginChannel, type PluginChannelOptions } from "./channel/plugin-channel.ts";
 export type { GrantedHook } from "./directory/granted-hook.ts";
 export type { InstanceUse } from "./directory/instance-use.ts";

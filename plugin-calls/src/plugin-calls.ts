@@ -2,7 +2,7 @@ import type { DescMethod } from "@bufbuild/protobuf";
 import type { HookName } from "@patchbay/model";
 import type { AppContext, Settings } from "@patchbay/runtime";
 import { type CallUnary, createCallUnary } from "./call/call-unary.ts";
-import { type KeptStream, type KeptStreamOptions, keepStream } from "./call/kept-stream.ts";
+import { createFailoverStream, type FailoverStream, type FailoverStreamOptions } from "./call/failover-stream.ts";
 import { createCallMetrics } from "./call/metrics.ts";
 import { type PluginDirectory, watchPlugins } from "./directory/plugin-directory.ts";
 
@@ -13,12 +13,12 @@ export interface PluginCalls {
   /** One question, one answer. */
   readonly callUnary: CallUnary;
   /** One question that stays open, with an answer after each change. */
-  openStream(options: StreamOptions): KeptStream;
+  openStream(options: StreamOptions): FailoverStream;
   stop(): void;
 }
 
 export interface StreamOptions
-  extends Omit<KeptStreamOptions, "clock" | "restMs" | "onResult" | "method" | "deadlineMs"> {
+  extends Omit<FailoverStreamOptions, "clock" | "restMs" | "onResult" | "method" | "deadlineMs"> {
   /** A row of the table of hook kinds. */
   readonly hook: { readonly name: HookName; readonly method: DescMethod };
 }
@@ -34,7 +34,7 @@ export function createPluginCalls(context: CallsContext, hooks: readonly HookNam
     directory,
     callUnary: createCallUnary({ directory, metrics, clock }),
     openStream: ({ hook, ...options }) =>
-      keepStream({
+      createFailoverStream({
         ...options,
         method: hook.method,
         deadlineMs: options.plugin.granted.deadlineMs,

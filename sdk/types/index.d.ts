@@ -41,8 +41,8 @@ export type * from "../src/public/slo.ts";
 export declare function definePlugin<const S extends ConfigSchema>(definition: PluginDefinition<S>): Plugin;
 
 /**
- * Serves a plugin: hooks on a free port, with health, reflection and `/metrics`; announces it to the mesh and keeps it announced
- * for ever; reads its events. Rejects when its port cannot be had.
+ * Serves a plugin: hooks on a free port, with health, reflection and `/metrics`; announces it to the mesh and renews its
+ * lease; reads its events. Rejects when the port cannot be bound.
  */
 export declare function serve(plugin: Plugin, options?: ServeOptions): Promise<Served>;
 
@@ -52,10 +52,10 @@ export declare function serve(plugin: Plugin, options?: ServeOptions): Promise<S
  */
 export declare function endpoints(list: Iterable<string | Endpoint>): EndpointsAnswer;
 
-/** The authority exists and nobody serves it: the chain stops, requests fail with 503. */
+/** The authority exists but has no endpoints: the chain stops, requests fail with 503. */
 export declare function empty(): EmptyAnswer;
 
-/** Not mine: the next link is asked. With `ttl` the mesh reuses the answer for so long instead of listening for a change. */
+/** Not mine: the next resolver of the chain is asked. With `ttl` the mesh caches the answer for so long instead of watching. */
 export declare function absent(options?: AbsentOptions): AbsentAnswer;
 
 /** The chain starts again under another authority, such as `"web"` or `"users.v2:8080"`. At most 16 deep. */
@@ -67,7 +67,7 @@ export declare function split(targets: readonly SplitTarget[]): SplitAnswer;
 /** The request may pass: `allow()` this one, `allow({ ttl: "30s", vary: ["path"] })` every one that is equal in these. */
 export declare function allow(options?: ReuseOptions): AllowDecision;
 
-/** The request is refused with 403, and the caller is told why: `deny("closed at night")`. */
+/** The request is refused with 403 and this reason: `deny("closed at night")`. */
 export declare function deny(reason?: string, options?: DenyOptions): DenyDecision;
 
 /** So many requests may pass until the time is over; at most as many as were wanted. `grant(1)` lets one pass now. */

@@ -10,7 +10,7 @@ export type * from "../src/public/test-kit.ts";
 export declare function startTest(plugin: Plugin, options?: TestOptions): Promise<TestPlugin>;
 
 /**
- * Starts a small real mesh (control plane and nats-server) with a state folder of its own; needs the package `@patchbay/up`.
+ * Starts a small real mesh (control plane and nats-server) with its own state folder; needs the package `@patchbay/up`.
  * `mesh.serve(plugin)` puts a plugin into it.
  */
 export declare function startMesh(options?: MeshOptions): Promise<TestMesh>;

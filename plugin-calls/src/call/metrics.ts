@@ -1,16 +1,16 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { Counter, type Registry } from "prom-client";
 
-/** What became of a call. Of a stream it is the first answer that counts. */
+/** The outcome of a call; of a stream, that of its first answer. */
 export type CallResult =
   | "answered"
   /** Not within the deadline. */
   | "late"
-  /** There is no instance that can be reached. */
+  /** No instance can be reached. */
   | "unavailable"
-  /** As many calls as the plugin takes are under way. */
+  /** The plugin's limit of concurrent calls is reached. */
   | "limited"
-  /** The plugin refused, or answered what breaks the contract. */
+  /** The plugin refused, or its answer breaks the contract. */
   | "failed";
 
 /** Counts calls of plugins' hooks. */
@@ -22,7 +22,7 @@ export interface CallMetrics {
 export function createCallMetrics(service: string, registry: Registry): CallMetrics {
   const calls = new Counter({
     name: `${service}_hook_calls_total`,
-    help: "Calls of plugins' hooks by what became of them: answered, late, unavailable, limited or failed.",
+    help: "Calls of plugins' hooks by result: answered, late, unavailable, limited or failed.",
     labelNames: ["plugin", "hook", "result"],
     registers: [registry],
   });

@@ -4,7 +4,7 @@ import type { Grant, Hook } from "@patchbay/proto/mesh/registry/v1/plugin_pb";
 import type { Registration } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 import type { PluginInstance } from "./plugin-instance.ts";
 
-/** What a plugin is granted for one hook, within the bounds of the hook's kind whatever the grant says. */
+/** The grant for one hook, clamped to the bounds of the hook's kind. */
 export interface GrantedHook {
   readonly deadlineMs: number;
   /** Calls at a time. 0: not counted. */
@@ -27,7 +27,7 @@ export function grantedHook({ grant }: Registration, kind: HookKind): GrantedHoo
   };
 }
 
-/** The instance whose grant counts for all: the newest of those that are in use. */
+/** The instance whose grant applies to all: the newest of those in use. */
 export function newestInUse<Instance extends PluginInstance>(instances: readonly Instance[]): Instance | undefined {
   return [...instances].sort((a, b) => (rank(a) === rank(b) ? sinceMs(b) - sinceMs(a) : rank(b) - rank(a)))[0];
 }

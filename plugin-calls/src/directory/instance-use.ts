@@ -1,16 +1,16 @@
 import { State } from "@patchbay/proto/mesh/common/v1/state_pb";
 import type { Registration } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 
-/** What an instance is good for. */
+/** Which calls may go to an instance. */
 export type InstanceUse =
   /** New calls go to "ready" ones, to "doubtful" ones when there is no ready one. */
   | "ready"
   | "doubtful"
-  /** Not yet; what it serves already stays. */
+  /** Takes no new calls yet; open ones stay. */
   | "starting"
   /** Serves until others have taken over. */
   | "draining"
-  /** Not there, and not because it wanted to go. */
+  /** Quarantined, or gone without draining. */
   | "broken"
   /** Went as announced. */
   | "left";
@@ -38,7 +38,7 @@ export function useOf({ state, reason, history, announce }: Registration): Insta
   }
 }
 
-/** Of instances those that new calls may go to: the ready ones, and only when there is none the doubtful ones. */
+/** The instances for new calls: the ready ones, or the doubtful ones when none is ready. */
 export function usable<Instance extends { readonly use: InstanceUse }>(
   instances: readonly Instance[],
 ): readonly Instance[] {

@@ -10,7 +10,7 @@ export interface HookedPlugin {
   readonly namespace: string;
   readonly name: string;
   readonly granted: GrantedHook;
-  /** Those that are granted the hook, in every state. Another list after each change of their number or use. */
+  /** The instances that are granted the hook, in every state. A new list after each change of their number or use. */
   readonly instances: readonly PluginInstance[];
   /** Calls under way. */
   calls: number;
@@ -22,7 +22,7 @@ export interface PluginDirectory {
   find(hook: HookName, namespace: string, name: string): HookedPlugin | undefined;
   /** All plugins with a hook. */
   list(hook: HookName): readonly HookedPlugin[];
-  /** Calls back after each change of the registry that is about plugins. Returns how to stop that. */
+  /** Calls back after each change of plugins in the registry. Returns the unsubscribe function. */
   subscribe(listener: () => void): () => void;
   stop(): void;
 }
@@ -31,7 +31,7 @@ export interface PluginDirectoryOptions {
   readonly view: RegistryView;
   /** The hooks that are called here. */
   readonly hooks: readonly HookName[];
-  /** The development key, for instances whose proof the registry does not tell. */
+  /** The development key, for instances without a token from the registry. */
   readonly key: Uint8Array;
   readonly pingMs: number;
 }
@@ -42,7 +42,7 @@ export function watchPlugins({ view, hooks, key, pingMs }: PluginDirectoryOption
   const plugins = new Map(hooks.map((hook) => [hook, new Map<string, Writable>()]));
   const listeners = new Set<() => void>();
 
-  /** Whether it is new, or its use another one. An instance that came back under another address is another one. */
+  /** True when it is new or its use has changed. An instance that returns at another address counts as new. */
   function take(registration: Registration): boolean {
     const id = keyOf(registration);
     const known = instances.get(id);
@@ -63,7 +63,7 @@ export function watchPlugins({ view, hooks, key, pingMs }: PluginDirectoryOption
     const forgotten = forget(instances, new Set(registrations.map(keyOf)));
     for (const hook of hooks) regroup(plugins.get(hook) ?? new Map(), { hook, instances, changed });
     for (const listener of listeners) listener();
-    // Those who call hear of it first, so that they move instead of seeing a broken connection.
+    // After the listeners, so that callers move instead of seeing a broken connection.
     for (const instance of [...forgotten, ...instances.values()]) if (isGone(instance)) instance.channel.close();
   }
 
@@ -114,7 +114,7 @@ function regroup(plugins: Map<string, Writable>, { hook, instances, changed }: P
   }
 }
 
-/** Those that are not registered any more; they are out of the map. */
+/** Removes instances that are no longer registered, and returns them. */
 function forget(instances: Map<string, KnownInstance>, registered: ReadonlySet<string>): readonly KnownInstance[] {
   const gone = [...instances].filter(([id]) => !registered.has(id));
   for (const [id, instance] of gone) {

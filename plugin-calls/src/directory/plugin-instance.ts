@@ -16,7 +16,7 @@ export interface PluginInstance {
 
 /** What the directory changes of an instance. */
 export interface KnownInstance extends PluginInstance {
-  /** Takes in what the registry says; true when its use is another one now. */
+  /** Takes over the registration; true when the use has changed. */
   update(registration: Registration): boolean;
   /** It is no longer registered. */
   forget(): void;
@@ -47,7 +47,7 @@ export function createPluginInstance(registration: Registration, options: Instan
     update(next) {
       const before = now.use;
       now = { use: useOf(next), reason: next.reason, registration: next };
-      // The registry has just reached it: whatever failed before is over.
+      // The registry has just reached it, so earlier failures no longer count.
       if (now.use === "ready" && before !== "ready") breaker.succeeded();
       return now.use !== before;
     },

@@ -5,16 +5,16 @@ export interface Limit {
   readonly burst: number;
 }
 
-/** Tokens that fill up with time. Whatever the clock does, no more leave it than the limit lets through. */
+/** A token bucket. It never gives out more than the limit allows, even when the clock jumps. */
 export interface Bucket {
-  /** Whole tokens that are there at this moment. The limit may change from call to call, as a policy does that is edited. */
+  /** Whole tokens available now. The limit may differ from the last call's, since policies are edited. */
   left(limit: Limit, now: number): number;
-  /** Takes tokens that left() has said are there. */
+  /** Takes at most what left() returned. */
   take(tokens: number): void;
   giveBack(tokens: number, limit: Limit): void;
   /** Milliseconds until there is one token. */
   wait(limit: Limit): number;
-  /** As it was before anybody asked: nothing is lost when it is forgotten. */
+  /** Equal to a new bucket, so it can be evicted without loss. */
   isFull(now: number): boolean;
 }
 

@@ -7,18 +7,18 @@ export interface Ask {
   readonly wanted: number;
 }
 
-/** What a proxy got for its question. */
+/** The answer to a proxy's question. */
 export interface Got {
   readonly granted: number;
-  /** What it gave back of its grant before. */
+  /** Unused tokens of its previous grant that it returned. */
   readonly back: number;
-  /** When it is taken to have gone, unless it has asked again. */
+  /** When it counts as gone unless it has asked again. */
   readonly until: number;
 }
 
-/** Who asks for tokens of one bucket, and how much each of them got. */
+/** The proxies that ask for tokens of one bucket, and how many each got. */
 export interface Holders {
-  /** Of what it says it gives back, as much as it can have: nobody makes tokens by saying so. */
+  /** Accepts returned tokens only up to the outstanding grant, so that a false claim creates none. */
   credit(holder: string, unspent: number): number;
   /** Tokens that are due to it. */
   due(ask: Ask, tokens: number): number;
@@ -29,21 +29,21 @@ export interface Holders {
 }
 
 interface Holder extends Claim {
-  /** Of its last grant, what it may still give back. */
+  /** The part of its last grant that it may still return. */
   readonly outstanding: number;
   readonly until: number;
 }
 
-/** Proxies of one bucket that are told apart. When there are more, the one that was silent for the longest time begins anew. */
+/** Proxies tracked per bucket. Beyond that, the least recently seen one is evicted and starts over. */
 const MAX_HOLDERS = 256;
 
-/** Begins with nobody. `burst` is the most by which one may be behind the others: older debts are no reason to let them wait. */
+/** `burst` limits how far one proxy may be behind the others, so that old debts do not starve them. */
 export function createHolders(burst: () => number): Holders {
   return new KnownHolders(burst);
 }
 
 class KnownHolders implements Holders {
-  /** The one that was silent for the longest time first. */
+  /** Least recently seen first. */
   readonly #holders = new Map<string, Holder>();
   readonly #burst: () => number;
 
@@ -66,7 +66,7 @@ class KnownHolders implements Holders {
 
   note({ holder, wanted }: Ask, { granted, back, until }: Got): void {
     const served = this.#servedOf(holder, this.#othersThan(holder)) + granted - back;
-    // Whoever got all that it wanted will want about as much again; whoever did not still wants it.
+    // A proxy that got all it wanted will want about as much again; one that did not still wants the same.
     const wants = granted >= wanted ? granted : wanted;
     this.#holders.delete(holder);
     this.#holders.set(holder, { served, wants, outstanding: granted, until });
@@ -78,7 +78,7 @@ class KnownHolders implements Holders {
     for (const [name, { until }] of this.#holders) if (until <= now) this.#holders.delete(name);
   }
 
-  /** Everybody else, none of them further behind than one burst. */
+  /** All other proxies, none of them further behind than one burst. */
   #othersThan(name: string): Claim[] {
     const lowest = this.#lowest();
     const others: Claim[] = [];
@@ -88,7 +88,7 @@ class KnownHolders implements Holders {
     return others;
   }
 
-  /** A newcomer begins beside the one that got least. */
+  /** A new proxy starts level with the one that got least. */
   #servedOf(name: string, others: readonly Claim[]): number {
     const own = this.#holders.get(name)?.served;
     if (own !== undefined) return Math.max(own, this.#lowest());

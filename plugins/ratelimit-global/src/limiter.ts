@@ -4,9 +4,8 @@ import { createHolders, type Holders } from "./holders.ts";
 
 /** Shares limits out. */
 export interface Limiter {
-  /** `now` in milliseconds, on a clock that need not be right. */
+  /** `now` in milliseconds, of any clock. */
   lease(request: RatelimitRequest, now: number): Lease;
-  /** Buckets that are known. */
   readonly size: number;
 }
 
@@ -16,13 +15,13 @@ interface Entry {
   limit: Limit;
 }
 
-/** A lease is a tenth of the limit's time: short enough that what a dead proxy holds is missed by nobody. */
+/** A lease is a tenth of the limit's period: short enough that tokens held by a dead proxy do not matter. */
 const SHORTEST_LEASE_MS = 100;
 const LONGEST_LEASE_MS = 5_000;
 const SOONEST_RETRY_MS = 20;
 const LATEST_RETRY_MS = 5_000;
 
-/** One bucket for each combination of policy, limit and key, at most `maxKeys` of them: the longest unused one goes first. */
+/** One bucket for each combination of policy, limit and key, at most `maxKeys` of them: the least recently used one is evicted. */
 export function createLimiter({ maxKeys }: { readonly maxKeys: number }): Limiter {
   const entries = new Map<string, Entry>();
   return {
@@ -71,19 +70,19 @@ function lease(entry: Entry, { limit, holder, wanted, unspent }: Question, now: 
   bucket.take(granted);
   const validFor = Math.min(LONGEST_LEASE_MS, Math.max(SHORTEST_LEASE_MS, limit.perMs / 10));
   const retryAfter = granted > 0 ? 0 : retry(entry, tokens);
-  // Whoever still wants some has asked again by then.
+  // A proxy that still wants tokens has asked again by then.
   const until = now + 2 * Math.max(validFor, retryAfter);
   holders.note({ holder, wanted }, { granted, back, until });
   return granted > 0 ? grant(granted, { validFor }) : refuse({ retryAfter });
 }
 
-/** When there is one to be had: when the next comes, or, while others come first, when each of those may have got one. */
+/** When a token may be due: with the next one or, while others come first, after each of those may have got one. */
 function retry({ bucket, holders, limit }: Entry, tokens: number): number {
   const wait = tokens > 0 ? (holders.count * limit.perMs) / limit.requests : bucket.wait(limit);
   return Math.ceil(Math.min(LATEST_RETRY_MS, Math.max(SOONEST_RETRY_MS, wait)));
 }
 
-/** A full bucket is as good as none. Two at a time, so that more are forgotten than can come. */
+/** A full bucket equals a new one. Evicts up to two at a time, more than one call can add. */
 function forgetIdle(entries: Map<string, Entry>, now: number): void {
   let looked = 0;
   for (const [key, { bucket }] of entries) {

@@ -1,6 +1,6 @@
-/** One who wants tokens of a bucket. */
+/** A demand for tokens of a bucket. */
 export interface Claim {
-  /** Tokens that it got so far, beside the others'. */
+  /** Tokens received so far, comparable with the other claims'. */
   readonly served: number;
   readonly wants: number;
 }
@@ -9,8 +9,8 @@ export interface Claim {
 const STEPS = 50;
 
 /**
- * How many of `tokens` are due to `mine` beside the others: whoever has been served least comes first, until all are level, and
- * nobody gets more than it wants (max-min fairness; the tokens are water that is poured over a floor of claims).
+ * How many of `tokens` are due to `mine` beside the others: the claim that was served least comes first, until all are
+ * level, and none gets more than it wants (max-min fairness by water-filling).
  */
 export function dueTo(mine: Claim, others: readonly Claim[], tokens: number): number {
   const claims = [mine, ...others];

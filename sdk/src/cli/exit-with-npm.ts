@@ -12,7 +12,7 @@ const SHELLS = new Set(["sh", "bash", "dash", "zsh", "ash", "busybox"]);
  * what it started would stay. npm may have put a shell in between, so the shell's parent is watched too.
  */
 export async function exitWithNpm(): Promise<void> {
-  if (!process.env.npm_lifecycle_event || process.platform === "win32") return;
+  if (process.env.npm_lifecycle_event === undefined || process.platform === "win32") return;
   const parent = process.ppid;
   const above = await parentOfShell(parent);
   const timer = setInterval(() => {

@@ -7,27 +7,25 @@ import { CliError } from "./cli-error.ts";
 
 const USUAL_ENTRIES = ["src/plugin.ts", "src/plugin.js", "plugin.ts", "plugin.js"];
 
-/** The file whose default export is the plugin: the one that was given, else the usual one. */
+/** The file whose default export is the plugin: the given one, else the first usual one that exists. */
 export function findEntry(given: string | undefined): string {
-  const candidates = given ? [given] : USUAL_ENTRIES;
+  const candidates = given === undefined || given === "" ? USUAL_ENTRIES : [given];
   const found = candidates.map((path) => resolve(path)).find((path) => existsSync(path));
-  if (found) return found;
+  if (found !== undefined) return found;
   const looked = candidates.map((path) => relative(process.cwd(), resolve(path)));
   throw new CliError(`there is no ${looked[0]} here; run this in the plugin's folder, or name its file`, 2);
 }
 
-/**
- * Arguments by which Node runs any TypeScript: tsx, when the project has it. Without it Node's own erasing of types has to do.
- */
+/** Node's arguments for running TypeScript: tsx when the project has it, otherwise Node's own type stripping. */
 export function loaderArguments(folder: string = process.cwd()): string[] {
   const tsx = resolveFrom(folder, "tsx");
-  return tsx ? ["--import", pathToFileURL(tsx).href] : ["--disable-warning=ExperimentalWarning"];
+  return tsx === undefined ? ["--disable-warning=ExperimentalWarning"] : ["--import", pathToFileURL(tsx).href];
 }
 
-/** The same for this process, from now on. */
+/** Registers the same loader in this process. */
 export async function registerLoader(folder: string = process.cwd()): Promise<void> {
   const path = resolveFrom(folder, "tsx/esm/api");
-  const loader: unknown = path && (await import(pathToFileURL(path).href));
+  const loader: unknown = path !== undefined && (await import(pathToFileURL(path).href));
   if (isRecord(loader) && typeof loader.register === "function") Reflect.apply(loader.register, undefined, []);
 }
 

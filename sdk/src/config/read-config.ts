@@ -12,14 +12,14 @@ export interface ConfigReader {
   read(value: unknown): Promise<unknown>;
 }
 
-/** The configuration does not fit the schema. One message for whoever configures. */
+/** The configuration does not fit the schema. The message lists every problem, for the operator. */
 export class ConfigError extends Error {
   override readonly name = "ConfigError";
 }
 
 const DIALECT = "draft-2020-12";
 
-/** Makes the reader once per plugin. Throws a PluginMistake when the schema itself is wrong. */
+/** Throws a PluginMistake when the schema itself is wrong. */
 export function createConfigReader(config: ConfigSchema | undefined, place: string | undefined): ConfigReader {
   if (config === undefined) return { schema: undefined, read: readNone };
   if (!isStandard(config)) return fromJsonSchema(config, place);
@@ -57,7 +57,7 @@ async function readStandard(
 
 function describeIssue({ path = [], message }: StandardIssue): string {
   const keys = path.map((part) => String(typeof part === "object" ? part.key : part));
-  return `${keys.join(".") || "config"}: ${message}`;
+  return `${pathText(keys.join("."))}: ${message}`;
 }
 
 function fromJsonSchema(schema: object, place: string | undefined): ConfigReader {
@@ -88,12 +88,16 @@ async function readJson(validate: ValidateFunction, value: unknown): Promise<unk
 }
 
 function describeError({ instancePath, message = "is wrong", params }: ErrorObject): string {
-  const where = instancePath.slice(1).replaceAll("/", ".") || "config";
+  const where = pathText(instancePath.slice(1).replaceAll("/", "."));
   const unknown: unknown = params.additionalProperty;
   const allowed: unknown = params.allowedValues;
   const detail =
     typeof unknown === "string" ? ` ("${unknown}")` : Array.isArray(allowed) ? ` (${allowed.join(", ")})` : "";
   return `${where}: ${message}${detail}`;
+}
+
+function pathText(path: string): string {
+  return path === "" ? "config" : path;
 }
 
 /** A schema without functions and class instances, as it is sent. */

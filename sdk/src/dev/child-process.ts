@@ -18,7 +18,7 @@ export interface ChildOptions {
 /** What a question or delivery gives when its child ended before it was done. */
 export const lost = Symbol("lost");
 
-/** One life of the author's file in a process of its own. */
+/** The author's file, loaded in a child process; a reload starts another one. */
 export interface PluginChild {
   readonly manifest: PluginManifest;
   /** Why the configuration does not fit; undefined when it does. */
@@ -35,7 +35,7 @@ export interface PluginChild {
     signal: AbortSignal,
   ): Promise<DecisionResult<Hook> | typeof lost>;
   deliver(event: RawEvent, signal: AbortSignal): Promise<HandlerResult | typeof lost>;
-  /** Settles when the process has ended, with how. */
+  /** Resolves when the process has ended, with its exit code or signal in words. */
   readonly ended: Promise<string>;
   /** Ends questions, gives handlers `graceMs`, then ends the process. */
   stop(graceMs: number): Promise<void>;
@@ -61,7 +61,7 @@ export async function startChild({ entry, nodeArguments }: ChildOptions, signal?
   });
   const ended = new Promise<string>((done) => {
     child.once("error", (error) => done(error.message));
-    child.once("exit", (code, signal) => done(signal ? `ended by ${signal}` : `ended with exit code ${code}`));
+    child.once("exit", (code, signal) => done(signal !== null ? `ended by ${signal}` : `ended with exit code ${code}`));
   });
   const giveUp = () => child.kill("SIGKILL");
   signal?.addEventListener("abort", giveUp);
@@ -183,7 +183,7 @@ class Child implements PluginChild {
     return { id, result: promise };
   }
 
-  /** Tells the child that nobody waits any more; what it answers then still counts. */
+  /** Tells the child to cancel once the signal aborts; an answer that still arrives counts. */
   async #until<T>(signal: AbortSignal, id: number, result: Promise<T>): Promise<T> {
     const leave = () => this.#send({ type: "leave", id });
     if (signal.aborted) leave();

@@ -1,6 +1,6 @@
 import { basename, dirname } from "node:path";
 import { createBackoff, createWakeup, errorMessage, pause } from "@patchbay/model";
-import { openAccess } from "../serve/mesh-access.ts";
+import { bindFrom, openAccess } from "../serve/mesh-access.ts";
 import { type ServedHost, serveHost } from "../serve/serve-host.ts";
 import { stopOnSignals } from "../serve/stop-on-signals.ts";
 import { type ChildOptions, LoadError, type PluginChild, startChild } from "./child-process.ts";
@@ -145,11 +145,10 @@ class Session implements DevSession {
     const env = process.env;
     const { name } = host.manifest;
     const access = await openAccess({ name, registry, token: undefined, env });
-    const bind = { host: env.MESH_HOST ?? "127.0.0.1", port: Number(env.MESH_PORT) || 0 };
     const served = await serveHost({
       host,
       access,
-      bind,
+      bind: bindFrom(env),
       config,
       drainMs: DRAIN_MS,
       log: printer.log,

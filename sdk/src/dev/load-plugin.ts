@@ -29,7 +29,7 @@ function compileError(error: unknown): unknown {
   if (!(error instanceof Error) || !/Transform failed|error:/i.test(error.message)) return error;
   const line = error.message.split("\n").find((each) => /:\d+:\d+/.test(each)) ?? error.message;
   const [, place, text] = /^(.*?:\d+:\d+):?\s*(?:ERROR|error)?:?\s*(.*)$/.exec(line.trim()) ?? [];
-  return place ? new PluginMistake(`it does not compile: ${text}`, { place: shortPath(place) }) : error;
+  return place !== undefined ? new PluginMistake(`it does not compile: ${text}`, { place: shortPath(place) }) : error;
 }
 
 function isPlugin(value: unknown): value is Plugin {

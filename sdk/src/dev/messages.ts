@@ -10,7 +10,7 @@ export type ToChild =
   | { readonly type: "resolve"; readonly id: number; readonly question: Question }
   | AskDecision
   | { readonly type: "deliver"; readonly id: number; readonly event: RawEvent }
-  /** Nobody waits for this any more. */
+  /** Cancels a question or delivery. */
   | { readonly type: "leave"; readonly id: number };
 
 /** A question for one of the hooks that decide. */

@@ -72,7 +72,7 @@ function createObserver({ line, once, tallies, decisions }: Parts): ServeObserve
       states(state, state === "ready" ? `Ready in the mesh at ${registry}` : describeState(state, why)),
     onRefused: (why) => once(why) && line(`Refused by the registry: ${why}`),
     onLost: (why) => line(`Lost the mesh (${why}); looking for it again`),
-    onProblem: (why) => why && line(`Not ready: ${why}`),
+    onProblem: (why) => why !== undefined && line(`Not ready: ${why}`),
     onAnswer: (authority, answer) => line(`resolve ${authority} -> ${describeAnswer(answer)}`),
     onMistake: (_authority, why) => once(why) && line(why),
     onDecision: (decided) => decisions.add(decided),
@@ -92,7 +92,7 @@ function createStateLine(line: (text: string) => void): (state: string, text: st
 }
 
 function describeState(state: string, why: string): string {
-  return `${state[0]?.toUpperCase()}${state.slice(1)}${why ? `: ${why}` : ""}`;
+  return `${state[0]?.toUpperCase()}${state.slice(1)}${why === "" ? "" : `: ${why}`}`;
 }
 
 function describeAnswer(answer: HostAnswer): string {
@@ -125,7 +125,11 @@ function count(
 function printTallies(tallies: Map<EventName, Tally>, line: (text: string) => void): void {
   for (const [name, { handled, failed, dead, tookMs }] of tallies) {
     const each = tookMs / (handled + failed + dead);
-    const parts = [`${handled} handled`, ...(failed ? [`${failed} failed`] : []), ...(dead ? [`${dead} dead`] : [])];
+    const parts = [
+      `${handled} handled`,
+      ...(failed > 0 ? [`${failed} failed`] : []),
+      ...(dead > 0 ? [`${dead} dead`] : []),
+    ];
     line(`${name} events: ${parts.join(", ")} (${each < 10 ? each.toFixed(1) : Math.round(each)} ms each)`);
   }
   tallies.clear();

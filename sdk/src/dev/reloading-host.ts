@@ -9,7 +9,7 @@ import type { HostAnswer } from "../model/answer-message.ts";
 import type { PluginManifest } from "../model/manifest.ts";
 import { lost, type PluginChild } from "./child-process.ts";
 
-/** A plugin whose code comes and goes: questions and events are passed on to the child that runs it at the time. */
+/** A plugin whose code is reloaded: questions and events go to the child that currently runs it. */
 export interface ReloadingHost extends PluginHost {
   deliver(event: RawEvent, signal: AbortSignal): Promise<HandlerResult>;
   /** From now on this child runs the plugin. Resolves when the one before has finished, with the events that run again. */
@@ -54,7 +54,7 @@ class Reloading implements ReloadingHost {
     this.#setChild(next);
     this.#arrival.wake();
     await before?.stop(GRACE_MS);
-    // Whoever waited for the child before has noticed by the next turn.
+    // Work that waited for the previous child is counted in `again` by the next turn of the event loop.
     await pause(0);
     return this.#again - again;
   }

@@ -45,7 +45,7 @@ async function settled(folder: string, first: string, signal: AbortSignal): Prom
   }
 }
 
-/** One text for the state of all files; `onFolder` is told every folder. */
+/** The state of all files as one text. Calls `onFolder` with each folder. */
 async function snapshot(folder: string, onFolder: (path: string) => void): Promise<string> {
   const lines: string[] = [];
   const visit = async (path: string): Promise<void> => {

@@ -9,9 +9,8 @@ interface RawLocation {
 }
 
 /**
- * Where a generator stands at this moment (the line of its last `yield`), or where a function begins. A stack cannot tell
- * once the generator is suspended; the engine's own inspector can. Costs some 20 ms: only for reporting a mistake.
- * Undefined when the engine does not tell.
+ * Where a generator is suspended (the line of its last `yield`), or where a function begins. A suspended generator is on no stack,
+ * so V8's inspector is asked, which costs some 20 ms: only for reporting a mistake. Undefined when V8 does not know.
  */
 export function placeOfFunction(value: object): string | undefined {
   const session = new Session();
@@ -30,8 +29,8 @@ function findPlace(session: Session, value: object): string | undefined {
   session.on("Debugger.scriptParsed", ({ params }) => urls.set(params.scriptId, params.url));
   session.post("Debugger.enable");
   const location = rawLocation(session, value);
-  const url = location && urls.get(location.scriptId);
-  return url ? sourcePlace(url, location) : undefined;
+  const url = urls.get(location?.scriptId ?? "") ?? "";
+  return location && url !== "" ? sourcePlace(url, location) : undefined;
 }
 
 /** Reads the engine's internal slot of the value; the session answers within the call because it is this thread's own. */
@@ -41,7 +40,7 @@ function rawLocation(session: Session, value: object): RawLocation | undefined {
   Object.defineProperty(globalThis, key, { value, configurable: true });
   session.post("Runtime.evaluate", { expression: `globalThis.${key}` }, (_error, evaluated) => {
     const objectId = evaluated?.result.objectId;
-    if (!objectId) return;
+    if (objectId === undefined) return;
     session.post("Runtime.getProperties", { objectId, ownProperties: true }, (_failed, properties) => {
       const slots = properties?.internalProperties ?? [];
       const slot = ["[[GeneratorLocation]]", "[[FunctionLocation]]"].map((name) => slots.find((s) => s.name === name));
@@ -64,5 +63,5 @@ function sourcePlace(url: string, location: RawLocation): string | undefined {
 }
 
 function place(path: string | undefined, line: number, column: number): string | undefined {
-  return path ? `${shortPath(path)}:${line + 1}:${column + 1}` : undefined;
+  return path === undefined || path === "" ? undefined : `${shortPath(path)}:${line + 1}:${column + 1}`;
 }

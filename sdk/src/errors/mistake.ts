@@ -19,7 +19,11 @@ export class PluginMistake extends Error {
   readonly place: string | undefined;
 
   constructor(what: string, { place, hint, thrown }: MistakeOptions = {}) {
-    const parts = [endSentence(what), hint ? endSentence(hint) : "", place ? `(${place})` : ""];
+    const parts = [
+      endSentence(what),
+      hint === undefined ? "" : endSentence(hint),
+      place === undefined ? "" : `(${place})`,
+    ];
     super(parts.filter(Boolean).join(" "));
     this.place = place;
     const frames = authorFrames(thrown instanceof Error ? thrown.stack : this.stack);
@@ -28,8 +32,8 @@ export class PluginMistake extends Error {
 }
 
 /**
- * Turns whatever the author's code threw into one line: `resolve("users") threw TypeError: x is not iterable (src/plugin.ts:9:3)`.
- * `place` is used when the thrown value carries none of its own.
+ * Turns a value thrown by the author's code into one line: `resolve("users") threw TypeError: x is not iterable (src/plugin.ts:9:3)`.
+ * `place` is used when the thrown value's stack has no place.
  */
 export function describeThrown(doing: string, thrown: unknown, place?: string): PluginMistake {
   if (thrown instanceof PluginMistake) return thrown;
@@ -46,7 +50,7 @@ export function describeThrown(doing: string, thrown: unknown, place?: string): 
 
 /** A value as a person would write it, short. */
 export function show(value: unknown): string {
-  if (typeof value === "function") return `the function ${value.name || "without a name"}`;
+  if (typeof value === "function") return `the function ${value.name === "" ? "without a name" : value.name}`;
   if (value instanceof Promise) return "a Promise";
   if (typeof value === "symbol" || typeof value === "bigint") return String(value);
   const text = safeJson(value) ?? String(value);

@@ -10,7 +10,7 @@ const FRAME_PATTERN = /(?:\(|at (?:async )?)((?:file:\/\/|\/|[A-Za-z]:[\\/]).*):
 export function placeInStack(stack: string | undefined): string | undefined {
   for (const line of (stack ?? "").split("\n")) {
     const place = placeInFrame(line);
-    if (place) return place;
+    if (place !== undefined) return place;
   }
   return undefined;
 }
@@ -22,8 +22,8 @@ export function authorFrames(stack: string | undefined): string[] {
 
 function placeInFrame(line: string): string | undefined {
   const frame = FRAME_PATTERN.exec(line.trim());
-  const path = frame?.[1] && toPath(frame[1]);
-  return path && isAuthors(path) ? `${shortPath(path)}:${frame[2]}:${frame[3]}` : undefined;
+  const path = frame?.[1] === undefined ? undefined : toPath(frame[1]);
+  return path !== undefined && isAuthors(path) ? `${shortPath(path)}:${frame?.[2]}:${frame?.[3]}` : undefined;
 }
 
 /** The place in the author's code that called into the SDK just now. */

@@ -36,8 +36,8 @@ export class Lane {
     const { name } = this.#consumer;
     const broken = this.worker.problem();
     return [
-      ...(this.#unreadable ? [`cannot read ${name} events: ${this.#unreadable}`] : []),
-      ...(broken ? [`on.${name} fails for everything: ${broken}`] : []),
+      ...(this.#unreadable !== undefined ? [`cannot read ${name} events: ${this.#unreadable}`] : []),
+      ...(broken !== undefined ? [`on.${name} fails for everything: ${broken}`] : []),
     ];
   }
 

@@ -1,15 +1,15 @@
-/** What became of a class's deliveries since the plugin started: the registry and `mesh plugins` show them. */
+/** Deliveries of one event class since the plugin started, by outcome. Shown by the registry and `mesh plugins`. */
 export interface ConsumerCounts {
   received: number;
   handled: number;
-  /** Given back, to come again. */
+  /** Negatively acknowledged, to be redelivered. */
   failed: number;
   deadLettered: number;
   /** Deliveries that were not the first of their event. */
   redelivered: number;
 }
 
-/** Nothing has happened yet. */
+/** All zero. */
 export function newCounts(): ConsumerCounts {
   return { received: 0, handled: 0, failed: 0, deadLettered: 0, redelivered: 0 };
 }

@@ -42,7 +42,7 @@ export class EventConnection {
 
   problems(): string[] {
     const lanes = [...this.#lanes.values()].flatMap((lane) => lane.problems());
-    return this.#problem ? [this.#problem, ...lanes] : lanes;
+    return this.#problem !== undefined ? [this.#problem, ...lanes] : lanes;
   }
 
   async close(ms: number): Promise<void> {
@@ -88,7 +88,7 @@ export class EventConnection {
       this.#follow(bus);
       return bus;
     } catch {
-      // Only because the plugin stopped waiting: everything else is tried for ever.
+      // Only when the plugin stops: every other failure is retried without limit.
       return undefined;
     }
   }

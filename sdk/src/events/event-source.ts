@@ -23,7 +23,7 @@ export interface ConsumerSource {
 
 const DEFAULT_ACK_WAIT_MS = 30_000;
 
-/** Reads the registry's message; classes that this SDK does not know are left to a later one. */
+/** Reads the registry's message. Skips classes that this version of the SDK does not know. */
 export function readEventSource(message: NatsConnection): EventSource {
   const { servers, token, inboxPrefix, apiPrefix, consumers } = message;
   return {
@@ -39,7 +39,7 @@ export function readEventSource(message: NatsConnection): EventSource {
               stream,
               consumer,
               concurrency: Math.max(1, concurrency),
-              ackWaitMs: (ackWait && durationMs(ackWait)) || DEFAULT_ACK_WAIT_MS,
+              ackWaitMs: ackWait && durationMs(ackWait) !== 0 ? durationMs(ackWait) : DEFAULT_ACK_WAIT_MS,
               maxDeliver,
             },
           ]

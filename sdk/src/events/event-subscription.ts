@@ -5,7 +5,7 @@ import { EventConnection } from "./event-connection.ts";
 import { connectionKey, type EventSource, readEventSource } from "./event-source.ts";
 import type { IntakeOptions } from "./subscription-options.ts";
 
-/** Reads the plugin's events for as long as it runs, whatever happens to NATS and to the credentials. */
+/** Reads the plugin's events for as long as it runs, across reconnects to NATS and changes of credentials. */
 export interface EventIntake {
   /** New parameters from the registry; the same ones change nothing. */
   update(nats: NatsConnection): void;
@@ -40,7 +40,7 @@ class Intake implements EventIntake {
 
   update(nats: NatsConnection): void {
     this.#unavailable = nats.unavailable;
-    this.#source = nats.unavailable ? undefined : readEventSource(nats);
+    this.#source = nats.unavailable !== "" ? undefined : readEventSource(nats);
     this.#options.onChange();
     this.#work = this.#work.then(() => this.#apply());
   }
@@ -54,7 +54,7 @@ class Intake implements EventIntake {
   }
 
   problems(): readonly string[] {
-    if (this.#unavailable) return [`no events: ${this.#unavailable}`];
+    if (this.#unavailable !== "") return [`no events: ${this.#unavailable}`];
     return this.#connection?.problems() ?? [];
   }
 

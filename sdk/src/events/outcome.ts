@@ -15,7 +15,7 @@ const acked: Outcome = { status: "acked" };
 const FIRST_WAIT_MS = 1_000;
 const LONGEST_WAIT_MS = 60_000;
 
-/** What becomes of an event after its handler ran: waits of 1, 2, 4, 8 s and so on up to a minute between deliveries. */
+/** How a delivery is acknowledged after its handler ran. Redelivery backs off by 1, 2, 4, 8 s and so on up to a minute. */
 export function outcomeOf(result: HandlerResult, limits: DeliveryLimits): Outcome {
   if (result.status === "done") return acked;
   if (result.status === "permanent") return { status: "dead", reason: result.reason };

@@ -4,7 +4,7 @@ export interface SubjectQueue {
   run(key: string, task: () => Promise<void>): Promise<void>;
 }
 
-/** As long as its tasks; bounded by whoever brings them (a consumer has a limit of deliveries in flight). */
+/** Its length is bounded by the consumer's limit of deliveries in flight. */
 export function createSubjectQueue(): SubjectQueue {
   const tails = new Map<string, Promise<void>>();
   return {

@@ -4,7 +4,7 @@ import type { EventName } from "../model/events.ts";
 import type { Log } from "../public/log.ts";
 import type { WorkerOptions } from "./worker.ts";
 
-/** Whose events are read, and who is told. */
+/** The plugin whose events are read, and callbacks for changes and outcomes. */
 export interface IntakeOptions {
   readonly plugin: string;
   readonly host: PluginHost;

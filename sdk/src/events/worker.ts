@@ -9,7 +9,7 @@ import { createFailureStreak } from "./failure-streak.ts";
 import { outcomeOf, retryWaitMs } from "./outcome.ts";
 import { createSubjectQueue } from "./subject-queue.ts";
 
-/** Whose events they are, how the stream behaves, and who is told. */
+/** The event class, the limits of its consumer, and callbacks. */
 export interface WorkerOptions {
   readonly event: EventManifest;
   readonly ackWaitMs: number;
@@ -63,7 +63,7 @@ class Worker implements EventWorker {
   readonly #options: WorkerOptions;
   readonly #streak = createFailureStreak();
   readonly #queue = createSubjectQueue();
-  /** Events in hand, also those that wait for their turn: the stream is told of all of them by one timer. */
+  /** Deliveries not acknowledged yet, queued ones included: one timer reports progress on all of them. */
   readonly #held = new Set<Delivery>();
   readonly #ticker: NodeJS.Timeout;
   readonly #stopped = new AbortController();

@@ -33,13 +33,13 @@ export function toAuthorizeResponse(decision: Decision): MessageInitShape<typeof
 }
 
 function describeRequest({ source, target, method, path }: AuthorizeRequest): string {
-  const caller = source.service ? meshName(source) : source.identity || "nobody proven";
+  const caller = source.service !== "" ? meshName(source) : source.identity === "" ? "nobody proven" : source.identity;
   return `${caller} -> ${meshName(target)} ${method} ${path}`;
 }
 
 function describeDecision(decision: Decision): string {
   const { ttlMs, vary = [] } = decision;
-  const reason = decision.kind === "deny" && decision.reason ? ` ${JSON.stringify(decision.reason)}` : "";
+  const reason = decision.kind === "deny" && decision.reason !== "" ? ` ${JSON.stringify(decision.reason)}` : "";
   const effect = decision.kind === "deny" ? `deny ${decision.status}${reason}` : "allow";
   return ttlMs === undefined ? effect : `${effect}, for ${secondsText(ttlMs)} by ${vary.join(", ")}`;
 }

@@ -3,7 +3,7 @@ import { describeThrown, PluginMistake } from "../errors/mistake.ts";
 import { isPermanent, isRetry } from "../model/errors.ts";
 import type { HandlerResult } from "./host.ts";
 
-/** Whose runs they are. */
+/** The handler to run, and its time limit. */
 export interface HandlerOptions {
   /** The author's function, for the place of mistakes. */
   readonly handler: object;
@@ -99,7 +99,7 @@ class Runs implements HandlerRuns {
     run.abort(abortReason);
   }
 
-  /** What comes from a run after its end is nobody's any more. */
+  /** Results that a run produces after its end are dropped. */
   #end(run: Run, result: HandlerResult): void {
     if (!this.#running.delete(run)) return;
     if (this.#running.size === 0) this.#disarm();

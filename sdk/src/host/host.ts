@@ -36,8 +36,8 @@ export type HandlerResult =
   | { readonly status: "permanent"; readonly reason: string };
 
 /**
- * Runs an author's plugin: in this process, or (`mesh-sdk dev`) in a child that comes and goes. Whoever serves the plugin
- * knows only this.
+ * Runs an author's plugin: in this process, or (`mesh-sdk dev`) in a child process that is
+ * replaced at each reload. The code that serves the plugin cannot tell which.
  */
 export interface PluginHost {
   readonly manifest: PluginManifest;

@@ -12,7 +12,7 @@ export interface DecisionRun<Answer> {
   /** Name of the hook, for messages. */
   readonly doing: string;
   readonly deadlineMs: number;
-  /** Aborts when nobody waits any more. */
+  /** Aborts when the caller has given up. */
   readonly signal: AbortSignal;
   /** Brings what the function returned into its normal form, or throws a PluginMistake. */
   readonly check: (value: unknown, source: AnswerSource) => Answer;
@@ -20,7 +20,7 @@ export interface DecisionRun<Answer> {
 
 /**
  * Calls an author's function once, for at most the deadline. Rejects with a PluginMistake when it throws, is late or returns no
- * answer, and with the signal's reason when nobody waits any more; what comes from the function later is nobody's.
+ * answer, and with the signal's reason when the caller has given up; a later result is dropped.
  */
 export async function runDecision<Answer>(run: DecisionRun<Answer>): Promise<Answer> {
   const { call, check, doing, handler, deadlineMs, signal } = run;
@@ -45,7 +45,7 @@ export async function runDecision<Answer>(run: DecisionRun<Answer>): Promise<Ans
   }
 }
 
-/** Too late for the mesh. A class of its own, because it says nothing about the code: what it waited for may have been slow. */
+/** The deadline passed. Distinct from other mistakes, since the code may be right and a service behind it slow. */
 export class LateAnswer extends PluginMistake {}
 
 function lateness({ doing, deadlineMs }: DecisionRun<unknown>): LateAnswer {

@@ -16,7 +16,7 @@ export interface ResolveRun {
   /** What is being asked, such as `resolve("users")`, for messages. */
   readonly doing: string;
   readonly signal: AbortSignal;
-  /** An error after nobody listens any more, such as in the author's `finally`. */
+  /** An error after the stream was cancelled, such as in the author's `finally`. */
   readonly onLate: (mistake: PluginMistake) => void;
 }
 
@@ -141,7 +141,7 @@ function afterReturn(
   });
 }
 
-/** Tells the generator that nobody listens, without waiting for it: it may be in the middle of something slow. */
+/** Cancels the generator without waiting for it: it may be in the middle of something slow. */
 function leave(run: ResolveRun, iterator: AnyIterator): void {
   const left = async () => iterator.return?.();
   left().catch((thrown: unknown) => {

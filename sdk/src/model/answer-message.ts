@@ -52,7 +52,7 @@ function toEndpoint({
     weight: weight ?? 1,
     zone: zone ?? "",
     labels: { ...labels },
-    protocol: protocol ? protocols[protocol] : Protocol.UNSPECIFIED,
+    protocol: protocol !== undefined ? protocols[protocol] : Protocol.UNSPECIFIED,
     identity: identity ?? "",
   };
 }

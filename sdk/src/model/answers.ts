@@ -20,12 +20,12 @@ export function endpoints(list: Iterable<string | Endpoint>): EndpointsAnswer {
   return { kind: "endpoints", endpoints: readEndpoints(list) };
 }
 
-/** The authority exists and nobody serves it: the chain stops, requests fail with 503. */
+/** The authority exists but has no endpoints: the chain stops, requests fail with 503. */
 export function empty(): EmptyAnswer {
   return { kind: "empty" };
 }
 
-/** Not mine: the next link is asked. With `ttl` the mesh reuses the answer for so long instead of listening for a change. */
+/** Not mine: the next resolver of the chain is asked. With `ttl` the mesh caches the answer for so long instead of watching. */
 export function absent(options: AbsentOptions = {}): AbsentAnswer {
   if (options.ttl === undefined) return { kind: "absent" };
   return { kind: "absent", ttlMs: readDuration(options.ttl, "absent({ ttl })") };

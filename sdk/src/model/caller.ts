@@ -1,7 +1,7 @@
 import { identityOf, parseServiceKey } from "@patchbay/model";
 import type { Caller, ServiceName } from "../public/plugin.ts";
 
-/** Who has proven this SPIFFE ID; one of another shape has no name, and its identity says all there is. */
+/** The caller with this SPIFFE ID. An ID that is not of the mesh's form gives a caller without a name. */
 export function readCaller(identity: string): Caller {
   return identityOf(identity);
 }

@@ -69,7 +69,7 @@ function checkVary(vary: unknown, name: string, source: AnswerSource): Vary[] {
   }
   return vary.map((each: unknown) => {
     const attribute = readAttribute(each);
-    if (attribute) return attribute;
+    if (attribute !== undefined) return attribute;
     const hint = 'There are "source", "method", "path" and "header:NAME"';
     throw wrong(source, `got ${name} with ${show(each)} in vary`, hint);
   });

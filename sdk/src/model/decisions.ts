@@ -19,7 +19,7 @@ export function allow(options: ReuseOptions = {}): AllowDecision {
   return decision;
 }
 
-/** The request is refused with 403, and the caller is told why: `deny("closed at night")`. */
+/** The request is refused with 403 and this reason: `deny("closed at night")`. */
 export function deny(reason = "", options: DenyOptions = {}): DenyDecision {
   const { status = 403 } = options;
   const decision: DenyDecision = { kind: "deny", reason, status, ...reuse(options, "deny(why, { ttl })") };

@@ -8,7 +8,7 @@ import { isRecord } from "./record.ts";
 // A registered symbol: a plugin is recognised also when another copy of this package made it.
 const pluginBrand = Symbol.for("mesh-sdk.plugin");
 
-/** A definition whose handlers take the configuration that was checked against the schema, whatever its type is. */
+/** A definition with the type of its configuration erased: it was checked against the schema. */
 export interface RunnableDefinition extends Omit<PluginDefinition, "hooks" | "on"> {
   readonly hooks?: Hooks<never>;
   readonly on?: { readonly [Name in EventName]?: EventHandler<EventOf[Name], never> };
@@ -17,7 +17,7 @@ export interface RunnableDefinition extends Omit<PluginDefinition, "hooks" | "on
 /** What the SDK keeps with a plugin and its author does not see. */
 export interface PluginInternals {
   readonly definition: RunnableDefinition;
-  /** Where `definePlugin` was called, for mistakes that have no place of their own, such as `"src/plugin.ts:5:16"`. */
+  /** Where `definePlugin` was called, such as `"src/plugin.ts:5:16"`, for mistakes without a more exact place. */
   readonly place: string | undefined;
 }
 
@@ -33,7 +33,7 @@ export function definePlugin<const S extends ConfigSchema>(definition: PluginDef
   return Object.freeze({ name, version, [pluginBrand]: internals });
 }
 
-/** What the SDK keeps with a plugin; undefined for what `definePlugin` of this or another copy of the package did not make. */
+/** Undefined for values that no copy of this package's `definePlugin` made. */
 export function internalsOf(value: unknown): PluginInternals | undefined {
   if (!isRecord(value)) return undefined;
   const internals: unknown = Reflect.get(value, pluginBrand);

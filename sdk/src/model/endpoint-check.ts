@@ -97,7 +97,8 @@ function fromObject(item: Readonly<Record<string, unknown>>, index: number): End
 
 function checkFields(item: Readonly<Record<string, unknown>>, index: number): void {
   const unknown = Object.keys(item).find((key) => !FIELDS.includes(key));
-  if (unknown) throw wrong(`endpoint ${index} has an unknown field "${unknown}"`, suggestion(unknown, FIELDS));
+  if (unknown !== undefined)
+    throw wrong(`endpoint ${index} has an unknown field "${unknown}"`, suggestion(unknown, FIELDS));
 }
 
 function checkAddress(address: unknown, index: number): asserts address is string {

@@ -44,7 +44,7 @@ function decodeEndpointChange(data: Uint8Array): EndpointChange {
     authority,
     resolver,
     outcome: OUTCOMES.get(outcome) ?? "failed",
-    endpoints: endpoints.map(({ address, port, weight }) => ({ address, port, weight: weight || 1 })),
+    endpoints: endpoints.map(({ address, port, weight }) => ({ address, port, weight: weight === 0 ? 1 : weight })),
     version,
   };
 }

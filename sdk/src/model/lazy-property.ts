@@ -25,7 +25,7 @@ export function lazyProperty<const Name extends string, Source extends object, V
       return target.#value as Value;
     }
   }
-  // One getter for all objects: V8 would give each object with a getter of its own a hidden class of its own.
+  // One getter for all objects: with a getter per object, V8 would give each object its own hidden class.
   const property: PropertyDescriptor & ThisType<Lazy> = {
     enumerable: true,
     configurable: true,

@@ -36,7 +36,7 @@ export class ProtoReader {
     throw new RangeError(`byte ${this.at}: the number is longer than 10 bytes`);
   }
 
-  /** In decimal digits, whatever its size. */
+  /** In decimal digits, exact at any size. */
   uint64Text(): string {
     const from = this.at;
     const value = this.uint64();
@@ -62,7 +62,7 @@ export class ProtoReader {
     return this.#bytes.readDoubleLE(this.#take(8));
   }
 
-  /** Reads a length, passes over what has it, and returns where that begins; it ends where the reader stands then. */
+  /** Skips a length-delimited field and returns its start; it ends at `at`. */
   block(): number {
     const length = this.uint32();
     return this.#take(length);
@@ -73,7 +73,7 @@ export class ProtoReader {
     return this.#bytes.toString(undefined, from, to);
   }
 
-  /** Passes over the value of a field that nobody here knows. */
+  /** Skips the value of an unknown field. */
   skip(tag: number): void {
     const type = tag & 7;
     if (type === VARINT) this.uint64();

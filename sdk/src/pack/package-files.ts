@@ -85,7 +85,7 @@ function readTree(root: string, pattern: string, target: string): ArchiveFile[] 
         .slice(root.length + 1)
         .split(sep)
         .join("/");
-      return file(target ? `${target}/${inside}` : inside, readFileSync(path));
+      return file(target === "" ? inside : `${target}/${inside}`, readFileSync(path));
     });
 }
 

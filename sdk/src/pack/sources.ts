@@ -26,7 +26,7 @@ export function collectSources(clone: string): SourceFile[] {
     sources.set(path, source);
     for (const specifier of importsOf(source.text)) {
       const imported = importedPath(specifier, path);
-      if (imported) visit(imported);
+      if (imported !== undefined) visit(imported);
     }
   };
   for (const entry of entries) visit(entry);
@@ -45,7 +45,7 @@ export function targetOf(path: string): string {
 export const resolveTarget: ResolveTarget = (specifier, from) => {
   if (specifier.startsWith("@patchbay/")) {
     const path = importedPath(specifier, "");
-    return path && targetOf(path);
+    return path === undefined ? undefined : targetOf(path);
   }
   if (!specifier.startsWith(".") || !specifier.endsWith(".ts")) return undefined;
   return posix.join(dirname(from.target), specifier.replace(/(\.d)?\.ts$/, ""));

@@ -10,7 +10,7 @@ export interface Endpoint {
   readonly weight?: number;
   readonly zone?: string;
   readonly labels?: Readonly<Record<string, string>>;
-  /** What the endpoint speaks. Default: whatever the client speaks. `"http2"` includes gRPC. */
+  /** What the endpoint speaks. Default: the client's protocol. `"http2"` includes gRPC. */
   readonly protocol?: "http1" | "http2" | "opaque";
   /** SPIFFE ID that the peer must prove by mutual TLS. Default: plain text, no proof. */
   readonly identity?: string;
@@ -29,15 +29,15 @@ export interface EndpointsAnswer {
   readonly endpoints: readonly Endpoint[];
 }
 
-/** It exists and nobody serves it: the chain stops, requests fail with 503. */
+/** The authority exists but has no endpoints: the chain stops, requests fail with 503. */
 export interface EmptyAnswer {
   readonly kind: "empty";
 }
 
-/** Not mine: the next link of the chain is asked. */
+/** Not mine: the next resolver of the chain is asked. */
 export interface AbsentAnswer {
   readonly kind: "absent";
-  /** The answer may be reused for so many milliseconds without asking again. */
+  /** The answer may be cached for so many milliseconds. */
   readonly ttlMs?: number;
 }
 
@@ -56,8 +56,8 @@ export interface SplitAnswer {
 /** What a resolver yields. Make them with `endpoints()`, `empty()`, `absent()`, `rewrite()`, `split()`. */
 export type Answer = EndpointsAnswer | EmptyAnswer | AbsentAnswer | RewriteAnswer | SplitAnswer;
 
-/** For how long "not mine" is good. */
+/** How long "not mine" may be cached. */
 export interface AbsentOptions {
-  /** For how long the mesh may reuse the answer without asking again. Default: it keeps listening for a change. */
+  /** How long the mesh may cache the answer. Default: it keeps watching for a change instead. */
   readonly ttl?: Duration;
 }

@@ -24,7 +24,7 @@ export interface Authority {
   readonly full: string;
 }
 
-/** Who asks. Given to a resolver only when its options say `usesContext: true`. */
+/** The client that asks. Given to a resolver only when its options say `usesContext: true`. */
 export interface ClientContext {
   readonly namespace: string;
   /** Empty when unknown. */

@@ -17,7 +17,7 @@ export interface ReuseOptions {
 
 /** How a request is refused. */
 export interface DenyOptions extends ReuseOptions {
-  /** 401 when the caller has to prove who it is, 403 when that would not help (default). */
+  /** 401 when the caller has to authenticate, 403 when that would not help (default). */
   readonly status?: 401 | 403;
 }
 

@@ -47,14 +47,14 @@ export interface Hooks<Config> {
 /** A request that an authorizer decides about, and what it works with. */
 export interface AuthorizeInput<Config> extends AuthorizeRequest {
   readonly config: Config;
-  /** Aborted when nobody waits for the answer any more. Give it to what you wait for. */
+  /** Aborted when the mesh has given up on the answer. Pass it on to what you await. */
   readonly signal: AbortSignal;
   readonly log: Log;
 }
 
 /** A request, as far as its policy shows it. */
 export interface AuthorizeRequest {
-  /** Who calls, proven by mutual TLS. */
+  /** The caller, authenticated by mutual TLS. */
   readonly source: Caller;
   /** The service that is called. */
   readonly target: ServiceName;
@@ -82,7 +82,7 @@ export interface Caller extends ServiceName {
 /** A proxy's question for a share of a limit, and what the rate limiter works with. */
 export interface RatelimitInput<Config> extends RatelimitRequest {
   readonly config: Config;
-  /** Aborted when nobody waits for the answer any more. Give it to what you wait for. */
+  /** Aborted when the mesh has given up on the answer. Pass it on to what you await. */
   readonly signal: AbortSignal;
   readonly log: Log;
 }
@@ -99,7 +99,7 @@ export interface RatelimitRequest {
   readonly requests: number;
   readonly perMs: number;
   readonly burst: number;
-  /** Who asks, proven: `"namespace/name/instance"` of the proxy. */
+  /** The proxy that asks, authenticated: `"namespace/name/instance"`. */
   readonly holder: string;
   /** Requests that it would like to let pass until it asks again; at least 1. */
   readonly wanted: number;
@@ -111,7 +111,7 @@ export interface RatelimitRequest {
 export interface ResolveInput<Config> {
   readonly authority: Authority;
   readonly config: Config;
-  /** Aborted when nobody watches the authority any more, and when the plugin stops. Give it to what you wait for. */
+  /** Aborted when the mesh stops watching the authority, and when the plugin stops. Pass it on to what you await. */
   readonly signal: AbortSignal;
   readonly log: Log;
   /** Only with `options.resolve.usesContext`. */
@@ -168,9 +168,9 @@ export interface ResolveOptions {
   readonly order?: number;
   /** Time to the first answer, at most 30 s. Default 2 s. */
   readonly deadline?: Duration;
-  /** When this resolver fails: `"open"` asks the next link, `"closed"` fails the request. Default `"open"`. */
+  /** When this resolver fails: `"open"` asks the next resolver, `"closed"` fails the request. Default `"open"`. */
   readonly failurePolicy?: "open" | "closed";
-  /** The answer depends on who asks: `client` is set, and each kind of client is a question of its own. Default false. */
+  /** The answer depends on the client: `client` is set, and each kind of client gets its own call. Default false. */
   readonly usesContext?: boolean;
 }
 

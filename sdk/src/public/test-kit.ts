@@ -24,7 +24,7 @@ export interface TestPlugin {
   authorize(request?: TestRequest): Promise<Decision>;
   /** The rate limiter's answer to a proxy's question; what is left out is filled in. Rejects as authorize() does. */
   ratelimit(request?: Partial<RatelimitRequest>): Promise<Lease>;
-  /** Hands an event to the plugin's handler, fills in what is left out, and tells what became of it. */
+  /** Hands an event to the plugin's handler, with what is left out filled in, and returns its outcome. */
   readonly deliver: {
     report(report?: PartialReport, options?: DeliverOptions): Promise<Outcome>;
     endpoint(change?: Partial<EndpointChange>, options?: DeliverOptions): Promise<Outcome>;
@@ -70,7 +70,7 @@ export interface DeliverOptions {
   readonly attempt?: number;
 }
 
-/** What became of an event. */
+/** How a delivery was acknowledged. */
 export type Outcome =
   | { readonly status: "acked" }
   | { readonly status: "retried"; readonly afterMs: number; readonly reason: string }
@@ -89,7 +89,7 @@ export interface MeshOptions {
   readonly port?: number;
 }
 
-/** A small real mesh: control plane and nats-server, with a state folder of its own. */
+/** A small real mesh: control plane and nats-server, with its own state folder. */
 export interface TestMesh {
   /** Such as `"http://127.0.0.1:40123"`. */
   readonly address: string;

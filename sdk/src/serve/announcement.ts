@@ -19,7 +19,7 @@ export interface Announced {
 /** Versions of the plugin contract that this SDK speaks. */
 const contract = { min: 1, max: 1 };
 
-/** What the registry is told about the plugin. */
+/** The plugin's registration. */
 export function toAnnouncement(plugin: Announced): MessageInitShape<typeof AnnounceSchema> {
   const { manifest, namespace, instance, address, problem } = plugin;
   return {
@@ -36,7 +36,7 @@ export function toAnnouncement(plugin: Announced): MessageInitShape<typeof Annou
   };
 }
 
-/** What the registry is told every few seconds. */
+/** The state that the lease's heartbeat carries every few seconds. */
 export function toHeartbeat(problem: string | undefined, counts: ReadonlyMap<string, ConsumerCounts>): HeartbeatState {
   const consumers = [...counts].map(([name, count]) => ({
     class: name,

@@ -5,11 +5,11 @@ import type { ServeObserver } from "./observer.ts";
 
 /** Counts what happens at the hooks, and passes on what people want to know. */
 export interface HookObserver extends ResolverObserver, DecisionObserver {
-  /** Questions that are open at this moment. */
+  /** Calls that are open. */
   open(): number;
 }
 
-/** Who is told, and how long the mesh waits for a first answer. */
+/** Where calls are counted and reported, and how long the mesh waits for a first answer. */
 export interface HookObserverOptions {
   readonly metrics: PluginMetrics;
   readonly observer: ServeObserver;

@@ -8,10 +8,10 @@ export function createLogObserver(log: Log): ServeObserver {
   return {
     onWaiting: (why) => log.info(`waiting for the mesh: ${why}`),
     onAccepted: ({ registry, grant }) => log.info("accepted by the registry", { registry, grant }),
-    onState: (state, why) => log.info(`the registry holds it to be ${state}`, why ? { why } : {}),
+    onState: (state, why) => log.info(`the registry holds it to be ${state}`, why === "" ? {} : { why }),
     onRefused: (why) => log.error(`the registry refuses this plugin: ${why}`),
     onLost: (why) => log.warn("lost the registry; what runs goes on, trying again", { why }),
-    onProblem: (why) => (why ? log.warn(`not ready: ${why}`) : log.info("ready")),
+    onProblem: (why) => (why === undefined ? log.info("ready") : log.warn(`not ready: ${why}`)),
     onAnswer: (authority, answer) => log.debug("answered", { authority, kind: answer.kind }),
     onMistake: (_authority, why) => mistakes(why) && log.error(why),
     onDecision: (decided) => log.debug(describeDecision(decided), { hook: decided.hook }),

@@ -49,7 +49,7 @@ export function toWireLog(log: Log): WireLog {
   return { debug: write("debug"), info: write("debug"), warn: write("warn"), error: write("error") };
 }
 
-/** For a part whose news reach the author in another way. */
+/** For the lease, whose changes reach the author through the observer. */
 export function quietWireLog(log: Log): WireLog {
   const write = (fields: object, message: string) => log.debug(message, { ...fields });
   return { debug: write, info: write, warn: write, error: write };

@@ -8,7 +8,7 @@ import { isRecord } from "../model/record.ts";
 export interface MeshAccess {
   readonly namespace: string;
   readonly instance: string;
-  /** The registry's address at this moment. Rejects with why there is none. */
+  /** The registry's current address. Rejects with the reason when there is none. */
   locate(): Promise<string>;
   token(): string;
 }
@@ -26,15 +26,24 @@ export interface AccessOptions {
  * development key. Without an address the mesh that this user runs is looked up at each connection.
  */
 export async function openAccess({ name, registry, token, env }: AccessOptions): Promise<MeshAccess> {
-  const address = registry ?? env.MESH_REGISTRY;
-  const given = token ?? env.MESH_PLUGIN_TOKEN;
+  const address = registry ?? env.MESH_REGISTRY ?? "";
+  const given = token ?? env.MESH_PLUGIN_TOKEN ?? "";
   const dir = stateDir(env);
-  const locate = address ? async () => address : () => locateRunning(dir);
-  if (given) return { ...claimsOf(given), locate, token: () => given };
+  const locate = address === "" ? () => locateRunning(dir) : async () => address;
+  if (given !== "") return { ...claimsOf(given), locate, token: () => given };
   const instance = newInstanceId();
   const key = await readDevelopmentKey(dir);
   const source = createTokenSource(key, { kind: "plugin", namespace: DEFAULT_NAMESPACE, name, instance });
   return { namespace: DEFAULT_NAMESPACE, instance, locate, token: source };
+}
+
+/** Where to listen, as the environment says: by default at any free port of this machine alone. */
+export function bindFrom({ MESH_HOST = "127.0.0.1", MESH_PORT = "0" }: NodeJS.ProcessEnv): {
+  host: string;
+  port: number;
+} {
+  const port = Number(MESH_PORT);
+  return { host: MESH_HOST, port: Number.isNaN(port) ? 0 : port };
 }
 
 async function locateRunning(dir: string): Promise<string> {

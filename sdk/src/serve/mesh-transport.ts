@@ -3,7 +3,7 @@ import { type ClosableTransport, createTransport } from "@patchbay/wire";
 
 /** Where the registry is, and how the caller proves itself. */
 export interface MeshTransportOptions {
-  /** The registry's address at this moment. Rejects with why there is none. */
+  /** The registry's current address. Rejects with the reason when there is none. */
   readonly locate: () => Promise<string>;
   readonly token: () => string;
 }

@@ -23,7 +23,7 @@ import type { MeshAccess } from "./mesh-access.ts";
 import { createMeshTransport } from "./mesh-transport.ts";
 import type { ServeObserver } from "./observer.ts";
 
-/** What is served, how it reaches the mesh, and who is told. */
+/** What is served, how it reaches the mesh, and what reports on it. */
 export interface ServeHostOptions {
   readonly host: PluginHost;
   readonly access: MeshAccess;
@@ -66,13 +66,13 @@ class ServedPlugin implements ServedHost {
   #server: PluginServer | undefined;
   #lease: Lease | undefined;
   #stopping: Promise<void> | undefined;
-  /** Why it is not ready; the reason that the registry was told last decides whether to tell it again. */
   #configProblem: string | undefined;
+  /** Reported to the registry last: only a change is reported again. */
   #told: string | undefined;
   #registry = "";
-  /** Why there is no registry, as it was told last. */
+  /** Why there is no registry, as the observer heard it last. */
   #waiting = "";
-  /** State and reason that the registry told last. */
+  /** State and reason in the registry's last notice. */
   #held = "";
 
   constructor(options: ServeHostOptions) {
@@ -200,7 +200,7 @@ class ServedPlugin implements ServedHost {
     this.#tell();
   }
 
-  /** The mesh's configuration wins over the one that was given here, which is for running without any. */
+  /** The mesh's configuration takes precedence over the one given here, which is for running without any. */
   async #configure(granted: unknown): Promise<void> {
     const { host, config } = this.#options;
     const chosen = isEmpty(granted) ? config : granted;
@@ -212,7 +212,7 @@ class ServedPlugin implements ServedHost {
     }
   }
 
-  /** Tells the registry at once when the plugin became well or ill, instead of with the next heartbeat. */
+  /** Reports a change of readiness to the registry at once, instead of with the next heartbeat. */
   #tell(): void {
     const problem = this.#problem();
     if (problem === this.#told || this.#stopping) return;
@@ -222,7 +222,8 @@ class ServedPlugin implements ServedHost {
   }
 
   #problem(): string | undefined {
-    return this.#configProblem ?? (this.#intake.problems().join("; ") || undefined);
+    const problems = this.#intake.problems();
+    return this.#configProblem ?? (problems.length > 0 ? problems.join("; ") : undefined);
   }
 
   #notice({ state, reason }: Notice): void {
@@ -239,7 +240,7 @@ class ServedPlugin implements ServedHost {
     return new Map(names.map((name) => [name, serving]));
   }
 
-  /** Order: say so, let the mesh ask elsewhere, finish events, close the port, give the lease back. */
+  /** Order: announce draining, let the mesh move its calls, finish events, close the port, give the lease back. */
   async #stop(reason: string): Promise<void> {
     this.#ready.reject(new Error(`the plugin was stopped before it was ready: ${reason}`));
     await this.#lease?.drain(reason);

@@ -7,19 +7,20 @@ import type { Plugin } from "../public/plugin.ts";
 import type { Served, ServeOptions } from "../public/serve.ts";
 import { createLogObserver, createOncePer } from "./log-observer.ts";
 import { createLog } from "./logs.ts";
-import { openAccess } from "./mesh-access.ts";
+import { bindFrom, openAccess } from "./mesh-access.ts";
 import { type ServedHost, serveHost } from "./serve-host.ts";
 import { stopOnSignals } from "./stop-on-signals.ts";
 
-/** What `serve()` does, with all that it needs loaded. */
+/** The body of `serve()`, in a module that it loads on demand. */
 export async function servePlugin(plugin: Plugin, options: ServeOptions, env: NodeJS.ProcessEnv): Promise<Served> {
   const log = options.log ?? createLog(plugin.name);
   const host = createLocalHost(plugin, log);
   const access = await openAccess({ name: plugin.name, registry: options.registry, token: options.token, env });
+  const bind = bindFrom(env);
   const served = await serveHost({
     host,
     access,
-    bind: { host: options.host ?? env.MESH_HOST ?? "127.0.0.1", port: options.port ?? (Number(env.MESH_PORT) || 0) },
+    bind: { host: options.host ?? bind.host, port: options.port ?? bind.port },
     config: options.config,
     drainMs: readDuration(options.drain ?? "10s", "drain"),
     log,
@@ -31,7 +32,7 @@ export async function servePlugin(plugin: Plugin, options: ServeOptions, env: No
   return served;
 }
 
-/** A promise of the author's that nobody awaited must not end the process, nor go unseen. */
+/** An unhandled rejection in the author's code is logged and counted instead of ending the process. */
 function reportFloating(served: ServedHost, log: Log): void {
   const once = createOncePer(10_000);
   const report = (thrown: unknown) => {

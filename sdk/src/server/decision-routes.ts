@@ -6,7 +6,7 @@ import { LateAnswer } from "../host/run-decision.ts";
 import { checkCall } from "./check-call.ts";
 import type { HookGuard } from "./hook-guard.ts";
 
-/** Who answers, who may ask, and who is told. */
+/** What answers the calls, which calls are let through, and what reports on them. */
 export interface DecisionRoutesOptions {
   readonly host: PluginHost;
   readonly guard: HookGuard;
@@ -59,7 +59,7 @@ function createDecide(options: DecisionRoutesOptions): Decide {
     checkCall(guard, observer, requestHeader);
     if (!host.manifest[hook]) throw new ConnectError(`this plugin has no hook "${hook}"`, Code.Unimplemented);
     const problem = notReady();
-    if (problem) throw new ConnectError(problem, Code.Unavailable);
+    if (problem !== undefined) throw new ConnectError(problem, Code.Unavailable);
     if (open >= MAX_OPEN) throw new ConnectError(`${MAX_OPEN} calls are open already`, Code.ResourceExhausted);
     open += 1;
     observer.onCall(1);
@@ -92,7 +92,7 @@ async function ask<Hook extends DecisionHook>(
     const late = error instanceof LateAnswer || isDeadline(signal);
     const why =
       signal.aborted && late ? `${hook} has not answered in the time that the mesh gave it` : messageOf(error);
-    // Whoever has left, or is being shut out, is told of by nobody.
+    // A call that was cancelled, or that the shutdown ended, is no failure of the plugin.
     if (late || !signal.aborted) observer.onNoDecision({ hook, why, late, tookMs: took() });
     throw signal.aborted
       ? ConnectError.from(signal.reason)

@@ -14,7 +14,7 @@ export function createHookGuard(): HookGuard {
   let tokens: readonly string[] = [];
   return {
     accept(token) {
-      if (token && token !== tokens[0]) tokens = [token, ...tokens.slice(0, 1)];
+      if (token !== "" && token !== tokens[0]) tokens = [token, ...tokens.slice(0, 1)];
     },
     check(authorization) {
       if (tokens.length === 0)

@@ -3,7 +3,7 @@ import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
 import type { EventName } from "../model/events.ts";
 import { createSeconds } from "./seconds.ts";
 
-/** What every plugin tells Prometheus about itself without its author's doing. */
+/** The Prometheus metrics that every plugin serves. */
 export interface PluginMetrics {
   text(): Promise<string>;
   answered(kind: string): void;
@@ -16,7 +16,7 @@ export interface PluginMetrics {
   floating(): void;
 }
 
-/** Whose metrics they are, and what is read when somebody asks. */
+/** Labels of the metrics, and values that are read at each scrape. */
 export interface MetricsOptions {
   readonly name: string;
   readonly version: string;
@@ -24,7 +24,7 @@ export interface MetricsOptions {
   readonly eventsInFlight: () => number;
 }
 
-/** Each plugin has a registry of its own, so that several may live in one process. */
+/** Each plugin has its own registry, so that one process can run several. */
 export function createPluginMetrics(options: MetricsOptions): PluginMetrics {
   const registry = new Registry();
   registry.setDefaultLabels({ plugin: options.name });
@@ -69,18 +69,18 @@ export function createPluginMetrics(options: MetricsOptions): PluginMetrics {
   });
   const floating = new Counter({
     name: "mesh_plugin_unawaited_rejections_total",
-    help: "Promises that were rejected and nobody awaited.",
+    help: "Unhandled rejections of promises.",
     registers,
   });
   const events = createSeconds({
     name: "mesh_plugin_event_seconds",
-    help: "Time in the event's handler, by what became of the event.",
+    help: "Time in the event's handler, by outcome.",
     label: "event",
     plugin: options.name,
   });
   const decisions = createSeconds({
     name: "mesh_plugin_decision_seconds",
-    help: "Time to the hook's answer, by what it was.",
+    help: "Time to the hook's answer, by outcome.",
     label: "hook",
     plugin: options.name,
   });

@@ -79,7 +79,7 @@ function createHookServer(
   return { http2, sessions };
 }
 
-/** A core whose machine vanished says nothing: without this its questions would run for ever. */
+/** Pings the core: when its machine vanishes no close arrives, and its open calls would never end. */
 function keepAlive(session: ServerHttp2Session): () => void {
   let answer: NodeJS.Timeout | undefined;
   const timer = setInterval(() => {

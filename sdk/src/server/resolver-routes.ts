@@ -8,7 +8,7 @@ import { parseAuthority } from "../model/authority.ts";
 import { checkCall } from "./check-call.ts";
 import type { HookGuard } from "./hook-guard.ts";
 
-/** Who answers, who may ask, and who is told. */
+/** What answers the calls, which calls are let through, and what reports on them. */
 export interface ResolverRoutesOptions {
   readonly host: PluginHost;
   readonly guard: HookGuard;
@@ -40,7 +40,7 @@ export function resolverRoutes(router: ConnectRouter, options: ResolverRoutesOpt
     async *resolve(request, { requestHeader, signal }) {
       checkCall(guard, observer, requestHeader);
       const problem = notReady();
-      if (problem) throw new ConnectError(problem, Code.Unavailable);
+      if (problem !== undefined) throw new ConnectError(problem, Code.Unavailable);
       const question = readQuestion(request);
       if (open >= MAX_OPEN) throw new ConnectError(`${MAX_OPEN} authorities are open already`, Code.ResourceExhausted);
       open += 1;
@@ -81,9 +81,9 @@ function readQuestion({ authority, host, port, context }: ResolveRequest): Quest
   const parsed = parseAuthority(authority);
   if (!parsed) throw new ConnectError(`"${authority}" is no authority`, Code.InvalidArgument);
   // The core says itself which form is the shortest, so that both sides mean the same.
-  const said = { ...parsed, host: host || parsed.host, port: port || parsed.port };
+  const said = { ...parsed, host: host === "" ? parsed.host : host, port: port === 0 ? parsed.port : port };
   const client = context && {
-    namespace: context.namespace || DEFAULT_NAMESPACE,
+    namespace: context.namespace === "" ? DEFAULT_NAMESPACE : context.namespace,
     zone: context.zone,
     labels: context.labels,
   };

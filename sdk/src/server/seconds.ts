@@ -1,7 +1,7 @@
 /** Upper bounds in seconds; one more bucket has the rest. */
 const BOUNDS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30];
 
-/** A histogram's name and meaning, and what its series are told apart by beside the outcome. */
+/** A histogram's name, help text and labels; `outcome` is always one of them. */
 export interface SecondsOptions {
   readonly name: string;
   readonly help: string;
@@ -13,7 +13,7 @@ export interface SecondsOptions {
 interface Series {
   readonly what: string;
   readonly outcome: string;
-  /** By bucket, each on its own. */
+  /** By bucket, not cumulative. */
   readonly counts: number[];
   sum: number;
 }

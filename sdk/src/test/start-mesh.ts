@@ -19,8 +19,8 @@ interface Started {
 type Start = (options: { readonly stateDir: string; readonly port: number }) => Promise<Started>;
 
 /**
- * Starts a small real mesh (control plane and nats-server) with a state folder of its own.
- * Rejects with what to do when the package that brings it is not installed.
+ * Starts a small real mesh (control plane and nats-server) with its own state folder.
+ * Rejects with what to install when `@patchbay/up` is missing.
  */
 export async function startMesh({ port = 0 }: MeshOptions = {}): Promise<TestMesh> {
   const start = await loadStart();

@@ -54,7 +54,7 @@ export function openWatch({ host, authority: text, options, stopped }: WatchRequ
   };
 }
 
-/** Without a time limit: who iterates waits for whatever comes. */
+/** Without a time limit, unlike next(). */
 async function* iterate(
   answers: AsyncIterator<{ readonly kind: string }>,
   stop: () => Promise<void>,
@@ -79,7 +79,7 @@ function fillClient(given: Partial<ClientContext> = {}): ClientContext {
   return { namespace: DEFAULT_NAMESPACE, zone: "", labels: {}, ...given };
 }
 
-/** The mesh gives up waiting too, and asks the next link. */
+/** The mesh gives up waiting too, and asks the next resolver. */
 async function within<T>(work: Promise<T>, timeoutMs: number, doing: string): Promise<T> {
   const timer = new AbortController();
   const timeout = setTimeout(() => timer.abort(), timeoutMs);

@@ -6,7 +6,7 @@ export async function ask(question: string, example: string, usage: string): Pro
   return (await prompt(`${question} (such as ${example}): `, usage)).trim();
 }
 
-/** Asks which of several things is meant, by its number or name. */
+/** Asks for one of several choices, by number or name; an empty line takes the first. */
 export async function choose(
   question: string,
   choices: Readonly<Record<string, string>>,
@@ -14,8 +14,8 @@ export async function choose(
 ): Promise<string> {
   const names = Object.keys(choices);
   const list = names.map((name, index) => `  ${index + 1}) ${name}: ${choices[name]}\n`).join("");
-  const answer = (await prompt(`${question}\n${list}Number or name [1]: `, usage)).trim() || "1";
-  return names[Number(answer) - 1] ?? answer;
+  const answer = (await prompt(`${question}\n${list}Number or name [1]: `, usage)).trim();
+  return names[answer === "" ? 0 : Number(answer) - 1] ?? answer;
 }
 
 async function prompt(text: string, usage: string): Promise<string> {

@@ -9,9 +9,10 @@ export interface Made {
   readonly installed: boolean;
 }
 
-/** What to type next, each command on a line of its own. */
+/** The commands to type next, one a line. */
 export function nextSteps({ name, kind, folder, installed }: Made): string {
-  const steps = [`cd ${relative(process.cwd(), folder) || "."}`, ...(installed ? [] : ["npm install"]), "npm run dev"];
+  const path = relative(process.cwd(), folder);
+  const steps = [`cd ${path === "" ? "." : path}`, ...(installed ? [] : ["npm install"]), "npm run dev"];
   const then = kind === "resolver" ? `mesh run -- curl http://hello.${name}/` : "mesh plugins";
   return `\nNext:\n${steps.map((step) => `  ${step}\n`).join("")}\nand, in another terminal, with the mesh running:\n  ${then}\n${afterwards(kind)}`;
 }

@@ -19,7 +19,7 @@ export default definePlugin({
     async authorize({ source, config }) {
       if (source.identity === "") return deny("call through the mesh, which proves who calls", { status: 401 });
       const caller = source.namespace === "default" ? source.service : `${source.namespace}/${source.service}`;
-      // Only who calls counts here, so an answer is good for all requests of a caller; add "path" when the path counts, too.
+      // Only the caller counts here, so an answer is good for all its requests; add "path" when the path counts, too.
       const reuse = { ttl: "5s", vary: ["source"] } as const;
       return config.callers.includes(caller) ? allow(reuse) : deny(`${caller} is not on the list`, reuse);
     },

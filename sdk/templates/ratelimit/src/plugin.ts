@@ -24,7 +24,7 @@ export default definePlugin({
   },
 });
 
-/** The one that nobody asked for longest makes room: keys may come from requests, and then there is no end of them. */
+/** Evicts the least recently used bucket: keys may come from requests, so their number is unbounded. */
 function keep(name: string, bucket: { readonly left: number; readonly at: number }) {
   buckets.delete(name);
   buckets.set(name, bucket);

@@ -18,7 +18,7 @@ export default definePlugin({
     // One generator runs per name that is asked for. Yield again when the answer changes.
     async *resolve({ authority, config }) {
       const service = config.table[authority.host];
-      yield service ? rewrite(service) : absent();
+      yield service === undefined ? absent() : rewrite(service);
     },
   },
   // Only names that end so are asked for here.

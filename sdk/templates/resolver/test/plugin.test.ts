@@ -9,7 +9,7 @@ test("leads the names in its table to their services", async () => {
   assert.deepEqual(await started.resolve("hello.{{name}}"), rewrite("web"));
 });
 
-test("leaves every other name to the next link of the chain", async () => {
+test("leaves every other name to the next resolver of the chain", async () => {
   await using started = await startTest(plugin, { config: { table: {} } });
   assert.deepEqual(await started.resolve("hello.{{name}}"), absent());
 });

@@ -1,7 +1,7 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { durationMs } from "@bufbuild/protobuf/wkt";
 import { HOOK_KINDS, printable } from "@patchbay/model";
-import type { Gate, HookedPlugin, KeptStream, PluginCalls } from "@patchbay/plugin-calls";
+import type { FailoverStream, Gate, HookedPlugin, PluginCalls } from "@patchbay/plugin-calls";
 import {
   ResolveRequestSchema,
   type ResolveResponse,
@@ -30,7 +30,7 @@ const MIN_TTL_MS = 100;
 const MAX_TTL_MS = 3_600_000;
 
 /** Asks one plugin for one authority, and turns the messages of its stream into answers for the chain. */
-export function queryPlugin(options: PluginQueryOptions): KeptStream {
+export function queryPlugin(options: PluginQueryOptions): FailoverStream {
   const { calls, plugin, query, tell, maxRetryMs, gate } = options;
   return calls.openStream({
     plugin,

@@ -1,8 +1,8 @@
 import { DEFAULT_NAMESPACE } from "@patchbay/model";
 import {
   createGate,
+  type FailoverStream,
   type HookedPlugin,
-  type KeptStream,
   type PluginCalls,
   type PluginInstance,
 } from "@patchbay/plugin-calls";
@@ -40,7 +40,7 @@ export function createPluginResolver(plugin: HookedPlugin, options: PluginResolv
   let { instances } = plugin;
   const limits = (): Limits => ({ networks: granted.networks, ownPorts: options.controlPlanePorts() });
   let spec = specOf(name, options, { granted, limits });
-  const queries = new Set<KeptStream>();
+  const queries = new Set<FailoverStream>();
   const gate = createGate(MAX_OPENING);
 
   const ask = (query: Query, tell: OnResolverEvent): (() => void) => {

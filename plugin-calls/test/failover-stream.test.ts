@@ -4,8 +4,8 @@ import { create } from "@bufbuild/protobuf";
 import { createBreaker, HOOK_KINDS } from "@patchbay/model";
 import { GrantSchema, HookSchema } from "@patchbay/proto/mesh/registry/v1/plugin_pb";
 import { createFakeClock } from "@patchbay/testkit";
+import { createFailoverStream } from "../src/call/failover-stream.ts";
 import { createGate } from "../src/call/gate.ts";
-import { keepStream } from "../src/call/kept-stream.ts";
 import type { StreamEnd, StreamListener } from "../src/channel/listen.ts";
 import type { InstanceUse } from "../src/directory/instance-use.ts";
 import type { HookedPlugin } from "../src/directory/plugin-directory.ts";
@@ -52,7 +52,7 @@ function start(...fakes: readonly ReturnType<typeof fakeInstance>[]) {
   const granted = { deadlineMs: 200, concurrency: 0, hook: create(HookSchema, {}), grant: create(GrantSchema, {}) };
   const instances = fakes.map(({ instance }) => instance);
   const plugin: HookedPlugin = { namespace: "default", name: "names", granted, instances, calls: 0 };
-  const stream = keepStream({
+  const stream = createFailoverStream({
     plugin,
     method: HOOK_KINDS.resolve.method,
     request: new Uint8Array(),

@@ -6,56 +6,56 @@ import type { PluginInstance } from "../directory/plugin-instance.ts";
 import { type Attempt, type AttemptOptions, createAttempt } from "./attempt.ts";
 import type { CallResult } from "./metrics.ts";
 
-export interface KeptStreamOptions extends AttemptOptions {
+export interface FailoverStreamOptions extends AttemptOptions {
   readonly plugin: HookedPlugin;
-  /** Equal questions go to the same instance while it is ready. */
+  /** Hashed to pick the instance: equal keys go to the same one while it is ready. */
   readonly key: string;
   /** Longest wait between tries. */
   readonly maxRetryMs: number;
-  /** What became of one instance's turn. */
+  /** The outcome of one attempt on one instance. */
   onResult(result: CallResult): void;
-  /** A message that differs from the one before. Returns for how long it is good without a stream; undefined: the stream stays. */
+  /** A message that differs from the one before. Returns for how long the stream may close; undefined: it stays open. */
   onMessage(message: Buffer, instance: string): number | undefined;
-  /** No instance answers at the moment. It is tried again. */
+  /** Every usable instance was tried without an answer. The stream goes on trying. */
   onBroken(broken: StreamEnd): void;
 }
 
-/** One question that stays open: exactly one stream that answers, on one of the plugin's instances. */
-export interface KeptStream {
+/** A stream that fails over between the plugin's instances: one of them answers at a time. */
+export interface FailoverStream {
   /** Instances came, went or changed their use. */
   instancesChanged(): void;
   close(): void;
 }
 
-/** A stream that lived this long was sound: its end begins a new series of tries. */
-const SOUND_MS = 5_000;
+/** A stream that lived this long was healthy: its end resets the backoff. */
+const HEALTHY_MS = 5_000;
 const MIN_RETRY_MS = 100;
 
 /**
  * Keeps a stream open on the instance that rendezvous hashing picks among the ready ones.
  *
- * When it ends, every other usable instance is tried before the break is told; then it is tried again and again. A stream that is
- * late is kept, since its answer still counts, while others are tried beside it; the first to answer serves, the rest are ended.
+ * When it ends, every other usable instance is tried before onBroken; then it is retried with backoff. A stream that is late stays
+ * open, since its answer still counts, while others are tried beside it; the first to answer serves, the rest are cancelled.
  */
-export function keepStream(options: KeptStreamOptions): KeptStream {
+export function createFailoverStream(options: FailoverStreamOptions): FailoverStream {
   const stream = new Conversation(options);
   stream.begin();
   return stream;
 }
 
-class Conversation implements KeptStream {
-  readonly #options: KeptStreamOptions;
+class Conversation implements FailoverStream {
+  readonly #options: FailoverStreamOptions;
   readonly #backoff: Backoff;
   readonly #trying = new Set<Attempt>();
   readonly #tried = new Set<string>();
   #serving: Attempt | undefined;
   #everAnswered = false;
-  /** Ends the wait for the next try, or for the end of a time to live. */
+  /** Ends the wait for the next retry, or for the end of a time to live. */
   #cancelWait: () => void = () => undefined;
   #resting = false;
   #closed = false;
 
-  constructor(options: KeptStreamOptions) {
+  constructor(options: FailoverStreamOptions) {
     this.#options = options;
     this.#backoff = createBackoff({ minMs: MIN_RETRY_MS, maxMs: Math.max(options.maxRetryMs, MIN_RETRY_MS) });
   }
@@ -175,7 +175,7 @@ class Conversation implements KeptStream {
       this.#serving = undefined;
       this.#tried.clear();
       this.#tried.add(attempt.instance.id);
-      if (now - attempt.openedAt > SOUND_MS) this.#backoff.reset();
+      if (now - attempt.openedAt > HEALTHY_MS) this.#backoff.reset();
     } else {
       attempt.instance.breaker.failed(now);
       if (!attempt.late) this.#options.onResult("failed");
@@ -191,7 +191,7 @@ class Conversation implements KeptStream {
     this.#tried.clear();
     onBroken(broken);
     this.#cancelWait();
-    // With no instance to try, news of the instances begin again.
+    // With no instance to try, the next change of the instances starts over.
     if (this.#free().length > 0) this.#cancelWait = clock.after(this.#backoff.next(), () => this.begin());
   }
 
