@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { mkdtemp, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { stateDir as usersStateDir } from "@patchbay/process/state-path";
+import { stateDir as usersStateDir } from "@patchbay/process";
 import { isRecord } from "../model/record.ts";
 import type { Plugin } from "../public/plugin.ts";
 import type { Served, ServeOptions } from "../public/serve.ts";

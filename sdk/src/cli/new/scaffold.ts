@@ -1,7 +1,7 @@
 import { existsSync, globSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { HOOK_KINDS } from "@patchbay/model";
-import { stateDir } from "@patchbay/process/state-path";
+import { stateDir } from "@patchbay/process";
 import { sdkTarball, tarballName } from "../../pack/sdk-tarball.ts";
 import { CliError } from "../cli-error.ts";
 
