@@ -11,7 +11,7 @@ import {
 import type { Step } from "../core/resolution.ts";
 import type { Explained } from "../engine/watches.ts";
 
-const answers: Readonly<Record<Step["answer"], Answer>> = {
+const ANSWERS: Readonly<Record<Step["answer"], Answer>> = {
   endpoints: Answer.ENDPOINTS,
   empty: Answer.EMPTY,
   absent: Answer.ABSENT,
@@ -22,7 +22,7 @@ const answers: Readonly<Record<Step["answer"], Answer>> = {
   "not asked": Answer.NOT_ASKED,
 };
 
-const effects: Readonly<Record<Step["effect"], Effect>> = {
+const EFFECTS: Readonly<Record<Step["effect"], Effect>> = {
   stop: Effect.STOP,
   next: Effect.NEXT,
   restart: Effect.RESTART,
@@ -45,12 +45,12 @@ function encodeStep(step: Step, now: number): StepMessage {
     depth,
     resolver,
     instance,
-    answer: answers[step.answer],
+    answer: ANSWERS[step.answer],
     endpoints,
     stale,
     cached,
     detail,
-    effect: effects[step.effect],
+    effect: EFFECTS[step.effect],
     why,
     ...(since === undefined ? {} : { age: durationFromMs(Math.max(0, now - since)) }),
     ...(tookMs === undefined ? {} : { took: durationFromMs(Math.max(0, tookMs)) }),

@@ -18,7 +18,7 @@ export interface Update {
   readonly envelope: Buffer;
 }
 
-const outcomes: Readonly<Record<Outcome, OutcomeMessage>> = {
+const OUTCOMES: Readonly<Record<Outcome, OutcomeMessage>> = {
   endpoints: OutcomeMessage.ENDPOINTS,
   empty: OutcomeMessage.EMPTY,
   absent: OutcomeMessage.ABSENT,
@@ -45,7 +45,7 @@ function toMessage({ weight, authority, outcome, endpoints, resolver, reason, st
   return create(BranchSchema, {
     weight,
     authority,
-    outcome: outcomes[outcome],
+    outcome: OUTCOMES[outcome],
     endpoints: [...endpoints],
     resolver,
     reason,

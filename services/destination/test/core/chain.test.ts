@@ -287,7 +287,7 @@ describe("a chain of resolvers", () => {
   });
 });
 
-// The property: whatever happens in whatever order, the incremental chain equals the naive model.
+// The property: after any sequence of events, the incremental chain equals the naive model.
 
 const names = ["a.test", "b.test", "c.test", "d.test"] as const;
 const authorities = names.map((name) => parseAuthority(name));

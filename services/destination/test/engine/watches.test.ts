@@ -23,7 +23,7 @@ const endpoints = (port: number): Answer => ({
   endpoints: [create(EndpointSchema, { address: "127.0.0.1", port, weight: 1 })],
 });
 
-/** A resolver whose answers the test gives. */
+/** A resolver that answers as the test says. */
 function puppet(name: string, order: number, more: Partial<ResolverSpec> = {}) {
   const tells = new Map<string, OnResolverEvent>();
   const spec: ResolverSpec = {
@@ -170,7 +170,7 @@ describe("watched authorities", () => {
   });
 });
 
-// The invariant: Explain tells exactly what a watcher holds, whatever happened.
+// The invariant: after any sequence of events, Explain returns exactly what a watcher holds.
 
 const names = ["a.test", "b.test", "c.test"] as const;
 const anyAnswer: fc.Arbitrary<Answer> = fc.oneof(

@@ -25,7 +25,7 @@ function resolver(server: DnsServer, minTtlMs = 50, clock: Clock = systemClock) 
   });
 }
 
-/** Asks and remembers what is told. */
+/** Asks, and records the events. */
 function ask(server: DnsServer, text: string, clock?: Clock) {
   const events: ResolverEvent[] = [];
   const close = resolver(server, 50, clock).ask(

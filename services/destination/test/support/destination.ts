@@ -8,7 +8,7 @@ export interface RunningDestination extends RunningService {
   readonly client: Client<typeof Destination>;
 }
 
-/** The service on a port of its own, with a registry that the test plays. */
+/** The service on a free port, with a registry that the test plays. */
 export async function startDestination(options: StartServiceOptions = {}): Promise<RunningDestination> {
   const settings = { lingerMs: 50, ...options.settings };
   const service = await startService("destination", createDestinationApp, { ...options, settings });

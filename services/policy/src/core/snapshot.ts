@@ -11,7 +11,7 @@ export interface SnapshotOptions {
   readonly namePolicies: boolean;
 }
 
-/** Everything in force for a workload, without its version. Equal policies give equal messages, in whatever order they came. */
+/** Everything in force for a workload, without its version. Equal policies give equal messages, in any order of arrival. */
 export function composeSnapshot(
   policyIndex: PolicyIndex,
   { workload, hosts, namePolicies }: SnapshotOptions,

@@ -11,7 +11,7 @@ describe("the policy service's Explain", () => {
   });
   after(() => policy[Symbol.asyncDispose]());
 
-  // Who asks on behalf of a namespace says it in full.
+  // Cases with a client namespace are left out: such a caller writes the authority in full.
   const cases = [...AUTHORITY_CASES, ...ODD_AUTHORITY_CASES].filter(({ namespace }) => namespace === undefined);
   for (const { text, rule, means } of cases) {
     const name = JSON.stringify(text.slice(0, 40));

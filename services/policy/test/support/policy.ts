@@ -16,7 +16,7 @@ export interface PolicyOptions extends StartServiceOptions {
   readonly defaultAuthorization?: "allow" | "deny";
 }
 
-/** The service on a port of its own, with a registry that the test plays. */
+/** The service on a free port, with a registry that the test plays. */
 export async function startPolicy(options: PolicyOptions = {}): Promise<RunningPolicy> {
   const environment = { MESH_DEFAULT_AUTHORIZATION: options.defaultAuthorization ?? "allow" };
   const service = await startService("policy", createPolicyApp, { ...options, environment });

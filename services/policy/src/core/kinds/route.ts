@@ -67,7 +67,7 @@ const MAX_MATCHES = 128;
 
 const timeouts = object({ request: durationSchema, backendRequest: durationSchema });
 
-/** JSON Schema of a route whose matches and retries are of these forms. */
+/** JSON Schema of a route with these schemas of matches and retries. */
 export function routeSchema(match: object, retry: object): object {
   const rule = object({
     name: text(253),

@@ -11,7 +11,7 @@ import {
 import type { LeaseRequest } from "@patchbay/proto/mesh/policy/v1/policy_pb";
 import type { Claims } from "@patchbay/wire";
 import { checkGranted } from "../../core/hook-question.ts";
-import { namedPlugin, type PolicyOf, policyName } from "./named-plugin.ts";
+import { namedPlugin, type PolicyOf, policyKey } from "./named-plugin.ts";
 
 export interface LeaseOptions {
   readonly callUnary: CallUnary;
@@ -47,7 +47,7 @@ export function createLeaseShare({ callUnary, policyOf }: LeaseOptions): LeaseSh
       hook: HOOK_KINDS.ratelimit,
       plugin,
       // One instance counts all shares of a bucket.
-      key: JSON.stringify([policyName(request.policy), question.limit, key]),
+      key: JSON.stringify([policyKey(request.policy), question.limit, key]),
       question,
       read: (answer) => leaseAnswer(answer, question.wanted),
     });
