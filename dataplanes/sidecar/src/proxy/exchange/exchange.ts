@@ -1,31 +1,20 @@
 import type { Duplex } from "node:stream";
 import type { HeaderList } from "@patchbay/model";
-import { isFailure, isLimited } from "../../core/balancing/classification.ts";
-import { cancelledStatus, DEADLINE_EXCEEDED, missingStatus, UNAVAILABLE } from "../../core/http/grpc-status.ts";
-import {
-  encodeGrpcMessage,
-  grpcStatusOfAnswer,
-  type LocalReply,
-  NO_SWITCH,
-  refusalOf,
-  SLOW_BODY,
-} from "../../core/http/local-reply.ts";
+import { cancelledStatus } from "../../core/http/grpc-status.ts";
+import { type LocalReply, NO_SWITCH, refusalOf, SLOW_BODY } from "../../core/http/local-reply.ts";
 import { grpcStatusOf, type ResponseHead } from "../../core/http/response-head.ts";
 import { type Failure, failureOf } from "../../core/routing/retry-rules.ts";
 import type { AppliedRoute, Route } from "../../core/types.ts";
 import type { Origin } from "../listeners/side.ts";
 import { splice } from "../tcp/splice.ts";
 import { messageOf } from "../upstream/connect-errors.ts";
-import { AdmittedRequest } from "./admitted-request.ts";
-import { Attempts } from "./attempts.ts";
-import { recordOf } from "./exchange-record.ts";
 import type { TimeoutKind } from "./exchange-timeouts.ts";
 import type { Attempt, AttemptEvents, Downstream, DownstreamEvents } from "./exchange-types.ts";
 import { mirror } from "./mirror.ts";
+import { ResponseSide } from "./response-side.ts";
 import { RoutedExchange, type RoutedExchangeEvents } from "./routed-exchange.ts";
 
-/** HTTP/2 error codes, RFC 9113 §7. */
-const INTERNAL_ERROR = 2;
+/** HTTP/2 error code, RFC 9113 §7. */
 const CANCEL = 8;
 /** Bytes of a response that are rather read than break a connection. */
 const MAX_FORGONE = 16_384;
@@ -38,33 +27,23 @@ const CLIENT_CLOSED = 499;
  *
  * It is over once the client has all of a response, an answer of our own, or a reset; the record is written then, once.
  */
-export class Exchange extends AdmittedRequest implements DownstreamEvents, AttemptEvents, RoutedExchangeEvents {
-  readonly #attempts: Attempts;
+export class Exchange extends ResponseSide implements DownstreamEvents, AttemptEvents, RoutedExchangeEvents {
   /** Present only where a rule has a say. */
   #steered: RoutedExchange | undefined;
   #attempt: Attempt | undefined;
   /** A response's head that waits for what follows it. */
   #waiting: ResponseHead | undefined;
-  #headAt = 0;
-  #responded = false;
   #stalled = false;
-  #switched = false;
-  #status = 0;
-  #grpcStatus: number | undefined;
-  /** Code of an answer of our own. */
-  #error = "";
-  #responseBytes = 0;
 
   constructor(origin: Origin, client: Downstream) {
     super(origin, client);
-    this.#attempts = new Attempts(origin, client.head);
     origin.side.counters.requests += 1;
     origin.side.counters.active += 1;
   }
 
   protected override follow(route: Route): void {
     if (this.over) return;
-    this.#attempts.follow(route);
+    this.attempts.follow(route);
     if (route.kind === "mesh" && route.steering !== undefined) this.#steer(route.steering);
     // Messages of gRPC have no announced length; what no program has seen goes elsewhere all the same.
     if (route.kind === "mesh" && this.head.grpc) this.keepForRetries();
@@ -79,7 +58,7 @@ export class Exchange extends AdmittedRequest implements DownstreamEvents, Attem
 
   /** Once it is admitted, the route is known and the body, if it is to be held, is there. */
   protected override begin(): void {
-    const { route } = this.#attempts;
+    const { route } = this.attempts;
     if (this.over || !this.admitted || route === undefined || this.holding) return;
     if (route.kind === "refused") return this.answer(refusalOf(route));
     if (route.kind === "mesh") route.retries.deposit();
@@ -97,9 +76,9 @@ export class Exchange extends AdmittedRequest implements DownstreamEvents, Attem
 
   /** One attempt, at the endpoint that the route chooses now. `last`: what the attempt before came to. */
   #try(last: Failure | undefined): void {
-    const destination = this.#attempts.next();
+    const destination = this.attempts.next();
     if (destination === undefined)
-      return last === undefined ? this.answer(this.#attempts.noEndpoint()) : this.#giveUp(last);
+      return last === undefined ? this.answer(this.attempts.noEndpoint()) : this.#giveUp(last);
     this.expect("response", this.side.limits.responseMs);
     this.#steered?.trying();
     this.#attempt = this.side.upstreams.open(destination, this, this);
@@ -108,12 +87,12 @@ export class Exchange extends AdmittedRequest implements DownstreamEvents, Attem
 
   onInformational(status: number, headers: HeaderList): void {
     // 101 comes as `onSwitched`; below 100 there is nothing (RFC 9110 §15), whatever a program says.
-    if (!this.#responded && status >= 100 && status !== 101) this.client.inform(status, headers);
+    if (!this.responded && status >= 100 && status !== 101) this.client.inform(status, headers);
   }
 
   onHead(head: ResponseHead): void {
     this.patience?.met("response");
-    if (this.#attempts.isUnprocessed(head) && this.#mayRetry(UNPROCESSED)) {
+    if (this.attempts.isUnprocessed(head) && this.#mayRetry(UNPROCESSED)) {
       this.#forgo(head);
       return this.#retry(UNPROCESSED);
     }
@@ -149,18 +128,18 @@ export class Exchange extends AdmittedRequest implements DownstreamEvents, Attem
     } catch (error) {
       return this.#breakOff(failureOf("reset", `its response is not valid (${messageOf(error)})`));
     }
-    this.#headAt = performance.now();
-    this.#responded = true;
+    this.headAt = performance.now();
+    this.responded = true;
     this.bodyIsFree();
-    this.#status = head.status;
-    this.#grpcStatus = head.grpcStatus;
+    this.status = head.status;
+    this.grpcStatus = head.grpcStatus;
     this.sights?.answered(head);
   }
 
   onData(chunk: Buffer): void {
     if (this.#waiting !== undefined) this.#respond(this.#waiting);
     if (this.over) return;
-    this.#responseBytes += chunk.length;
+    this.responseBytes += chunk.length;
     if (this.client.write(chunk) || this.over) return;
     this.#stalled = true;
     this.#attempt?.pause();
@@ -181,28 +160,28 @@ export class Exchange extends AdmittedRequest implements DownstreamEvents, Attem
       this.#respond(this.#waiting);
       if (this.over) return;
     }
-    if (this.head.grpc) this.#grpcStatus ??= grpcStatusOf(trailers);
+    if (this.head.grpc) this.grpcStatus ??= grpcStatusOf(trailers);
     this.client.end(trailers);
-    this.#finish(this.#status);
+    this.finish(this.status);
   }
 
   onSwitched(head: ResponseHead, upstream: Duplex): void {
     this.patience?.met("response");
     // What follows is no request and no response, and may take as long as it likes.
     this.#steered?.stop();
-    this.#headAt = performance.now();
+    this.headAt = performance.now();
     // Who did not ask for it would read what follows as a response.
     const socket = this.head.upgrade === "" ? undefined : this.client.switchProtocols(head);
     if (socket === undefined) {
       upstream.destroy();
       return this.answer(NO_SWITCH);
     }
-    this.#responded = true;
-    this.#switched = true;
+    this.responded = true;
+    this.switched = true;
     splice(socket, upstream, ({ sent, received }) => {
       this.requestBytes += sent;
-      this.#responseBytes += received;
-      this.#finish(head.status);
+      this.responseBytes += received;
+      this.finish(head.status);
       this.onClosed(0);
     });
   }
@@ -216,45 +195,26 @@ export class Exchange extends AdmittedRequest implements DownstreamEvents, Attem
   onFailure(failure: Failure): void {
     this.patience?.met("response");
     if (this.over) return;
-    if (this.#responded) {
-      this.#attempts.end(true, this.#headAt);
-      return this.#breakResponse(failure);
+    if (this.responded) {
+      this.attempts.end(true, this.headAt);
+      return this.breakResponse(failure);
     }
     if (this.#mayRetry(failure)) return this.#retry(failure);
     this.#giveUp(failure);
   }
 
-  /** A response that has begun cannot be completed: what the peer said is passed on; where it said nothing, gRPC has a status for that. */
-  #breakResponse({ kind, resetCode, message }: Failure): void {
-    const status = kind === "timeout" ? DEADLINE_EXCEEDED : UNAVAILABLE;
-    if (resetCode === 0 && this.#endsByStatus()) return this.#endWithStatus(status, message);
-    this.client.reset(resetCode || INTERNAL_ERROR);
-    this.#finish(0);
-  }
-
-  /** A status can still follow in trailers. */
-  #endsByStatus(): boolean {
-    return this.head.grpc && this.client.version === 2;
-  }
-
-  #endWithStatus(status: number, message: string): void {
-    this.#grpcStatus = status;
-    this.client.end(["grpc-status", String(status), "grpc-message", encodeGrpcMessage(message)]);
-    this.#finish(this.#status);
-  }
-
   #mayRetry(failure: Failure): boolean {
-    return this.#attempts.mayRetry(failure, this.replayable);
+    return this.attempts.mayRetry(failure, this.replayable);
   }
 
   #retry(failure: Failure): void {
     this.#waiting = undefined;
     this.#steered?.tried();
-    this.#attempts.leave(failure);
+    this.attempts.leave(failure);
     this.sights?.retried(failure);
     // Nobody is spared by a pause before a try that goes elsewhere because the last has reached nobody.
     if (this.#steered === undefined || !PAUSED.has(failure.kind)) return this.#try(failure);
-    this.#steered.pause(this.#attempts.seen, () => this.#try(failure));
+    this.#steered.pause(this.attempts.seen, () => this.#try(failure));
   }
 
   onTryOverdue(failure: Failure): void {
@@ -264,25 +224,14 @@ export class Exchange extends AdmittedRequest implements DownstreamEvents, Attem
   onRequestOverdue(answer: LocalReply): void {
     if (this.over) return;
     this.#attempt?.cancel(CANCEL);
-    this.#attempts.end(true, this.#responded ? this.#headAt : undefined);
-    if (!this.#responded) return this.answer(answer);
-    this.#error = answer.code;
-    if (this.#endsByStatus()) return this.#endWithStatus(grpcStatusOfAnswer(answer), answer.text);
-    this.client.reset(INTERNAL_ERROR);
-    this.#finish(0);
+    this.attempts.end(true, this.responded ? this.headAt : undefined);
+    if (!this.responded) return this.answer(answer);
+    this.breakOffWith(answer);
   }
 
   #giveUp(failure: Failure): void {
-    const { answer, extra } = this.#attempts.giveUp(failure);
+    const { answer, extra } = this.attempts.giveUp(failure);
     this.answer(answer, extra);
-  }
-
-  protected override answer(answer: LocalReply, extra: HeaderList = []): void {
-    if (this.over) return;
-    this.client.answer(answer, extra);
-    this.#error = answer.code;
-    if (this.head.grpc) this.#grpcStatus = grpcStatusOfAnswer(answer);
-    this.#finish(answer.status);
   }
 
   protected override overdue(what: TimeoutKind): void {
@@ -293,43 +242,22 @@ export class Exchange extends AdmittedRequest implements DownstreamEvents, Attem
     if (what === "body" && this.client.body.isPaused()) return this.expect("body", this.side.limits.bodyIdleMs);
     this.side.counters.slow += 1;
     this.#attempt?.cancel(CANCEL);
-    if (what === "body" && !this.#responded) return this.answer(SLOW_BODY);
+    if (what === "body" && !this.responded) return this.answer(SLOW_BODY);
     this.client.reset(CANCEL);
-    this.#finish(CLIENT_CLOSED);
+    this.finish(CLIENT_CLOSED);
   }
 
   onClosed(code: number): void {
     this.side.counters.active -= 1;
     if (this.over) return;
-    this.#attempt?.cancel(code || CANCEL);
-    if (this.head.grpc) this.#grpcStatus ??= cancelledStatus(this.head, performance.now() - this.startedAt);
-    this.#finish(this.#responded ? this.#status : CLIENT_CLOSED);
+    this.#attempt?.cancel(code === 0 ? CANCEL : code);
+    if (this.head.grpc) this.grpcStatus ??= cancelledStatus(this.head, performance.now() - this.startedAt);
+    this.finish(this.responded ? this.status : CLIENT_CLOSED);
   }
 
-  #finish(status: number): void {
-    if (this.over) return;
-    this.letGo();
+  protected override letGo(): void {
+    super.letGo();
     this.#steered?.stop();
-    if (this.head.grpc) this.#grpcStatus ??= missingStatus(status);
-    const grpcStatus = this.#grpcStatus;
-    const failed = this.#responded && isFailure({ status, grpcStatus, opaque: false });
-    const limited = this.#responded && isLimited({ status, grpcStatus });
-    this.#attempts.end(failed, this.#responded ? this.#headAt : undefined, limited);
-    const record = recordOf(this.origin, {
-      head: this.head,
-      attempts: this.#attempts,
-      sights: this.sights,
-      startedAt: this.startedAt,
-      switchedAt: this.#switched ? this.#headAt : undefined,
-      status,
-      grpcStatus,
-      error: this.#error,
-      policy: this.policy,
-      requestBytes: this.requestBytes,
-      responseBytes: this.#responseBytes,
-    });
-    this.side.recorder.request(record);
-    this.sights?.ended(record);
   }
 }
 
