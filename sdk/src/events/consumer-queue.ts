@@ -7,7 +7,7 @@ import type { EventWorker } from "./worker.ts";
 const PROBE_MS = 500;
 
 /** One class: a consumer that is read, unless the handler is broken, and the worker that it is read into. */
-export class Lane {
+export class ConsumerQueue {
   readonly worker: EventWorker;
   readonly #consumer: ConsumerSource;
   readonly #onChange: () => void;

@@ -1,23 +1,35 @@
-import { connectEvents, type EventBus } from "@patchbay/wire";
+import { connectEvents, type EventBus, type Log as WireLog } from "@patchbay/wire";
+import type { PluginHost } from "../host/host.ts";
 import type { EventName } from "../model/events.ts";
-import { Lane } from "./consumer-queue.ts";
+import type { Log } from "../public/log.ts";
+import { ConsumerQueue } from "./consumer-queue.ts";
 import { type ConsumerCounts, newCounts } from "./counts.ts";
 import { type ConsumerSource, connectionKey, type EventSource } from "./event-source.ts";
-import type { IntakeOptions } from "./subscription-options.ts";
-import { createWorker } from "./worker.ts";
+import { createWorker, type WorkerOptions } from "./worker.ts";
+
+/** The plugin whose events are read, and callbacks for changes and outcomes. */
+export interface EventSubscriptionOptions {
+  readonly plugin: string;
+  readonly host: PluginHost;
+  readonly log: Log;
+  readonly wireLog: WireLog;
+  /** Something that problems() tells has changed. */
+  readonly onChange: () => void;
+  readonly onOutcome?: (name: EventName, ...outcome: Parameters<NonNullable<WorkerOptions["onOutcome"]>>) => void;
+}
 
 /** One connection to NATS with a consumer and a worker per class. */
 export class EventConnection {
   readonly key: string;
-  readonly #options: IntakeOptions;
+  readonly #options: EventSubscriptionOptions;
   readonly #counts: Map<EventName, ConsumerCounts>;
-  readonly #lanes = new Map<EventName, Lane>();
+  readonly #queues = new Map<EventName, ConsumerQueue>();
   readonly #closed = new AbortController();
   readonly #bus: Promise<EventBus | undefined>;
   #token: string;
   #problem: string | undefined;
 
-  constructor(source: EventSource, options: IntakeOptions, counts: Map<EventName, ConsumerCounts>) {
+  constructor(source: EventSource, options: EventSubscriptionOptions, counts: Map<EventName, ConsumerCounts>) {
     this.key = connectionKey(source);
     this.#options = options;
     this.#counts = counts;
@@ -28,25 +40,25 @@ export class EventConnection {
   update(source: EventSource): void {
     this.#token = source.token;
     const wanted = new Map(source.consumers.map((consumer) => [consumer.name, consumer]));
-    for (const [name, lane] of this.#lanes) {
-      if (lane.fits(wanted.get(name))) continue;
-      this.#lanes.delete(name);
-      void lane.close(0);
+    for (const [name, queue] of this.#queues) {
+      if (queue.fits(wanted.get(name))) continue;
+      this.#queues.delete(name);
+      void queue.close(0);
     }
     for (const consumer of wanted.values()) this.#open(consumer);
   }
 
   inFlight(): number {
-    return [...this.#lanes.values()].reduce((sum, lane) => sum + lane.worker.inFlight(), 0);
+    return [...this.#queues.values()].reduce((sum, queue) => sum + queue.worker.inFlight(), 0);
   }
 
   problems(): string[] {
-    const lanes = [...this.#lanes.values()].flatMap((lane) => lane.problems());
-    return this.#problem !== undefined ? [this.#problem, ...lanes] : lanes;
+    const queues = [...this.#queues.values()].flatMap((queue) => queue.problems());
+    return this.#problem !== undefined ? [this.#problem, ...queues] : queues;
   }
 
   async close(ms: number): Promise<void> {
-    await Promise.all([...this.#lanes.values()].map((lane) => lane.close(ms)));
+    await Promise.all([...this.#queues.values()].map((queue) => queue.close(ms)));
     this.#closed.abort();
     const bus = await this.#bus;
     await bus?.close();
@@ -55,10 +67,10 @@ export class EventConnection {
   #open(consumer: ConsumerSource): void {
     const { host, onChange, onOutcome, log } = this.#options;
     const event = host.manifest.events.find(({ name }) => name === consumer.name);
-    if (!event || this.#lanes.has(consumer.name)) return;
+    if (!event || this.#queues.has(consumer.name)) return;
     const counts = this.#counts.get(consumer.name) ?? newCounts();
     this.#counts.set(consumer.name, counts);
-    const lane = new Lane(consumer, onChange, (onBroken) =>
+    const queue = new ConsumerQueue(consumer, onChange, (onBroken) =>
       createWorker({
         event,
         ackWaitMs: consumer.ackWaitMs,
@@ -70,8 +82,8 @@ export class EventConnection {
         counts,
       }),
     );
-    this.#lanes.set(consumer.name, lane);
-    void this.#bus.then((bus) => bus && lane.start(bus));
+    this.#queues.set(consumer.name, queue);
+    void this.#bus.then((bus) => bus && queue.start(bus));
   }
 
   async #connect(source: EventSource): Promise<EventBus | undefined> {

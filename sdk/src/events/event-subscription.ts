@@ -1,12 +1,11 @@
 import type { NatsConnection } from "@patchbay/proto/mesh/registry/v1/plugin_pb";
 import type { EventName } from "../model/events.ts";
 import { type ConsumerCounts, newCounts } from "./counts.ts";
-import { EventConnection } from "./event-connection.ts";
+import { EventConnection, type EventSubscriptionOptions } from "./event-connection.ts";
 import { connectionKey, type EventSource, readEventSource } from "./event-source.ts";
-import type { IntakeOptions } from "./subscription-options.ts";
 
 /** Reads the plugin's events for as long as it runs, across reconnects to NATS and changes of credentials. */
-export interface EventIntake {
+export interface EventSubscription {
   /** New parameters from the registry; the same ones change nothing. */
   update(nats: NatsConnection): void;
   counts(): ReadonlyMap<EventName, ConsumerCounts>;
@@ -19,12 +18,12 @@ export interface EventIntake {
 }
 
 /** Reads nothing until update() has said from where. */
-export function createIntake(options: IntakeOptions): EventIntake {
-  return new Intake(options);
+export function createEventSubscription(options: EventSubscriptionOptions): EventSubscription {
+  return new Subscription(options);
 }
 
-class Intake implements EventIntake {
-  readonly #options: IntakeOptions;
+class Subscription implements EventSubscription {
+  readonly #options: EventSubscriptionOptions;
   readonly #counts = new Map<EventName, ConsumerCounts>();
   /** Changes are made one after another. */
   #work: Promise<void> = Promise.resolve();
@@ -33,7 +32,7 @@ class Intake implements EventIntake {
   #connection: EventConnection | undefined;
   #draining = false;
 
-  constructor(options: IntakeOptions) {
+  constructor(options: EventSubscriptionOptions) {
     this.#options = options;
     for (const { name } of options.host.manifest.events) this.#counts.set(name, newCounts());
   }

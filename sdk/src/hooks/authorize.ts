@@ -1,12 +1,11 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
-import { HOOK_KINDS, spiffeId } from "@patchbay/model";
+import { HOOK_KINDS, identityOf, parseServiceKey, spiffeId } from "@patchbay/model";
 import type { AuthorizeResponseSchema } from "@patchbay/proto/mesh/plugin/v1/authorizer_pb";
-import { readCaller, readService } from "../model/caller.ts";
 import { checkDecision } from "../model/decision-check.ts";
 import { meshName, policyName, secondsText } from "../model/decision-text.ts";
 import type { Decision } from "../public/decision.ts";
-import type { AuthorizeRequest, Caller } from "../public/plugin.ts";
+import type { AuthorizeRequest, Caller, ServiceName } from "../public/plugin.ts";
 import type { TestRequest } from "../public/test-kit.ts";
 import { decisionSpec } from "./decision-spec.ts";
 
@@ -15,7 +14,7 @@ export const authorize = decisionSpec({
   kind: HOOK_KINDS.authorize,
   read({ policy, request }): AuthorizeRequest {
     const { sourceIdentity = "", target = "", method = "", path = "", headers = {} } = request ?? {};
-    const source = readCaller(sourceIdentity);
+    const source = identityOf(sourceIdentity);
     return { source, target: readService(target), method, path, headers, policy: policyName(policy) };
   },
   write: toAuthorizeResponse,
@@ -58,7 +57,13 @@ function fillAuthorize({ source = "web", target = "users", ...given }: TestReque
 }
 
 function caller(text: string): Caller {
-  if (text === "" || text.startsWith("spiffe://")) return readCaller(text);
+  if (text === "" || text.startsWith("spiffe://")) return identityOf(text);
   const { namespace, service } = readService(text);
-  return readCaller(spiffeId({ namespace, name: service }));
+  return identityOf(spiffeId({ namespace, name: service }));
+}
+
+/** A service by "namespace/name"; one without a namespace is in "default". */
+function readService(text: string): ServiceName {
+  const { namespace, name } = parseServiceKey(text);
+  return { namespace, service: name };
 }

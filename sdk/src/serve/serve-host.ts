@@ -4,7 +4,7 @@ import { Health } from "@patchbay/proto/grpc/health/v1/health_pb";
 import { State, StateSchema } from "@patchbay/proto/mesh/common/v1/state_pb";
 import type { Accepted, Notice } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 import { healthRoutes, holdLease, type Lease } from "@patchbay/wire";
-import { createIntake, type EventIntake } from "../events/event-subscription.ts";
+import { createEventSubscription, type EventSubscription } from "../events/event-subscription.ts";
 import type { PluginHost } from "../host/host.ts";
 import { isRecord } from "../model/record.ts";
 import type { Log } from "../public/log.ts";
@@ -59,7 +59,7 @@ class ServedPlugin implements ServedHost {
   readonly #options: ServeHostOptions;
   readonly #guard = createHookGuard();
   readonly #hooks: HookObserver;
-  readonly #intake: EventIntake;
+  readonly #events: EventSubscription;
   readonly #transport;
   readonly #stopped = Promise.withResolvers<void>();
   readonly #ready = Promise.withResolvers<void>();
@@ -84,14 +84,14 @@ class ServedPlugin implements ServedHost {
       name,
       version,
       ready: () => this.#problem() === undefined,
-      eventsInFlight: () => this.#intake.inFlight(),
+      eventsInFlight: () => this.#events.inFlight(),
     });
     this.#hooks = createHookObserver({
       metrics: this.metrics,
       observer,
       deadlineMs: () => host.manifest.resolve?.deadlineMs ?? 0,
     });
-    this.#intake = createIntake({
+    this.#events = createEventSubscription({
       plugin: name,
       host,
       log,
@@ -154,10 +154,10 @@ class ServedPlugin implements ServedHost {
     this.#lease = holdLease({
       transport: this.#transport,
       announce: () => this.#announcement(),
-      heartbeat: () => toHeartbeat(this.#problem(), this.#intake.counts()),
+      heartbeat: () => toHeartbeat(this.#problem(), this.#events.counts()),
       onAccepted: (accepted) => void this.#accept(accepted),
       onNotice: (notice) => this.#notice(notice),
-      onNats: (nats) => this.#intake.update(nats),
+      onNats: (nats) => this.#events.update(nats),
       onLost: (reason) => observer.onLost(reason),
       onRefused: (error) => observer.onRefused(error.rawMessage),
       log: quietWireLog(log),
@@ -196,7 +196,7 @@ class ServedPlugin implements ServedHost {
     this.#guard.accept(accepted.hookToken);
     this.#options.observer.onAccepted({ registry: this.#registry, grant: accepted.grant?.source ?? "" });
     await this.#configure(accepted.grant?.config);
-    if (accepted.nats && !this.#stopping) this.#intake.update(accepted.nats);
+    if (accepted.nats && !this.#stopping) this.#events.update(accepted.nats);
     this.#tell();
   }
 
@@ -222,7 +222,7 @@ class ServedPlugin implements ServedHost {
   }
 
   #problem(): string | undefined {
-    const problems = this.#intake.problems();
+    const problems = this.#events.problems();
     return this.#configProblem ?? (problems.length > 0 ? problems.join("; ") : undefined);
   }
 
@@ -244,7 +244,7 @@ class ServedPlugin implements ServedHost {
   async #stop(reason: string): Promise<void> {
     this.#ready.reject(new Error(`the plugin was stopped before it was ready: ${reason}`));
     await this.#lease?.drain(reason);
-    await Promise.all([this.#intake.drain(this.#options.drainMs), this.#hooksMoved()]);
+    await Promise.all([this.#events.drain(this.#options.drainMs), this.#hooksMoved()]);
     await this.#server?.close();
     this.#lease?.close();
     this.#transport.close();

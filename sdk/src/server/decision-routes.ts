@@ -3,8 +3,7 @@ import { DECISION_HOOKS, type DecisionHook } from "@patchbay/model";
 import { type AnswerOf, type Decided, decisionHooks, type QuestionOf } from "../hooks/decision-hooks.ts";
 import type { PluginHost } from "../host/host.ts";
 import { LateAnswer } from "../host/run-decision.ts";
-import { checkCall } from "./check-call.ts";
-import type { HookGuard } from "./hook-guard.ts";
+import { checkCall, type HookGuard } from "./hook-guard.ts";
 
 /** What answers the calls, which calls are let through, and what reports on them. */
 export interface DecisionRoutesOptions {

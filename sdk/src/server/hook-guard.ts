@@ -29,6 +29,16 @@ export function createHookGuard(): HookGuard {
   };
 }
 
+/** Throws what the guard throws, after reporting the refusal. */
+export function checkCall(guard: HookGuard, observer: { onRefused(why: string): void }, header: Headers): void {
+  try {
+    guard.check(header.get("authorization"));
+  } catch (error) {
+    observer.onRefused(ConnectError.from(error).rawMessage);
+    throw error;
+  }
+}
+
 function refused(why: string): ConnectError {
   return new ConnectError(`hook refused: ${why}`, Code.Unauthenticated);
 }

@@ -5,8 +5,7 @@ import { PluginMistake } from "../errors/mistake.ts";
 import type { PluginHost, Question } from "../host/host.ts";
 import { type HostAnswer, toResolveResponse } from "../model/answer-message.ts";
 import { parseAuthority } from "../model/authority.ts";
-import { checkCall } from "./check-call.ts";
-import type { HookGuard } from "./hook-guard.ts";
+import { checkCall, type HookGuard } from "./hook-guard.ts";
 
 /** What answers the calls, which calls are let through, and what reports on them. */
 export interface ResolverRoutesOptions {
