@@ -42,9 +42,9 @@ async function start(own: Own): Promise<Sidecar> {
     log: createLog({ name: `sidecar/${own.name}`, level: environment.logLevel }),
     environment: process.env,
     stateDir: environment.stateDir,
-    settings: settingsOf(process.env["MESH_PROFILE"] ? environment.profile : (run?.profile ?? "development")),
+    settings: settingsOf(isSet("MESH_PROFILE") ? environment.profile : (run?.profile ?? "development")),
     // What the mesh was started with, unless this sidecar is told otherwise.
-    defaultAuthorization: process.env["MESH_DEFAULT_AUTHORIZATION"]
+    defaultAuthorization: isSet("MESH_DEFAULT_AUTHORIZATION")
       ? environment.defaultAuthorization
       : (run?.defaultAuthorization ?? "allow"),
     ...own.sidecar,
@@ -68,6 +68,10 @@ function watchProgram(sidecar: Sidecar, own: Own): void {
     ...(own.health === undefined ? {} : { health: own.health }),
     onChange: sidecar.setReadiness,
   });
+}
+
+function isSet(name: string): boolean {
+  return (process.env[name] ?? "") !== "";
 }
 
 async function end(sidecar: Sidecar): Promise<void> {

@@ -28,21 +28,26 @@ export function readSidecarEnvironment(env: NodeJS.ProcessEnv): SidecarEnvironme
     name,
     sidecar: {
       name,
-      namespace: env["MESH_NAMESPACE"] || "default",
+      namespace: textOf(env, "MESH_NAMESPACE") ?? "default",
       outboundPort: portOf(env, "MESH_OUTBOUND_PORT") ?? 0,
       listens: (env["MESH_LISTEN"] ?? "").split(/\s+/).filter(Boolean).map(localPort),
       ...(appPort === undefined
         ? {}
         : { app: { host: "127.0.0.1", port: appPort }, inbound: { host: "127.0.0.1", port: inboundPort } }),
     },
-    health: env["MESH_HEALTH"] || undefined,
+    health: textOf(env, "MESH_HEALTH"),
     controlled: env["MESH_CONTROL"] === "stdio",
   };
 }
 
+/** Undefined also for a variable that is set, but empty. */
+function textOf(env: NodeJS.ProcessEnv, name: string): string | undefined {
+  return env[name] === "" ? undefined : env[name];
+}
+
 function portOf(env: NodeJS.ProcessEnv, name: string): number | undefined {
-  const text = env[name];
-  if (text === undefined || text === "") return undefined;
+  const text = textOf(env, name);
+  if (text === undefined) return undefined;
   const port = Number(text);
   if (Number.isInteger(port) && port >= 0 && port <= 65_535) return port;
   throw new Error(`${name} must be a port from 0 to 65535, not "${text}"`);

@@ -83,7 +83,7 @@ class ProxyTaps implements Taps {
     const tap = new Tap({
       selector,
       selection: compiled.selection,
-      maxRps: Math.min(maxRps || DEFAULT_RPS, MAX_RPS),
+      maxRps: maxRps === 0 ? DEFAULT_RPS : Math.min(maxRps, MAX_RPS),
       proxy: `${namespace}/${service}/${instance}`,
       serves: this.#options.serves
         ? workloadName({ namespace: this.#options.self.namespace, name: this.#options.self.service })

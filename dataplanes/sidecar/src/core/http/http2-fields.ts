@@ -29,7 +29,8 @@ export function readHttp2Request(
     regular += 2;
   }
   const fields = readRequestFields(regular === 0 ? raw : raw.slice(regular), "2.0");
-  const authority = pseudo[":authority"] || fields.host || given;
+  const named = pseudo[":authority"] === "" ? fields.host : pseudo[":authority"];
+  const authority = named === "" ? given : named;
   if (ended) fields.length = 0;
   else if (fields.length === 0 && !hasLength(raw)) fields.length = -1;
   const headers = joinCookies(fields.headers);

@@ -22,7 +22,7 @@ export function spanAttributes(begun: ObservedRequest, record: RequestRecord): A
   const peer = hostPort(direction === "outbound" ? (record.endpoint ?? "") : begun.peer.address);
   return {
     "http.request.method": methodOf(head.method) === head.method ? head.method : "_OTHER",
-    "http.response.status_code": record.status || undefined,
+    "http.response.status_code": record.status === 0 ? undefined : record.status,
     "http.request.resend_count": record.attempts > 1 ? record.attempts - 1 : undefined,
     "url.scheme": "http",
     "url.path": path,
@@ -30,16 +30,16 @@ export function spanAttributes(begun: ObservedRequest, record: RequestRecord): A
     "url.full": direction === "outbound" ? `http://${authority}${path}` : undefined,
     "server.address": server.host,
     "server.port": server.port ?? 80,
-    "client.address": direction === "inbound" ? peer.host || undefined : undefined,
-    "network.peer.address": peer.host || undefined,
+    "client.address": direction === "inbound" ? unlessEmpty(peer.host) : undefined,
+    "network.peer.address": unlessEmpty(peer.host),
     "network.peer.port": peer.port,
     "network.protocol.version": version === 2 ? "2" : "1.1",
     ...grpcAttributes(head, record),
     "error.type": errorOf(direction, record),
     "patchbay.tls": record.tls,
-    "patchbay.source.identity": record.identity || undefined,
-    "patchbay.backend": record.backend || undefined,
-    "patchbay.policy": record.policy || undefined,
+    "patchbay.source.identity": unlessEmpty(record.identity),
+    "patchbay.backend": unlessEmpty(record.backend),
+    "patchbay.policy": unlessEmpty(record.policy),
   };
 }
 
@@ -74,7 +74,12 @@ export function errorOf(direction: Direction, record: RequestRecord): string | u
       ? status >= (direction === "outbound" ? 400 : 500)
       : grpcStatus !== 0 && (direction === "outbound" || SERVER_FAULTS.has(grpcStatus));
   if (!failed) return undefined;
-  return error || String(status === 200 && grpcStatus !== undefined ? grpcStatus : status);
+  if (error !== undefined && error !== "") return error;
+  return String(status === 200 && grpcStatus !== undefined ? grpcStatus : status);
+}
+
+function unlessEmpty(text: string | undefined): string | undefined {
+  return text === "" ? undefined : text;
 }
 
 /** Of "host:port", "host", "[::1]:80" and "". */

@@ -1,6 +1,6 @@
 import { pickBackend } from "@patchbay/rules";
 import type { RequestHead } from "../http/request-head.ts";
-import type { AppliedRoute, RetryBudget, Route, TargetEvent } from "../types.ts";
+import type { AppliedRoute, Pick, RetryBudget, Route, TargetEvent } from "../types.ts";
 import type { RouteAction } from "./route-action.ts";
 
 /** What a route by rule takes from the target that was asked for, whoever serves it. */
@@ -81,4 +81,11 @@ export function noBackendRoute(target: string, rule: RouteAction): Route {
     grpcStatus: 14,
     reason: `${rule.name} sends nothing anywhere: the weights of all its backends are 0`,
   };
+}
+
+/** Service that a split or rewrite has chosen for the target; empty: the target itself. */
+export function backendOf(pick: Pick | undefined, route: Route): string {
+  const chosen = pick?.backend ?? "";
+  if (chosen !== "" || route.kind === "egress") return chosen;
+  return route.backend ?? "";
 }

@@ -37,7 +37,7 @@ function branchOf(branch: WireBranch): Branch {
         protocol: protocolOf(endpoint.protocol),
         identity: endpoint.identity,
       },
-      weight: endpoint.weight || 1,
+      weight: Math.max(1, endpoint.weight),
     }));
   const { weight, authority, outcome, resolver: link, reason } = branch;
   return { weight, authority, outcome, endpoints, link, reason };

@@ -84,10 +84,11 @@ function asksNothing(match: RouteMatch, port: number): boolean {
 /** In the shape that the proxy counts by; the default where nothing is said. */
 export function retryBudgetOf({ retryBudget }: Outbound): RetryBudgetShape {
   if (retryBudget === undefined) return RETRY_BUDGET;
-  const perMs = milliseconds(retryBudget.minInterval) || 1_000;
+  const perMs = milliseconds(retryBudget.minInterval);
+  const windowMs = milliseconds(retryBudget.interval);
   return {
     ratio: retryBudget.percent / 100,
-    minPerSecond: (retryBudget.minCount * 1_000) / perMs,
-    windowMs: milliseconds(retryBudget.interval) || RETRY_BUDGET.windowMs,
+    minPerSecond: (retryBudget.minCount * 1_000) / (perMs === 0 ? 1_000 : perMs),
+    windowMs: windowMs === 0 ? RETRY_BUDGET.windowMs : windowMs,
   };
 }

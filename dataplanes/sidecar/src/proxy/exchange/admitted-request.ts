@@ -2,7 +2,7 @@ import type { HeaderList } from "@patchbay/model";
 import { LOOPED, type LocalReply } from "../../core/http/local-reply.ts";
 import type { Refusal } from "../../core/policy/guard.ts";
 import type { Route } from "../../core/types.ts";
-import type { Origin } from "../listeners/side.ts";
+import { authorityOf, type Origin } from "../listeners/side.ts";
 import type { Downstream } from "./exchange-types.ts";
 import { headFor, type Observations, observeRequest } from "./observations.ts";
 import { RequestSide } from "./request-side.ts";
@@ -40,18 +40,18 @@ export abstract class AdmittedRequest extends RequestSide {
     if (verdict === undefined) this.admitted = true;
     else void verdict.then((refusal) => this.#admit(refusal));
     if (this.mayHold()) this.hold(() => this.begin());
-    void router.route(this.origin.authority || this.head.authority, this.head).then((route) => this.follow(route));
+    void router.route(authorityOf(this.origin, this.head), this.head).then((route) => this.follow(route));
   }
 
   #look(): void {
     const { witnesses, direction } = this.side;
     if (witnesses.length === 0) return;
     const { head, version, startedAt } = this;
-    const { authority, peer } = this.origin;
+    const { peer } = this.origin;
     this.sights = observeRequest(witnesses, {
       direction,
       head,
-      authority: authority || head.authority,
+      authority: authorityOf(this.origin, head),
       version,
       peer,
       startedAt,

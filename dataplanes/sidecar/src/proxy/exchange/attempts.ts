@@ -3,9 +3,10 @@ import { UNAVAILABLE } from "../../core/http/grpc-status.ts";
 import { failedAnswer, type LocalReply } from "../../core/http/local-reply.ts";
 import type { RequestHead } from "../../core/http/request-head.ts";
 import type { ResponseHead } from "../../core/http/response-head.ts";
+import { backendOf } from "../../core/routing/applied-route.ts";
 import { blamesEndpoint, type Failure, mayRetry } from "../../core/routing/retry-rules.ts";
 import type { Pick, Route, TargetEvent } from "../../core/types.ts";
-import type { Origin } from "../listeners/side.ts";
+import { authorityOf, type Origin } from "../listeners/side.ts";
 import type { Destination } from "../upstream/upstreams.ts";
 
 const NOTHING_TRIED: ReadonlySet<string> = new Set();
@@ -83,11 +84,10 @@ export class Attempts {
 
   #choose(): Destination | undefined {
     const route = this.#route;
-    if (route?.kind === "egress")
-      return this.#origin.side.upstreams.outside(this.#origin.authority || this.#head.authority);
+    if (route?.kind === "egress") return this.#origin.side.upstreams.outside(authorityOf(this.#origin, this.#head));
     if (route?.kind !== "mesh") return undefined;
     this.#pick = route.pick(this.#tried ?? NOTHING_TRIED);
-    this.#backend = this.#pick?.backend || (route.backend ?? "");
+    this.#backend = backendOf(this.#pick, route);
     return this.#pick?.endpoint;
   }
 

@@ -1,6 +1,6 @@
 import type { RequestHead } from "../../core/http/request-head.ts";
 import type { RequestRecord } from "../../core/types.ts";
-import type { Origin } from "../listeners/side.ts";
+import { authorityOf, type Origin } from "../listeners/side.ts";
 import type { Attempts } from "./attempts.ts";
 import type { Observations } from "./observations.ts";
 
@@ -32,7 +32,8 @@ export interface RefusedRequest {
 }
 
 /** Counted like any other request, under the name that it asked for, so that whoever sends only such ones can be seen. */
-export function recordRefused({ side, peer, tls, authority }: Origin, refused: RefusedRequest): void {
+export function recordRefused(origin: Origin, refused: RefusedRequest): void {
+  const { side, peer, tls } = origin;
   const { method, path, status } = refused;
   const { direction } = side;
   const common = { direction, source: peer.name, identity: peer.identity, peerAddress: peer.address };
@@ -44,7 +45,8 @@ export function recordRefused({ side, peer, tls, authority }: Origin, refused: R
     opaque: false,
     tls: direction === "inbound" && tls,
   };
-  void side.router.route(authority || refused.authority || UNKNOWN).then(({ target }) => {
+  const authority = authorityOf(origin, refused);
+  void side.router.route(authority === "" ? UNKNOWN : authority).then(({ target }) => {
     side.recorder.request({ ...common, ...counts, ...result, target, method, path });
   });
 }

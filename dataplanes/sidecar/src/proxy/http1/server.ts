@@ -9,7 +9,7 @@ import {
   type RequestHead,
   readRequestFields,
 } from "../../core/http/request-head.ts";
-import { parseRequestTarget } from "../../core/http/request-target.ts";
+import { parseRequestTarget, type RequestTarget } from "../../core/http/request-target.ts";
 import type { Direction } from "../../core/types.ts";
 import type { Counters } from "../counters.ts";
 import { Exchange } from "../exchange/exchange.ts";
@@ -150,12 +150,18 @@ function readHead(request: IncomingMessage, origin: Origin, { limits, upgrading 
   const { rawHeaders, httpVersionMinor } = request;
   const fields = readRequestFields(rawHeaders, httpVersionMinor === 0 ? "1.0" : "1.1");
   const target = parseRequestTarget(request.url ?? "", request.method ?? "");
-  const authority = target?.authority || fields.host || origin.authority;
+  const named = namedBy(target, fields.host);
+  const authority = named === "" ? origin.authority : named;
   // Without "Connection: upgrade" the field is only a word.
   const upgrade = upgrading ? fields.upgrade : "";
   const head = { ...fields, method: request.method ?? "", path: target?.path ?? "", authority, upgrade };
   const fault = headFault(request, head, limits) ?? fields.fault;
   return { head: normalizeHead(head, origin.side.direction), fault };
+}
+
+/** The authority of an absolute target goes before the Host field (RFC 9112 §3.2.2). */
+function namedBy(target: RequestTarget | undefined, host: string): string {
+  return target === undefined || target.authority === "" ? host : target.authority;
 }
 
 function headFault(
@@ -209,7 +215,7 @@ function requestLine(error: Error): { method: string; path: string; authority: s
   const [, method = "", url = ""] = /^([!-~]{1,32}) ([!-~]+) HTTP\//.exec(text) ?? [];
   const target = parseRequestTarget(url, method);
   const [, host = ""] = /\r\nhost:[ \t]*([!-~]*)/i.exec(text) ?? [];
-  return { method, path: target?.path ?? "", authority: target?.authority || host };
+  return { method, path: target?.path ?? "", authority: namedBy(target, host) };
 }
 
 function refusal(code: string, error: Error): readonly [number, string] {

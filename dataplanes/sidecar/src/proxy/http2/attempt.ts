@@ -47,7 +47,7 @@ export class Http2Attempt implements Attempt {
   cancel(code: number): void {
     if (this.#over) return;
     this.#over = true;
-    this.#stream?.close(code || CANCEL);
+    this.#stream?.close(code === 0 ? CANCEL : code);
   }
 
   pause(): void {
@@ -140,6 +140,6 @@ const TOO_LARGE = new Error("the peer takes no head as large as this one");
 function fieldsOf(raw: unknown): readonly string[] {
   if (!Array.isArray(raw)) return [];
   let first = 0;
-  while (typeof raw[first] === "string" && raw[first].startsWith(":")) first += 2;
+  while (String(raw[first]).startsWith(":")) first += 2;
   return first === 0 ? raw : raw.slice(first);
 }

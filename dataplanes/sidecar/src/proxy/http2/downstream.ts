@@ -102,7 +102,7 @@ export class Http2Downstream implements Downstream {
   }
 
   reset(code: number): void {
-    if (!this.#stream.destroyed) this.#stream.close(code || constants.NGHTTP2_INTERNAL_ERROR);
+    if (!this.#stream.destroyed) this.#stream.close(code === 0 ? constants.NGHTTP2_INTERNAL_ERROR : code);
   }
 
   #open(): boolean {

@@ -36,3 +36,8 @@ export interface Origin {
   /** Where everything on it leads (a tunnel, a local port of `listens`); empty: each request says. */
   readonly authority: string;
 }
+
+/** The authority that a request on the connection asks for. */
+export function authorityOf(origin: Origin, { authority }: { readonly authority: string }): string {
+  return origin.authority === "" ? authority : origin.authority;
+}

@@ -1,6 +1,7 @@
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { tryParseAuthority } from "@patchbay/model";
+import { backendOf } from "../../core/routing/applied-route.ts";
 import type { Endpoint, Pick, Route } from "../../core/types.ts";
 import type { Origin } from "../listeners/side.ts";
 import { connectMessage } from "../upstream/connect-errors.ts";
@@ -38,7 +39,7 @@ export async function carryOpaque(options: CarryOptions): Promise<void> {
   }
   const route = await side.router.route(authority);
   const server = await connectServer(route, options);
-  const backend = server?.pick?.backend || (route.kind === "egress" ? "" : (route.backend ?? ""));
+  const backend = backendOf(server?.pick, route);
   if (server !== undefined && !client.destroyed)
     return joinOpaque({ origin, client, server, target: route.target, backend });
   server?.socket.destroy();
@@ -89,7 +90,7 @@ async function connectEndpoint(
       pick?.end(undefined);
       return undefined;
     }
-    const backend = pick.backend || (route.backend ?? "");
+    const backend = backendOf(pick, route);
     if (attempts > 1 && !route.retries.withdraw()) {
       route.count?.("retriesDenied", backend);
       pick.end(undefined);

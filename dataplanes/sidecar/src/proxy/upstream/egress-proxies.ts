@@ -24,7 +24,8 @@ export type ProxyChooser = (target: {
  * A proxy that cannot be understood is left out and told to `complain`.
  */
 export function readEgressProxies(environment: Environment, complain: (message: string) => void): ProxyChooser {
-  const get = (name: string): string => environment[name] || environment[name.toUpperCase()] || "";
+  const get = (name: string): string =>
+    [environment[name], environment[name.toUpperCase()]].find((value) => value !== undefined && value !== "") ?? "";
   const parse = (name: string): ForwardProxy | undefined => {
     const value = get(name);
     const proxy = value === "" ? undefined : parseProxy(value);
