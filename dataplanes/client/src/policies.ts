@@ -8,7 +8,7 @@ import { createSnapshotInForce } from "./snapshot-in-force.ts";
 
 /** What this workload has to enforce, as the policy service says it. The last that could be enforced stays while it is away. */
 export interface PolicyClient {
-  /** In force at this moment; undefined: none has been yet. */
+  /** The snapshot in force; undefined: none yet. */
   current(): Snapshot | undefined;
   /** Why a snapshot was refused while none is in force; empty: nothing was refused, or an older one is in force. */
   unenforceable(): string;
@@ -17,7 +17,7 @@ export interface PolicyClient {
   settled(): boolean;
   /** Calls back with each snapshot that comes into force. */
   onChange(listener: (snapshot: Snapshot) => void): () => void;
-  /** Hosts in full whose outbound rules are wanted, replacing those before. */
+  /** Fully qualified hosts whose outbound rules are needed; replaces the previous set. */
   follow(hosts: ReadonlySet<string>): void;
   /**
    * Rules for a host that is followed. At once when they are known or cannot be known now; else a promise, for as long as a

@@ -10,7 +10,7 @@ import type { Log } from "@patchbay/wire";
 export type Kept =
   | { readonly kind: "none" }
   | { readonly kind: "snapshot"; readonly snapshot: Snapshot }
-  /** There were rules, and nobody knows which. */
+  /** The file exists, but its rules cannot be read. */
   | { readonly kind: "unreadable"; readonly reason: string };
 
 /** The last snapshot that was in force, for a start without the policy service. */

@@ -19,7 +19,7 @@ export interface PolicyStreamOptions {
 export interface PolicyStream {
   /** The present connection, or the wait after one, has failed to bring rules. */
   away(): boolean;
-  /** Hosts whose rules are wanted, replacing those before. */
+  /** Hosts whose rules are needed; replaces the previous set. */
   follow(hosts: ReadonlySet<string>): void;
   /** Policy may have moved or come back: ends the wait between two attempts. */
   retryNow(): void;

@@ -12,7 +12,7 @@ import { LOOPBACK, type Parts } from "./wiring.ts";
 export const SETTLE_MS = 300;
 const LAST_REPORT_MS = 500;
 
-/** From the announcement to the end: who is told what, in which order. */
+/** From the announcement to the stop: the order in which registry, peers and connections hear of each step. */
 export function createLifecycle(
   options: SidecarOptions,
   parts: Parts,
@@ -73,7 +73,7 @@ function announce(options: SidecarOptions, parts: Parts, program: () => ProgramR
     address: admin.address,
     workload: app === undefined ? undefined : { service: name, address, port: proxy.inboundPort },
     readiness() {
-      // Without a certificate nobody could be sure to have reached this program.
+      // Without a certificate no peer could verify that it has reached this program.
       if (identity.current() === undefined) return { ready: false, reason: "no certificate yet" };
       return program();
     },

@@ -7,7 +7,7 @@ import { probeProgram } from "./run/probe.ts";
 import { readSidecarEnvironment } from "./run/sidecar-environment.ts";
 import type { Sidecar, SidecarOptions } from "./sidecar.ts";
 
-/** A sidecar as a process of its own: told by its environment what it is, and by a supervisor, if there is one, what to do. */
+/** A sidecar as a process: configured by its environment, and controlled by its supervisor, if there is one. */
 async function main(): Promise<void> {
   exitWithParent();
   const told = listenForStop().first;
@@ -43,7 +43,7 @@ async function start(own: Own): Promise<Sidecar> {
     environment: process.env,
     stateDir: environment.stateDir,
     settings: settingsOf(isSet("MESH_PROFILE") ? environment.profile : (run?.profile ?? "development")),
-    // What the mesh was started with, unless this sidecar is told otherwise.
+    // What the mesh was started with, unless the environment says otherwise.
     defaultAuthorization: isSet("MESH_DEFAULT_AUTHORIZATION")
       ? environment.defaultAuthorization
       : (run?.defaultAuthorization ?? "allow"),

@@ -67,7 +67,7 @@ export interface ProgramReadiness {
 export interface SidecarStats {
   readonly proxy: Readonly<Counters>;
   readonly reports: ReporterStats;
-  /** Spans by what became of them. */
+  /** Spans by outcome. */
   readonly traces: ExporterStats;
   /** Names held at destination. */
   readonly names: number;

@@ -57,7 +57,7 @@ export type Route =
       /** What a rule wants beside where it goes. Absent: nothing, the usual case. */
       readonly steering?: AppliedRoute;
     }
-  /** Nobody in the mesh knows the name: forward as a plain proxy would. */
+  /** No resolver of the mesh knows the name: forward as a plain proxy would. */
   | { readonly kind: "egress"; readonly target: string }
   | {
       readonly kind: "refused";
@@ -66,7 +66,7 @@ export type Route =
       readonly reason: string;
       /** In one word; absent: "refused". */
       readonly code?: string;
-      /** Service that a rule has chosen for the target, and nobody serves. */
+      /** Service that a rule has chosen for the target, and that has no endpoints. */
       readonly backend?: string;
       /** For gRPC, when it is another one than `status` usually stands for. */
       readonly grpcStatus?: number;
@@ -77,7 +77,7 @@ export interface AppliedRoute {
   readonly rule: RouteAction;
   /** To be sent in place of the request's own: the path in the form that the rule was chosen by, fields changed. */
   readonly head: RequestHead;
-  /** Who gets a copy of this one. */
+  /** Routes that get a copy of this request. */
   readonly mirrors: readonly (Route | Promise<Route>)[];
 }
 

@@ -1,11 +1,11 @@
 /** What the proxy has refused, cut or lost, and what it holds. Plain numbers, read by `stats()`. */
 export interface Counters {
-  /** Connections accepted, and open at this moment. */
+  /** Connections accepted, and open now. */
   accepted: number;
   open: number;
   /** Closed at once because the listener was full. */
   dropped: number;
-  /** Requests at this moment. */
+  /** Requests in flight. */
   active: number;
   requests: number;
   retries: number;
@@ -21,9 +21,9 @@ export interface Counters {
   tlsFailed: number;
   /** HTTP/2 connections cut for sending frames without purpose. */
   flooded: number;
-  /** Opaque connections at this moment. */
+  /** Opaque connections that are open. */
   opaque: number;
-  /** Copies of requests in flight at this moment, and those that were not made: too many, or the body was not held. */
+  /** Copies of requests in flight, and those that were not made: too many, or the body was not held. */
   mirroring: number;
   mirrorsDropped: number;
 }

@@ -17,14 +17,14 @@ export interface LocalPort {
   /** On the outbound listener's host. 0: a free one. */
   readonly port: number;
   readonly authority: string;
-  /** Nobody looks at the first bytes. Default: HTTP is recognised, the rest is opaque after a moment. */
+  /** Opaque without protocol detection. Default: HTTP is recognised, the rest is opaque after a moment. */
   readonly opaque?: boolean;
 }
 
 export interface ProxyOptions {
-  /** Whose proxy it is. An empty service: a program that only calls. */
+  /** The workload of the proxy. An empty service: a program that only calls. */
   readonly self: { readonly service: string; readonly namespace: string };
-  /** Where the program sends what it calls. Loopback only: whoever reaches it speaks with this workload's identity. Port 0: a free one. */
+  /** Where the program sends what it calls. Loopback only: a client of this port uses this workload's identity. Port 0: a free one. */
   readonly outbound: HostPort;
   /** Where others reach the program, and where it listens itself. */
   readonly inbound?: HostPort & { readonly app: HostPort };
@@ -34,7 +34,7 @@ export interface ProxyOptions {
   readonly recorder: Recorder;
   /** Decides what may come in. Default: everything may. */
   readonly guard?: Guard;
-  /** Look at single requests. Default: nobody. */
+  /** Observers of single requests. Default: none. */
   readonly witnesses?: readonly RequestObserver[];
   /** Variables as they were before the program's were set: a forward proxy named there leads out of the mesh. Default: none. */
   readonly environment?: Environment;

@@ -62,7 +62,7 @@ function readLines(stream: Readable, onMessage: (message: unknown) => void): voi
   });
 }
 
-/** A line that is no JSON is somebody's stray output. */
+/** A line that is not JSON is stray output of another module. */
 function parse(line: string): unknown {
   try {
     return JSON.parse(line);

@@ -1,4 +1,4 @@
-/** Running a program inside the mesh, without the proxy itself: that runs in a process of its own. */
+/** Running a program inside the mesh, without the proxy, which is a separate process. */
 export { type LocalPortText, parseLocalPort } from "../core/local-port.ts";
 export { isServiceName, programName } from "../core/program-name.ts";
 export { type ProbeOptions, probeProgram } from "./probe.ts";

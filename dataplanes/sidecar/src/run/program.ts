@@ -30,7 +30,7 @@ export function startProgram({ command, args, env, cwd, foreground }: ProgramOpt
   const child = spawnSupervised(command, args, {
     env,
     stdio: ["inherit", "inherit", "inherit"],
-    // Out of the terminal's foreground group: Ctrl-C is for us, who take the program out of use before it is told.
+    // Out of the terminal's foreground group: Ctrl-C reaches only us, and we drain the program before we pass the signal on.
     detached: true,
     ...(cwd === undefined ? {} : { cwd }),
   });

@@ -37,7 +37,7 @@ export interface RunProgramOptions {
   readonly handleSignals?: boolean;
   /** Hears what matters to people. Default: standard error. */
   readonly warn?: (text: string) => void;
-  /** Hears every step. Default: nobody. */
+  /** Called with every step. Default: not called. */
   readonly note?: (text: string) => void;
 }
 

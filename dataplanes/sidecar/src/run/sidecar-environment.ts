@@ -2,7 +2,7 @@ import { parseLocalPort } from "../core/local-port.ts";
 import { isServiceName } from "../core/program-name.ts";
 import type { SidecarOptions } from "../sidecar.ts";
 
-/** What a sidecar process is told by its environment. */
+/** Configuration of a sidecar process by its environment. */
 export interface SidecarEnvironment {
   readonly name: string;
   readonly sidecar: Pick<SidecarOptions, "name" | "namespace" | "app" | "outboundPort" | "inbound" | "listens">;

@@ -14,7 +14,7 @@ import {
 } from "./sidecar-process.ts";
 
 export interface SupervisedSidecarOptions extends SidecarProcessOptions {
-  /** "http://host:port" of the registry at this moment: a mesh that was started again may have another. */
+  /** "http://host:port" of the registry now: a mesh that was started again may have another. */
   registry(): Promise<string>;
   /** What happens, for people who asked to hear it. */
   note(text: string): void;
@@ -63,11 +63,11 @@ function keepAlive(options: SupervisedSidecarOptions, { ports, log, ...first }: 
   let draining = false;
 
   async function restart(): Promise<void> {
-    // Where the mesh was is the best guess when nobody can say where it is.
+    // Without a current address of the registry, its last one is the best guess.
     registry = await options.registry().catch(() => registry);
     if (stopping.signal.aborted) return;
     child = spawnSidecar(options, { registry, ports, log });
-    // Of a program that is being ended nobody may hear again that it is ready.
+    // A draining program must not be announced as ready again.
     if (readiness !== undefined && !draining) tell(child, { type: "readiness", ...readiness });
   }
 

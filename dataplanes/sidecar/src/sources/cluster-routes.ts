@@ -7,7 +7,7 @@ import type { Cluster } from "./cluster.ts";
 
 export interface ClusterRoutesOptions {
   readonly plain: Cluster;
-  /** Who asks: this workload. */
+  /** This workload, which asks. */
   readonly source: SourceFacts;
   /** Milliseconds after destination's first answer in which the rules may still come. */
   readonly rulesMs: number;

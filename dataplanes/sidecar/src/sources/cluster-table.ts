@@ -3,7 +3,7 @@ import type { RoutedCluster } from "./routed-cluster.ts";
 
 export interface ClusterTableOptions {
   readonly namespace: string;
-  /** A name that nobody asked for in this time is dropped, unless its stream is down. */
+  /** A name without a request in this time is dropped, unless its stream is down. */
   readonly idleMs: number;
   /** Beyond, the one that was used least recently goes. */
   readonly maxNames: number;
@@ -15,7 +15,7 @@ export interface ClusterTableOptions {
 
 /** The clusters that are held, found by any spelling of their authority. */
 export interface ClusterTable {
-  /** A name in whatever spelling, watched from now on; undefined: it is no authority. */
+  /** A name in any spelling, watched from now on; undefined: it is no authority. */
   find(text: string): RoutedCluster | undefined;
   /** Undefined also when it is not held. */
   peek(text: string): RoutedCluster | undefined;
@@ -84,7 +84,7 @@ function usedAt({ plain }: RoutedCluster): number {
   return plain.lastUsed;
 }
 
-/** Hosts in full of the services that programs have asked for: those whose rules are wanted. */
+/** Hosts in full of the services that programs have asked for: their outbound rules are needed. */
 export function askedHosts(names: readonly RoutedCluster[]): ReadonlySet<string> {
   const services = names.filter((name) => name.asked).map(({ plain }) => plain.authority.service);
   return new Set(services.filter((service) => service !== undefined).map(serviceHost));

@@ -23,7 +23,7 @@ export interface Cluster {
   readonly authority: Authority;
   readonly target: Target;
   lastUsed: number;
-  /** The route at this moment; before the first answer, and at the latest at its deadline, a promise of it. */
+  /** The current route; before the first answer, a promise of it, which settles at the deadline at the latest. */
   route(): Route | Promise<Route>;
   /** Settles with the first answer, or when the time for it is over. */
   answered(): Promise<void>;

@@ -23,7 +23,7 @@ export interface PolicyEnforcementOptions {
 /** Everything that policies need in one sidecar. */
 export interface PolicyEnforcement {
   readonly client: PolicyClient;
-  /** In force at this moment, ready to decide by; undefined: none has been yet. */
+  /** Rules in force; undefined: none have arrived yet. */
   rules(): PolicyRules | undefined;
   readonly guard: Guard;
   readonly limiter: Limiter;

@@ -19,11 +19,11 @@ export interface RoutedClusterOptions extends Omit<ClusterRoutesOptions, "watch"
 /** A cluster with the routes that apply to requests for it. */
 export interface RoutedCluster extends HealthSource {
   readonly plain: Cluster;
-  /** A program has asked for it. Others are watched as somebody's backend. */
+  /** A program has asked for it. Others are watched as the backend of a rule. */
   readonly asked: boolean;
   /** There are rules for it. */
   readonly ruled: boolean;
-  /** `head` undefined: bytes that nobody looks into. */
+  /** `head` undefined: an opaque connection. */
   route(head: RequestHead | undefined): Route | Promise<Route>;
   /** Rules that have come into force. */
   enforce(outbound: Outbound): void;

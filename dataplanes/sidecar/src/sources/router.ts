@@ -34,7 +34,7 @@ export interface RouterLimits {
   readonly firstAnswerMs: number;
   /** From destination's first answer, in which the rules of the name may still come; afterwards requests go on without them. */
   readonly rulesMs: number;
-  /** A name that nobody asked for in this time is dropped, unless its stream is down. */
+  /** A name without a request in this time is dropped, unless its stream is down. */
   readonly idleMs: number;
   /** Names held at a time; beyond, the one that was used least recently goes. Below destination's own limit of 1,000. */
   readonly maxNames: number;

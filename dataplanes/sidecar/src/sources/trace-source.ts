@@ -19,7 +19,7 @@ export interface Traces {
   /** To be asked before others, for it may change what a request says of its trace. */
   readonly witness: RequestObserver;
   readonly exemplars: ReportPart;
-  /** Spans by what became of them; all 0 when no collector is configured. */
+  /** Spans by outcome; all 0 when no collector is configured. */
   stats(): ExporterStats;
   /** Sends what waits, `ms` at most. */
   flush(ms: number): Promise<void>;

@@ -15,7 +15,7 @@ import type { RequestRecord, TraceRef } from "../core/types.ts";
 
 /**
  * Sees which requests are part of a trace. Without a tracer nothing of them is changed, they are only remembered as examples. With
- * one, a span is made of each that is sampled, and it takes the caller's place in the trace: whoever comes next is below it.
+ * one, a span is made of each that is sampled, and it takes the caller's place in the trace: spans of the next hops are below it.
  */
 export function createTraceWitness(tracer: Tracer | undefined): RequestObserver {
   if (tracer !== undefined) return { begin: (request) => beginSpan(tracer, request) };
@@ -34,7 +34,7 @@ function beginSpan(tracer: Tracer, request: ObservedRequest): Observation | unde
   const fields = readTraceFields(request.head.headers);
   const parent = fields && parseTraceparent(fields.parent);
   const context = tracer.begin(parent);
-  // Whoever began it does not want it, and the others will see that by themselves.
+  // The caller has decided against sampling, and the next hops read that from its own field.
   if (!context.sampled && parent?.sampled === false) return undefined;
   const headers = withTraceparent(request.head.headers, formatTraceparent(context), parent !== undefined);
   if (!context.sampled) return { headers, ended: nothing };

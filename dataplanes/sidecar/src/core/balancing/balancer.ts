@@ -29,9 +29,8 @@ export interface Balancer {
   pick(tried: ReadonlySet<string>): Pick | undefined;
   has(key: string): boolean;
   size(): number;
-  /** How many are ejected at this moment. */
+  /** Endpoints that are ejected now. */
   ejected(): number;
-  /** How it stands at this moment. */
   gauges(): Gauges;
   /** Since the last call. */
   takeCounts(): BalancerCounts;

@@ -4,7 +4,7 @@
  * - HTTP: status 500 to 599, or no response at all (status 0: refused, reset, timed out). 499 (the client went away) is not one.
  * - gRPC: the statuses that blame the server: UNKNOWN (2), DEADLINE_EXCEEDED (4), INTERNAL (13), UNAVAILABLE (14) and
  *   DATA_LOSS (15). The others answer a question of the client, even when the answer is no.
- * - An opaque connection: only when it could not be made (status 5xx). Nobody looks into its bytes.
+ * - An opaque connection: only when it could not be made (status 5xx). Its bytes are not parsed.
  */
 export function isFailure(result: {
   readonly status: number;

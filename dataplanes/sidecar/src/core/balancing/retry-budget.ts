@@ -14,7 +14,7 @@ export interface RetryBudgetSettings {
 export type RetryBudgetShape = Pick<RetryBudgetSettings, "ratio" | "minPerSecond" | "windowMs">;
 
 export interface AdjustableBudget extends RetryBudget {
-  /** Retries that would be allowed at this moment. */
+  /** Retries that the budget allows now. */
   left(): number;
   /** Another shape from now on. What was counted stays, unless the window's length changes. */
   shape(shape: RetryBudgetShape): void;

@@ -11,7 +11,7 @@ export interface HealthRow extends Gauges, BalancerCounts, TargetCounts {
   readonly retryBudget: number;
 }
 
-/** What stands for one backend of a target at this moment. */
+/** The current state of one backend of a target. */
 export interface HealthPath {
   readonly backend: string;
   readonly balancers: readonly Balancer[];

@@ -10,7 +10,7 @@ import type { HealthPath } from "./target-health.ts";
 /** Everything that is held for one authority: balancers, one per branch, and the budget for retries. */
 export interface Target {
   update(resolution: Resolution): void;
-  /** The route at this moment. The same object until the next update. */
+  /** The current route. The same object until the next update. */
   route(): Route;
   readonly retries: AdjustableBudget;
   readonly ledger: TargetCounters;
@@ -88,7 +88,7 @@ function routeOf(authority: Authority, held: Held): Route {
   };
 }
 
-/** Nobody in the mesh knows the name. DNS may, unless it is a name of the mesh. */
+/** No resolver of the mesh knows the name. DNS may, unless it is a name of the mesh. */
 function unknown(authority: Authority, branch: Branch): Route {
   const refused = { kind: "refused", target: authority.shortHost, status: 502 } as const;
   const hint = `See why: mesh explain ${authority.shortHost}`;

@@ -101,7 +101,7 @@ export function requestTimeout(ms: number, rule: string): LocalReply {
   };
 }
 
-/** What a client of gRPC is told. */
+/** The gRPC status that stands for a local reply. */
 export function grpcStatusOfAnswer({ status, grpcStatus }: LocalReply): number {
   return grpcStatus ?? missingStatus(status);
 }

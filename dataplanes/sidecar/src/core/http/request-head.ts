@@ -8,7 +8,7 @@ import {
   without,
 } from "@patchbay/model";
 
-/** One request as the proxy passes it on, whatever protocol it came by. */
+/** One request as the proxy passes it on, independent of the protocol. */
 export interface RequestHead {
   readonly method: string;
   /** Origin form with its query, or "*". */
@@ -93,7 +93,7 @@ function takeField(fields: Reading, kind: HeaderKind, { name, value }: { name: s
       takeLength(fields, value);
       break;
     case HeaderKind.TRANSFER_ENCODING:
-      // Only "chunked": whoever undoes gzip here and chunked there reads two messages.
+      // Only "chunked": a proxy and a server that decode different codings would see different messages.
       if (value.trim().toLowerCase() !== "chunked") fields.fault ??= { status: 501, reason: ENCODING };
       if (fields.lengths > 0 || fields.length === -1)
         fields.fault ??= bad("Content-Length and Transfer-Encoding together");
@@ -126,7 +126,7 @@ function joined(before: string, value: string): string {
   return before === "" || value === "" ? before + value : `${before},${value}`;
 }
 
-/** HTTP of another version or in TLS: whoever switched to it could send requests past all rules. */
+/** HTTP of another version or in TLS: after a switch to it, requests would bypass all rules. */
 const CARRIES_HTTP = /^(?:h2c?|h3|http|tls)(?:\/.*)?$/i;
 
 /**

@@ -1,6 +1,6 @@
 import { connectionOptions, HeaderKind, type HeaderList, headerKind, without } from "@patchbay/model";
 
-/** A response as the proxy passes it on, whatever protocol it came by. */
+/** A response as the proxy passes it on, independent of the protocol. */
 export interface ResponseHead {
   readonly status: number;
   /** Reason phrase; empty over HTTP/2. */

@@ -64,7 +64,7 @@ function grpcNames(head: RequestHead): { readonly full: string; readonly service
 const SERVER_FAULTS: ReadonlySet<number> = new Set([2, 4, 12, 13, 14, 15]);
 const CLIENT_CLOSED = 499;
 
-/** Why it failed, in one word; undefined: it did not. To a server a client's mistake is none of its own. */
+/** The failure in one word; undefined: none. A client's mistake is no error of the server's span. */
 export function errorOf(direction: Direction, record: RequestRecord): string | undefined {
   const { status, grpcStatus, error } = record;
   if (status === 0) return "reset";

@@ -20,7 +20,7 @@ export function readTraceFields(headers: readonly string[]): TraceFields | undef
   return parent === undefined ? undefined : { parent, state };
 }
 
-/** For logs. Undefined: the request is part of no trace, or says so in a way that nobody can use. */
+/** For logs. Undefined: the request is part of no trace, or its trace fields are invalid. */
 export function traceIdOf(headers: readonly string[]): string | undefined {
   const fields = readTraceFields(headers);
   return fields && /^[0-9a-f]{2}-([0-9a-f]{32})-/.exec(fields.parent)?.[1];

@@ -16,7 +16,7 @@ export interface ExternalAuthorizationOptions {
   now(): number;
 }
 
-/** Hears of a policy whose plugin could not be asked, and which fails open. */
+/** Called for a policy that fails open because its plugin could not be asked. */
 export type OnOpen = (policy: string) => void;
 
 export interface ExternalAuthorization {

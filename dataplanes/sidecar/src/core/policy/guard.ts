@@ -2,7 +2,7 @@ import type { HeaderList } from "@patchbay/model";
 import type { LocalReply } from "../http/local-reply.ts";
 import type { RequestHead } from "../http/request-head.ts";
 
-/** Who is at the other end of a connection. */
+/** The peer of a connection. */
 export interface Peer {
   /** As telemetry names it: this workload outbound; the proven name, or "unknown", inbound. */
   readonly name: string;
@@ -21,12 +21,12 @@ export interface Refusal {
   readonly policy: string;
 }
 
-/** Undefined: it may come in. A promise only when somebody else has to be asked; it never rejects. */
+/** Undefined: it may come in. A promise only when a plugin has to be asked; it never rejects. */
 export type Verdict = Refusal | undefined | Promise<Refusal | undefined>;
 
 /** Decides what may come in to the program. */
 export interface Guard {
   request(head: RequestHead, peer: Peer, version: 1 | 2): Verdict;
-  /** Bytes that nobody looks into. */
+  /** An opaque connection. */
   connection(peer: Peer): Verdict;
 }

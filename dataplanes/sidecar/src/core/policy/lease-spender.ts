@@ -9,7 +9,7 @@ export interface LeaseQuestion {
   readonly size: number;
 }
 
-/** What became of one request. `failed`: the plugin could not be asked, so its failure policy decides. */
+/** The outcome of one request. `failed`: the plugin could not be asked, so its failure policy decides. */
 export type Spent =
   | { readonly kind: "passed" }
   | { readonly kind: "limited"; readonly retryAfterMs: number }

@@ -12,11 +12,11 @@ interface Held {
   readonly granted: number;
   readonly askedAt: number;
   readonly validMs: number;
-  /** For the request that asked: nobody knows whether there will be another. */
+  /** Only for the request that asked: the grant has no validity beyond it. */
   readonly single: boolean;
 }
 
-/** What one (policy, limit, key) may spend at this moment. Pure: whoever asks for more tells it what came. */
+/** What one (policy, limit, key) may spend now. Pure: the caller asks for more and hands in the answer. */
 export interface LeaseAccount {
   /** Takes one if there is one. */
   spend(now: number): boolean;
@@ -92,7 +92,7 @@ export function createLeaseAccount(limit: { readonly size: number }): LeaseAccou
     },
     receive({ granted, validMs }, { askedAt, wanted }) {
       spent = 0;
-      // Never more than was asked for, whatever the answer says.
+      // Never more than was asked for, even if the answer grants more.
       const usable = Math.min(granted, validMs === undefined ? 1 : wanted);
       const single = validMs === undefined;
       newest =

@@ -25,7 +25,7 @@ export interface LimiterOptions {
 }
 
 export interface Limiter {
-  /** Takes one from each. At once unless a plugin has to be asked; never rejects. */
+  /** Takes one from each limit. A promise only when a plugin has to be asked; it never rejects. */
   take(matched: readonly MatchedLimit[], onOpen: OnOpen): RateLimited | undefined | Promise<RateLimited | undefined>;
   /** How a limit stands, without spending. */
   state(matched: MatchedLimit): LeaseState;
@@ -40,7 +40,7 @@ export interface Limiter {
 const MAX_BUCKETS = 10_000;
 
 export function createLimiter({ ask, now }: LimiterOptions): Limiter {
-  /** Of limits by who calls, or for all: nobody can push them out by inventing values. */
+  /** Of limits by proven identity, or for all: a client cannot evict them by inventing values. */
   const proven = createLruCache<TokenBucket>(MAX_BUCKETS);
   /** Of limits by what clients choose. */
   const chosen = createLruCache<TokenBucket>(MAX_BUCKETS);

@@ -43,7 +43,7 @@ export function refusedByPlugin(
 }
 
 /**
- * The plugin could not be asked, and its policy fails closed. 503 and not 403: nobody has decided against the caller, who may
+ * The plugin could not be asked, and its policy fails closed. 503 and not 403: there was no decision against the caller, which may
  * try again.
  */
 export function undecided(policy: string, { target, named }: RefusalContext): Refusal {
@@ -66,7 +66,7 @@ export function limited(policy: string, retryAfterMs: number, { target, named }:
 /** The rules say something that this proxy does not understand, and there were none before. */
 export function unenforceable(reason: string, peer: Peer, target: string): Refusal {
   const text = `the sidecar of ${target} cannot enforce the policies in force: ${reason}. Is it of an older version? mesh policy status`;
-  // Another replica's sidecar may be able to; only who has proven itself may act on it.
+  // Another replica's sidecar may be able to; only an authenticated peer may retry because of it.
   const extra = peer.identity === "" ? [] : [UNPROCESSED_HEADER, "1"];
   return refusal({ status: 503, code: "policy-unknown", text }, extra, DEFAULT_POLICY);
 }

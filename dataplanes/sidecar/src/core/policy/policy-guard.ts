@@ -86,7 +86,7 @@ export function createPolicyGuard(options: PolicyGuardOptions): Guard {
     const caller = sourceOf(peer);
     const question = { inbound, facts: connectionFacts(caller, target), peer, counts, context };
     return decide(inbound.authorization.decideConnection(caller), question, () => {
-      // Nobody sees how many requests are inside, so that any number would pass as one.
+      // The number of requests inside is unknown, so any number would pass as one.
       const limiting = inbound.limits.connection(caller);
       if (limiting === undefined) return undefined;
       const policy = policyName(limiting.ref);

@@ -8,7 +8,7 @@ export type DefaultAuthorization = "allow" | "deny";
 /** A snapshot, made ready to decide by. */
 export interface PolicyRules {
   readonly snapshot: Snapshot;
-  /** Undefined: everybody may come in, and nobody counts. */
+  /** Undefined: all requests are allowed, and none is counted. */
   readonly inbound: InboundRules | undefined;
 }
 

@@ -1,7 +1,7 @@
 import type { HealthRow } from "../balancing/target-health.ts";
 import type { ReportPart } from "./report-parts.ts";
 
-/** Whoever knows how targets stand. */
+/** Source of the targets' health. */
 export interface HealthSource {
   /** Something has changed since the last `take`. */
   pending(): boolean;

@@ -3,7 +3,7 @@ import type { RequestHead } from "../http/request-head.ts";
 import type { AppliedRoute, Pick, RetryBudget, Route, TargetEvent } from "../types.ts";
 import type { RouteAction } from "./route-action.ts";
 
-/** What a route by rule takes from the target that was asked for, whoever serves it. */
+/** What a route by rule takes from the target that was asked for, independent of its backend. */
 export interface RoutedTarget {
   /** As telemetry names it. */
   readonly name: string;
@@ -23,14 +23,14 @@ export function routedHead(head: RequestHead, { requestHeaders }: RouteAction, p
 }
 
 export interface RoutedHead {
-  /** Where the backend's name leads at this moment. */
+  /** Where the backend's name leads now. */
   readonly to: Route;
   /** The backend's name; empty: the target itself. */
   readonly backend: string;
   readonly steering: AppliedRoute | undefined;
 }
 
-/** The route of the target asked for, by way of its backend. A backend that nobody serves keeps its share, and its requests fail. */
+/** The route of the target asked for, by way of its backend. A backend without endpoints keeps its share, and its requests fail. */
 export function appliedRoute(target: RoutedTarget, { to, backend, steering }: RoutedHead): Route {
   const { name, retries, count } = target;
   if (to.kind === "mesh") {

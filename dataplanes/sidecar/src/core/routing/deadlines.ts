@@ -1,4 +1,4 @@
-/** Something that must not stay as it is for ever. */
+/** Something with a deadline. */
 export interface Timed {
   /** Milliseconds on the caller's clock. May be moved at any time, without telling. */
   deadline: number;

@@ -19,7 +19,7 @@ export interface RetryPlan {
 
 /** A pause is not doubled beyond this. */
 const MAX_DOUBLED_MS = 10_000;
-/** More tries than this help nobody but an attacker. */
+/** More attempts than this would only amplify load. */
 const MAX_TRIES = 11;
 
 export function compileRetry(retry: Retry | undefined): RetryPlan | undefined {

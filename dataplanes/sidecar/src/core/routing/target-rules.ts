@@ -17,10 +17,10 @@ export type RouteMatchResult =
 /** The rules of one target, ready to decide by. */
 export interface TargetRules {
   readonly outbound: Outbound;
-  /** Authorities of backends and mirrors, in whatever spelling. */
+  /** Authorities of backends and mirrors, in any spelling. */
   readonly authorities: readonly string[];
   readonly retryBudget: RetryBudgetShape;
-  /** Undefined as head: bytes that nobody looks into. Only a rule without conditions applies to those, and a lack of one is no refusal. */
+  /** Undefined as head: an opaque connection. Only a rule without conditions applies to those, and a lack of one is no refusal. */
   rule(authority: Authority, head: RequestHead | undefined): RouteMatchResult;
 }
 

@@ -18,7 +18,7 @@ import type { ResponseHead } from "../http/response-head.ts";
 import type { RequestRecord } from "../types.ts";
 import type { ObservedRequest } from "./request-observer.ts";
 
-/** Whose proxy it is. */
+/** The workload of the proxy. */
 export interface TapSelf {
   readonly service: string;
   readonly namespace: string;
@@ -140,7 +140,7 @@ export function selectedName(selected: string): string {
   return workloadName(parseServiceKey(selected));
 }
 
-/** What became of a request, as selectors see it. A class: one is made per request, and getters of a literal are made each time. */
+/** The outcome of a request, as selectors see it. A class: one is made per request, and getters of a literal are made each time. */
 export class AnswerFacts implements ResponseFacts {
   readonly #record: RequestRecord;
   readonly #head: ResponseHead | undefined;

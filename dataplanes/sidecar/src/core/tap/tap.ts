@@ -125,7 +125,7 @@ export class Tap {
     }
   }
 
-  /** An expression that cannot be evaluated matches nothing, and that is told. */
+  /** An expression that cannot be evaluated matches nothing, and is counted. */
   #fail(error: unknown): false {
     this.#failure = error instanceof Error ? error.message : String(error);
     this.#window.missEvaluation();

@@ -7,7 +7,7 @@ import type { Downstream } from "./exchange-types.ts";
 import { headFor, type Observations, observeRequest } from "./observations.ts";
 import { RequestSide } from "./request-side.ts";
 
-/** The begin of an exchange: whether the request may come in, who looks at it, and where it goes. A base class for the same reason. */
+/** The begin of an exchange: admission, observers and route of the request. A base class, as `RequestSide` is. */
 export abstract class AdmittedRequest extends RequestSide {
   protected readonly origin: Origin;
   /** On `performance.now()`'s clock. */
@@ -59,7 +59,7 @@ export abstract class AdmittedRequest extends RequestSide {
     this.head = headFor(head, this.sights);
   }
 
-  /** Somebody had to be asked whether the request may come in. */
+  /** After a plugin was asked whether the request is allowed. */
   #admit(refusal: Refusal | undefined): void {
     if (this.over) return;
     if (refusal !== undefined) return this.#refuse(refusal);

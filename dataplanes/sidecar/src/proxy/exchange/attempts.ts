@@ -25,7 +25,7 @@ export class Attempts {
   #pick: Pick | undefined;
   #backend = "";
   #count = 0;
-  /** Those that reached nobody. */
+  /** Attempts that reached no program. */
   #unseen = 0;
   #startedAt = 0;
 
@@ -96,7 +96,7 @@ export class Attempts {
     return { status: 503, code: "no-endpoint", text: reason };
   }
 
-  /** The peer's sidecar says that its program has not seen the request. From anybody else the field is only a word. */
+  /** The peer's sidecar says that its program has not seen the request. From an unauthenticated peer the field means nothing. */
   isUnprocessed(head: ResponseHead): boolean {
     // Over gRPC the answer's HTTP status is always 200.
     return head.unprocessed && (head.status === 503 || head.grpcStatus === UNAVAILABLE) && this.proven;
@@ -105,14 +105,14 @@ export class Attempts {
   /** Asked once per failure: it counts, and draws on the budget. `replayable`: the body can be sent again. */
   mayRetry(failure: Failure, replayable: boolean): boolean {
     if (UNSEEN.has(failure.kind)) this.#unseen += 1;
-    // What nobody has seen goes elsewhere for the first time, so that is not for `maxAttempts` to forbid.
+    // A request that no program has seen goes elsewhere for the first time, so `maxAttempts` does not count it.
     const rule = this.#route?.kind === "mesh" ? this.#route.steering?.rule : undefined;
     const tries = rule?.retry?.tries ?? this.#origin.side.limits.maxAttempts;
     const enough = UNSEEN.has(failure.kind) ? this.#unseen >= MAX_UNSEEN : this.seen >= tries;
     if (enough) return false;
     const { method } = this.#head;
     if (!mayRetry(failure, { method, replayable, plan: rule?.retry })) return false;
-    // A kept connection that had closed meanwhile says nothing about the load of anybody.
+    // A pooled connection that had closed meanwhile says nothing about load.
     if (failure.kind === "stale") return true;
     if (this.#route?.kind !== "mesh") return false;
     const granted = this.#route.retries.withdraw();
@@ -149,7 +149,7 @@ export class Attempts {
     if (failure.kind === "loop") counters.looped += 1;
     const { target, endpoint } = this;
     const answer = failedAnswer({ failure, direction, target, endpoint, attempts: this.#count });
-    // Only a peer that has proven itself is told: it alone may act on it.
+    // Only for an authenticated peer: no other may retry because of it.
     const told = direction === "inbound" && this.#origin.tls && UNSEEN.has(failure.kind);
     return { answer, extra: told ? [UNPROCESSED_HEADER, "1"] : [] };
   }

@@ -31,7 +31,7 @@ export interface RefusedRequest {
   readonly status: number;
 }
 
-/** Counted like any other request, under the name that it asked for, so that whoever sends only such ones can be seen. */
+/** Counted like any other request, under the name that it asked for, so that a client that sends only such ones is visible. */
 export function recordRefused(origin: Origin, refused: RefusedRequest): void {
   const { side, peer, tls } = origin;
   const { method, path, status } = refused;

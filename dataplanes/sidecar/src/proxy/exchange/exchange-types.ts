@@ -9,7 +9,7 @@ import type { Failure } from "../../core/routing/retry-rules.ts";
 export interface Downstream {
   readonly version: 1 | 2;
   readonly head: RequestHead;
-  /** The request's body. Untouched until somebody takes it. */
+  /** The request's body. Not read before the exchange takes it. */
   readonly body: Readable;
   /** The body has come to its end. */
   complete(): boolean;

@@ -86,7 +86,7 @@ export class Exchange extends ResponseSide implements DownstreamEvents, AttemptE
   }
 
   onInformational(status: number, headers: HeaderList): void {
-    // 101 comes as `onSwitched`; below 100 there is nothing (RFC 9110 §15), whatever a program says.
+    // 101 comes as `onSwitched`; below 100 there is no status (RFC 9110 §15).
     if (!this.responded && status >= 100 && status !== 101) this.client.inform(status, headers);
   }
 
@@ -114,7 +114,7 @@ export class Exchange extends ResponseSide implements DownstreamEvents, AttemptE
     else this.#respond(answer);
   }
 
-  /** Nobody wants this response. A short one does not cost its connection, of which a retry has need soon. */
+  /** Discards this response. A short one is read to its end, which keeps its connection for the retry. */
   #forgo({ length }: ResponseHead): void {
     const short = length >= 0 && length <= MAX_FORGONE;
     if (short && this.#attempt?.leave !== undefined) this.#attempt.leave();
@@ -186,7 +186,7 @@ export class Exchange extends ResponseSide implements DownstreamEvents, AttemptE
     });
   }
 
-  /** The attempt cannot be used any more, whatever it thinks itself. */
+  /** Cancels an attempt that does not know of its failure yet. */
   #breakOff(failure: Failure): void {
     this.#attempt?.cancel(CANCEL);
     this.onFailure(failure);
@@ -212,7 +212,7 @@ export class Exchange extends ResponseSide implements DownstreamEvents, AttemptE
     this.#steered?.tried();
     this.attempts.leave(failure);
     this.sights?.retried(failure);
-    // Nobody is spared by a pause before a try that goes elsewhere because the last has reached nobody.
+    // After an attempt that reached no program, a pause before the next, at another endpoint, would spare no one.
     if (this.#steered === undefined || !PAUSED.has(failure.kind)) return this.#try(failure);
     this.#steered.pause(this.attempts.seen, () => this.#try(failure));
   }

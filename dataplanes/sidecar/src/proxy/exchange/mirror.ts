@@ -9,13 +9,13 @@ import type { Attempt, AttemptEvents, Outgoing } from "./exchange-types.ts";
 
 /** Copies in flight at a time; beyond, requests go without. */
 const MAX_MIRRORS = 100;
-/** Nobody waits for the answer to a copy. */
+/** No client waits for the response to a copy. */
 const MIRROR_MS = 10_000;
 /** HTTP/2, RFC 9113 §7. */
 const CANCEL = 8;
 const NOTHING_TRIED: ReadonlySet<string> = new Set();
 
-/** Sends copies of a request whose whole body is there, and forgets them. Tried once; counted under the mirror's own name. */
+/** Sends copies of a request whose whole body is there, and discards the responses. Tried once; counted under the mirror's own name. */
 export function mirror(
   origin: Origin,
   outgoing: Pick<Outgoing, "head" | "version" | "visited" | "held">,
@@ -68,7 +68,7 @@ class MirrorExchange implements AttemptEvents {
   }
 
   onInformational(): void {
-    // Nobody waits for it.
+    // Of no use: no client waits for it.
   }
 
   onHead(head: ResponseHead): void {

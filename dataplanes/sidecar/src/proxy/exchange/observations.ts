@@ -5,7 +5,7 @@ import type { Failure } from "../../core/routing/retry-rules.ts";
 import type { Observation, ObservedRequest, RequestObserver } from "../../core/tap/request-observer.ts";
 import type { RequestRecord, TraceRef } from "../../core/types.ts";
 
-/** Everybody who looks at one request, as one. */
+/** All observations of one request, as one. */
 export class Observations {
   readonly #sights: readonly Observation[];
 
@@ -35,7 +35,7 @@ export class Observations {
   }
 }
 
-/** Undefined, and without an allocation, when nobody is interested: the usual case. */
+/** Undefined, and without an allocation, when no observer is interested: the usual case. */
 export function observeRequest(
   witnesses: readonly RequestObserver[],
   request: ObservedRequest,

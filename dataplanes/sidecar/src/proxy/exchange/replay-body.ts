@@ -37,7 +37,7 @@ export class ReplayBody {
       ended();
       this.#sink?.end();
     };
-    // That of an empty HTTP/2 body may have come before anybody listened.
+    // The end of an empty HTTP/2 body may have come before there was a listener.
     if (source.readableEnded) end();
     else source.once("end", end);
   }
@@ -61,7 +61,7 @@ export class ReplayBody {
     return sink;
   }
 
-  /** No try follows: whatever still comes is nobody's. */
+  /** No other attempt follows: the rest of the body is dropped. */
   close(): void {
     this.#kept = undefined;
     this.#sink?.destroy();

@@ -13,7 +13,7 @@ export function sendBody(outgoing: Outgoing, sink: Writable, whole: () => void):
   });
 }
 
-/** Calls back at the end of a body; that of an empty HTTP/2 body may have come before anybody listened. */
+/** Calls back at the end of a body; that of an empty HTTP/2 body may have come before there was a listener. */
 export function onceEnded(body: Readable, done: () => void): void {
   if (body.readableEnded) done();
   else body.once("end", done);

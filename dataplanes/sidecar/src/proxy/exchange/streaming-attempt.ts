@@ -128,7 +128,7 @@ function relayResponse(incoming: IncomingMessage, { request, events, finish, fai
   incoming.once("end", () => {
     if (!incoming.complete || !finish()) return;
     events.onEnd(readTrailers(incoming.rawTrailers));
-    // What is left of the body is not wanted by either side, and would keep this connection for ever.
+    // Neither side wants the rest of the body, and it would keep this connection open without end.
     if (!request.writableEnded) request.destroy();
   });
   incoming.once("close", () => fail(new Error("connection closed in the middle of the response"), "reset"));

@@ -17,7 +17,7 @@ export interface HeldRequest {
   readonly body: Buffer;
 }
 
-/** Milliseconds for the rest of a response that nobody wants. */
+/** Milliseconds for the rest of a discarded response. */
 const LEAVE_MS = 1_000;
 
 export interface Http1AttemptOptions {

@@ -7,7 +7,7 @@ import { type ResponseHead, readTrailers } from "../../core/http/response-head.t
 import type { Downstream, DownstreamEvents } from "../exchange/exchange-types.ts";
 import { lingerOnClose } from "./linger.ts";
 
-/** node:http's response, with a place for who is told about it: a closure per request would cost more. */
+/** node:http's response, with a field for the receiver of its events: a closure per request would cost more. */
 export class MeshResponse extends ServerResponse {
   events: DownstreamEvents | undefined;
 }

@@ -36,7 +36,7 @@ export interface Http1Pool {
   /** It does not wait any more. */
   leave(taker: Waiter): void;
   give(slot: PooledConnection): void;
-  /** Lets go of connections that nobody has needed since `before`. */
+  /** Closes connections that have been idle since `before`. */
   prune(before: number): void;
   destroy(): void;
   readonly size: number;

@@ -27,7 +27,7 @@ export interface Http1ServerOptions {
   readonly onConnect: (request: IncomingMessage, socket: Socket, origin: Origin) => void;
 }
 
-/** Serves HTTP/1.1 on sockets that somebody else has accepted. */
+/** Serves HTTP/1.1 on sockets that the listeners have accepted. */
 export interface Http1Server {
   serve(socket: Socket, origin: Origin): void;
   /** Ends connections of a direction that are between two requests. */
@@ -84,7 +84,7 @@ function createMeshServer({ limits, counters, onConnect }: Http1ServerOptions, o
     else onConnect(request, socket, origin);
   });
   server.on("clientError", (error, socket) => refuse(error, socket, { counters, origin: origins.get(socket) }));
-  // Who listens is somebody else; this starts the clock for slow heads.
+  // The server itself does not listen; this event starts its timer for slow heads.
   server.emit("listening");
   return server;
 }

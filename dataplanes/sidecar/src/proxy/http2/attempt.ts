@@ -112,7 +112,7 @@ export class Http2Attempt implements Attempt {
     if (this.#over || stream.rstCode !== 0 || !this.#headed) return;
     this.#over = true;
     this.#events.onEnd(this.#trailers);
-    // What is left of the body is not wanted by either side, and would keep this stream for ever.
+    // Neither side wants the rest of the body, and it would keep this stream open without end.
     if (!stream.writableEnded) stream.close(CANCEL);
   }
 

@@ -14,7 +14,7 @@ export interface Http2ServerOptions {
   readonly counters: Counters;
 }
 
-/** Serves HTTP/2 on sockets that somebody else has accepted. */
+/** Serves HTTP/2 on sockets that the listeners have accepted. */
 export interface Http2Server {
   serve(socket: Socket, origin: Origin): void;
   /** GOAWAY to all peers of a direction: streams in flight go on, new ones go elsewhere. */

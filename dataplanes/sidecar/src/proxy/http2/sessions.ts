@@ -25,7 +25,7 @@ export interface Http2Sessions {
   place(placed: Placed): void;
   /** Once a second: asks peers from time to time whether they are still there, and drops those that do not answer. */
   probe(): void;
-  /** Lets go of connections without a stream since `before`, on `performance.now()`'s clock. */
+  /** Closes connections without a stream since `before`, on `performance.now()`'s clock. */
   prune(before: number): void;
   destroy(): void;
   readonly size: number;
@@ -141,7 +141,7 @@ function openSession(options: Http2SessionsOptions, all: Set<Held>, drop: (held:
   return held;
 }
 
-/** A field may be there twice, from whoever it comes. Node's declarations know the option for servers only. */
+/** A response field may occur twice. Node's declarations know the option for servers only. */
 const AS_IT_CAME = { strictSingleValueFields: false };
 
 const NO_HTTP2 = "it does not speak HTTP/2";

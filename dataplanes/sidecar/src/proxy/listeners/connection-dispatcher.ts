@@ -21,7 +21,7 @@ export interface ConnectionDispatcher {
   proxyClient(socket: Socket, origin: Origin): void;
   /** A connection that leads to one place and may carry anything, TLS of the program's own included. */
   tunnel(socket: Socket, origin: Origin): void;
-  /** A connection for the program: a peer's TLS, or plain text of somebody without proof. */
+  /** A connection for the program: a peer's TLS, or plain text of an unauthenticated client. */
   inbound(socket: Socket, origin: Origin): void;
 }
 

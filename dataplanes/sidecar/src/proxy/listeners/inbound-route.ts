@@ -13,7 +13,7 @@ export function createInboundRouter(app: { readonly host: string; readonly port:
       if (pick.endpoint.address !== app.host) pick = pickOf(app);
       return tried.has(pick.key) ? undefined : pick;
     },
-    // Retries are the caller's, who knows of other endpoints.
+    // Retries are left to the caller's sidecar, which knows other endpoints.
     retries: { deposit: () => undefined, withdraw: () => false },
     get reason() {
       return `the program does not listen on ${pick.key}`;

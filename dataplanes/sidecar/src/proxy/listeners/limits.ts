@@ -35,7 +35,7 @@ export interface Limits {
   readonly maxStreamsUnproven: number;
   /** Bytes of a body that is held for a second try. Default 65,536. */
   readonly replayBytes: number;
-  /** Attempts for one request, the first included; those that reached nobody are not counted. Default 3; 1: no retries. */
+  /** Attempts for one request, the first included; those that reached no program are not counted. Default 3; 1: no retries. */
   readonly maxAttempts: number;
 }
 

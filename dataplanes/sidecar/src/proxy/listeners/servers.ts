@@ -23,7 +23,7 @@ export interface Servers {
   readonly switchboard: ConnectionDispatcher;
   readonly http1: Http1Server;
   readonly http2: Http2Server;
-  /** Bytes that nobody looks into. */
+  /** Opaque bytes. */
   opaque(socket: Socket, origin: Origin): void;
   stop(): void;
 }

@@ -19,7 +19,7 @@ export interface TlsServerOptions {
   readonly onPeer: (socket: TLSSocket, protocol: UpstreamProtocol | undefined, peer: Peer) => void;
 }
 
-/** Ends mutual TLS of peers on sockets that somebody else has accepted. */
+/** Terminates mutual TLS of peers on sockets that the listeners have accepted. */
 export interface TlsServer {
   serve(socket: Socket): void;
   stop(): void;

@@ -24,7 +24,7 @@ export function readFirstBytes(
   const finish = (first: FirstBytes): void => {
     stopTimer();
     socket.off("readable", look).off("end", closed).off("close", closed);
-    // Listening for "readable" has stopped the flow; whoever takes over starts it again.
+    // Listening for "readable" has stopped the flow; the server that takes the socket resumes it.
     if (bytes.length > 0 && !socket.destroyed) socket.unshift(bytes);
     decided(first);
   };

@@ -26,7 +26,7 @@ export interface CarryOptions {
   readonly namespace: string;
 }
 
-/** Carries bytes that nobody looks into to the authority of `origin`. */
+/** Carries an opaque connection to the authority of `origin`. */
 export async function carryOpaque(options: CarryOptions): Promise<void> {
   const { origin, client } = options;
   const { side, authority } = origin;

@@ -83,7 +83,7 @@ function leave({ socket, origin, outside, switchboard }: Opening, { inner, host,
       return refuse(socket, { ...answer, status });
     }
     if (socket.destroyed) return void server.destroy();
-    // Nobody else listens to it before the client has spoken.
+    // It has no other listener before the client's first bytes.
     server.on("error", () => server.destroy());
     socket.write(ESTABLISHED);
     readFirstBytes(socket, { waitMs: inner.side.limits.detectMs }, (first) => {

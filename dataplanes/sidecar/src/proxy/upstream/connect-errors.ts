@@ -1,6 +1,6 @@
 import type { FailureKind } from "../../core/routing/retry-rules.ts";
 
-/** A connection that is not made, whoever asks for it. */
+/** A connection that the proxy refuses to make. */
 export class RefusedAddress extends Error {
   readonly kind: "forbidden" | "loop";
 

@@ -19,7 +19,7 @@ export interface EgressHost {
 export interface Egress {
   /** The forward proxy that plain HTTP requests to the host are sent to; undefined: the host itself. */
   proxyFor(target: EgressHost): ForwardProxy | undefined;
-  /** To the host itself, for bytes that nobody looks into: directly or through a forward proxy's CONNECT. */
+  /** To the host itself, for opaque bytes: directly or through a forward proxy's CONNECT. */
   tunnel(target: EgressHost, connected: Connected): void;
   /** To the host by DNS. */
   direct(target: EgressHost, connected: Connected): void;
@@ -60,7 +60,7 @@ export function createEgress({ choose, checkAddress, connectMs }: EgressOptions)
     toProxy(proxy, target, connected) {
       const refused = proxiedRefusal(target, checkAddress);
       if (refused !== undefined) return connected(refused, null);
-      // Named by whoever runs this sidecar, so its address is not in question.
+      // Configured by the operator of this sidecar, so its address is not checked.
       const { host, port, tls } = proxy;
       const socket = tls
         ? tlsConnect({ host, port, servername: isIP(host) === 0 ? host : "" })

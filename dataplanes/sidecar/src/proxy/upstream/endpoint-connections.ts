@@ -17,7 +17,7 @@ export interface EndpointConnections {
   vacate(): void;
   /** Once a second. */
   probe(): void;
-  /** Lets go of what was idle since `before`. */
+  /** Closes connections that have been idle since `before`. */
   prune(before: number): void;
   destroy(): void;
   readonly empty: boolean;

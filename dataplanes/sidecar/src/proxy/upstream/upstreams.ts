@@ -53,7 +53,7 @@ export function createUpstreams({ connector, outside, limits, namespace }: Upstr
   }
   return {
     open(destination, outgoing, events) {
-      // What ends because of the stop is tried again a moment later, and would open what nobody closes.
+      // What ends because of the stop is tried again a moment later, and would open connections that are never closed.
       if (stopped) return failing(events, "the sidecar stops");
       return openAttempt({ connections: connections(destination), destination, outgoing, events, limits });
     },
