@@ -90,7 +90,10 @@ export interface RetryBudget {
 }
 
 export interface Router {
-  /** `head`: of the request, for rules that look at it; undefined for opaque connections. Answers from what is held, or asks once and waits for the first answer within the resolve deadline. Never rejects. */
+  /**
+   * Answers from the cache, or asks once and waits for the first answer within the resolve deadline. Never rejects.
+   * `head`: of the request, for rules that match on it; undefined for opaque connections.
+   */
   route(authority: string, head?: RequestHead): Promise<Route>;
   /** Requests for it may lead elsewhere, each as its rules say, even when the name itself leads nowhere. Absent: never. */
   ruled?(authority: string): boolean;

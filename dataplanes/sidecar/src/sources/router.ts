@@ -40,7 +40,7 @@ export interface RouterLimits {
   readonly maxNames: number;
 }
 
-export const ROUTER_LIMITS: RouterLimits = { firstAnswerMs: 3_000, rulesMs: 250, idleMs: 60_000, maxNames: 900 };
+const ROUTER_LIMITS: RouterLimits = { firstAnswerMs: 3_000, rulesMs: 250, idleMs: 60_000, maxNames: 900 };
 
 /** As a source of health it tells how the names stand that programs ask for. */
 export interface RunningRouter extends Router, HealthSource {

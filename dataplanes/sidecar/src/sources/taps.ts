@@ -27,7 +27,7 @@ export interface Taps extends RequestObserver {
   count(): number;
 }
 
-export const MAX_TAPS = 32;
+const MAX_TAPS = 32;
 const DEFAULT_RPS = 100;
 const MAX_RPS = 1_000;
 /** A request that has no answer after this time is shown without one. */

@@ -19,7 +19,7 @@ interface Row {
 }
 
 /** The contract's bound of rows is 1,000; at 20 bytes each, so many leave most of a report's reserve to others. */
-export const MAX_DECISION_ROWS = 500;
+const MAX_DECISION_ROWS = 500;
 /** Under which the callers beyond that are counted together. */
 const OVERFLOW = "overflow";
 

@@ -1,5 +1,5 @@
 /** Share of one processor that one tap may take of the proxy. */
-export const COST_SHARE = 0.05;
+const COST_SHARE = 0.05;
 const WINDOW_MS = 1_000;
 
 /** What was not shown in one second. */
