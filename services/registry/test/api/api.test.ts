@@ -78,7 +78,7 @@ describe("Register", () => {
   });
 
   it("gives a plugin its grant and what the core will prove itself by, and shows that only to the core", async () => {
-    const plugin = holdPlugin(registry, { name: "proofs", manifest: { events: [{ class: "plugin" }] } });
+    using plugin = holdPlugin(registry, { name: "proofs", manifest: { events: [{ class: "plugin" }] } });
     const accepted = await plugin.lease.accepted();
     assert.equal(accepted.hookToken, hookToken(TEST_KEY, { namespace: "default", name: "proofs", instance: "one" }));
     assert.equal(accepted.grant?.source, "development");
@@ -88,7 +88,6 @@ describe("Register", () => {
       (await registry.client(who).list({})).registrations.find((one) => one.id === "plugin/default/proofs/one");
     assert.equal((await seenBy(operator))?.hookToken, "");
     assert.equal((await seenBy({ kind: "core", name: "destination" }))?.hookToken, accepted.hookToken);
-    plugin.lease.close();
   });
 
   it("keeps one registration when an instance comes back on a new stream, and ends the old stream", async () => {
@@ -179,9 +178,9 @@ describe("Register", () => {
 
 describe("a plugin with hooks", () => {
   it("is ready when its address answers, DEGRADED while it is stopped, ready again when it goes on, and says why", async () => {
-    const registry = await startRegistry();
-    const hooks = await startHookServer();
-    const plugin = holdPlugin(registry, { ...resolver(), address: hooks.address });
+    await using registry = await startRegistry();
+    await using hooks = await startHookServer();
+    using plugin = holdPlugin(registry, { ...resolver(), address: hooks.address });
     const id = "plugin/default/hosts/one";
     const state = (wanted: State) => untilPasses(async () => assert.equal((await find(registry, id)).state, wanted));
     await state(State.READY);
@@ -194,26 +193,22 @@ describe("a plugin with hooks", () => {
     await state(State.DEGRADED);
     assert.match((await find(registry, id)).reason, /nobody reachable/);
     await untilPasses(() => assert.equal(plugin.notices.at(-1)?.state, State.DEGRADED));
-    plugin.lease.close();
-    await registry.stop();
   });
 
   it("is STARTING for as long as nobody listens at its address", async () => {
-    const registry = await startRegistry();
-    const plugin = holdPlugin(registry, { ...resolver(), address: "127.0.0.1:1" });
+    await using registry = await startRegistry();
+    using _plugin = holdPlugin(registry, { ...resolver(), address: "127.0.0.1:1" });
     await untilPasses(async () => {
       const { state, reason } = await find(registry, "plugin/default/hosts/one");
       assert.equal(state, State.STARTING);
       assert.match(reason, /nobody reachable at 127\.0\.0\.1:1/);
     });
-    plugin.lease.close();
-    await registry.stop();
   });
 });
 
 describe("a plugin's configuration", () => {
   it("comes from its MeshPlugin file, is checked by its schema, and a change of the file reaches it", async () => {
-    const registry = await startRegistry();
+    await using registry = await startRegistry();
     const file = (config: string) =>
       writeFile(
         join(registry.resourcesDir, "plugins.yaml"),
@@ -221,7 +216,7 @@ describe("a plugin's configuration", () => {
       );
     const configSchema = { type: "object", properties: { table: { type: "object" } }, required: ["table"] };
     await file("{ table: wrong }");
-    const plugin = holdPlugin(registry, { manifest: { configSchema } });
+    using plugin = holdPlugin(registry, { manifest: { configSchema } });
     await untilPasses(async () =>
       assert.match(
         (await find(registry, "plugin/default/hosts/one")).reason,
@@ -231,8 +226,6 @@ describe("a plugin's configuration", () => {
     await file("{ table: { users: here } }");
     await untilPasses(() => assert.deepEqual(plugin.accepted.at(-1)?.grant?.config, { table: { users: "here" } }));
     await untilPasses(async () => assert.equal((await find(registry, "plugin/default/hosts/one")).state, State.READY));
-    plugin.lease.close();
-    await registry.stop();
   });
 });
 
@@ -260,12 +253,14 @@ describe("Watch", () => {
   }
 
   it("gives the whole picture, says when it is complete by giving it again, then changes", async () => {
-    const fresh = await startRegistry();
+    await using fresh = await startRegistry();
     const messages: WatchResponse[] = [];
-    let plugin: ReturnType<typeof holdPlugin> | undefined;
+    using held = new DisposableStack();
+    let holds = false;
     for await (const message of fresh.client(operator).watch({})) {
       messages.push(message);
-      if (message.complete) plugin ??= holdPlugin(fresh);
+      if (message.complete && !holds) held.use(holdPlugin(fresh));
+      holds ||= message.complete;
       if (message.changed.some(({ id, state }) => id === "plugin/default/hosts/one" && state === State.READY)) break;
     }
     assert.deepEqual([messages[0]?.reset, messages[0]?.complete], [true, false]);
@@ -273,12 +268,10 @@ describe("Watch", () => {
     assert.equal(whole?.reset, true);
     assert.ok(whole?.changed.some(({ announce }) => announce?.name === "registry"));
     assert.equal(messages.at(-1)?.reset, false);
-    plugin?.lease.close();
-    await fresh.stop();
   });
 
   it("shows proxies and plugins only where the core is", async () => {
-    const plugin = holdPlugin(registry, { name: "hidden" });
+    using _plugin = holdPlugin(registry, { name: "hidden" });
     await watchUntil(operator, [], (all) =>
       all.some(({ changed }) => changed.some(({ announce }) => announce?.name === "hidden")),
     );
@@ -301,20 +294,18 @@ describe("Watch", () => {
       assert.ok(listed instanceof ConnectError);
       assert.equal(listed.code, Code.PermissionDenied);
     }
-    plugin.lease.close();
   });
 
   it("of one kind says nothing of others", async () => {
-    const plugin = holdPlugin(registry, { name: "shown" });
+    using _plugin = holdPlugin(registry, { name: "shown" });
     const messages = await watchUntil(operator, [Kind.PLUGIN], (all) => all.some(({ changed }) => changed.length > 0));
     assert.ok(messages.every(({ changed }) => changed.every(({ announce }) => announce?.kind === Kind.PLUGIN)));
-    plugin.lease.close();
   });
 });
 
 describe("the registry", () => {
   it("is registered itself, like every core service, and is ready without NATS but says so", async () => {
-    const registry = await startRegistry();
+    await using registry = await startRegistry();
     const { registrations } = await registry.client(operator).list({ kinds: [Kind.CORE] });
     const [self] = registrations;
     assert.equal(self?.announce?.address, registry.address.replace("http://", ""));
@@ -323,7 +314,6 @@ describe("the registry", () => {
       assert.equal(now?.state, State.READY);
       assert.match(now?.reason ?? "", /runs alone, without events/);
     });
-    await registry.stop();
   });
 
   it("stops although NATS was never to be reached", { timeout: 10_000 }, async () => {

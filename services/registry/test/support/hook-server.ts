@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 
-export interface HookServer {
+export interface HookServer extends AsyncDisposable {
   readonly address: string;
   signal(signal: NodeJS.Signals): void;
   stop(): Promise<void>;
@@ -12,7 +12,13 @@ export async function startHookServer(): Promise<HookServer> {
   const child = spawn(process.execPath, [new URL("hook-process.ts", import.meta.url).pathname], {
     stdio: ["pipe", "pipe", "inherit"],
   });
-  return { address: await readAddress(child), signal: (signal) => child.kill(signal), stop: () => stop(child) };
+  return {
+    address: await readAddress(child),
+    signal: (signal) => child.kill(signal),
+    stop: () => stop(child),
+    // A stopped child outlives a failed assertion unless it is killed; SIGKILL also ends a stopped process.
+    [Symbol.asyncDispose]: () => stop(child),
+  };
 }
 
 async function readAddress(child: ChildProcess): Promise<string> {

@@ -5,7 +5,7 @@ import { holdLease, type Lease } from "@patchbay/wire";
 import { type Fields, resolver } from "./announcements.ts";
 import type { TestRegistry } from "./registry.ts";
 
-export interface TestPlugin {
+export interface TestPlugin extends Disposable {
   readonly lease: Lease;
   readonly accepted: Accepted[];
   readonly notices: Notice[];
@@ -46,6 +46,7 @@ export function holdPlugin(registry: TestRegistry, fields: Fields = {}): TestPlu
       if (!last) throw new Error(`no credentials yet: ${nats.at(-1)?.unavailable ?? "not accepted"}`);
       return last;
     },
+    [Symbol.dispose]: () => lease.close(),
   };
 }
 

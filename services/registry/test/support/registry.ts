@@ -9,7 +9,7 @@ import { type ClosableTransport, noLog } from "@patchbay/wire";
 import { createRegistryApp, loadNatsKeys, type RegistryOptions } from "../../src/app.ts";
 import type { TestNats } from "./nats-server.ts";
 
-export interface TestRegistry {
+export interface TestRegistry extends AsyncDisposable {
   readonly address: string;
   readonly composition: Composition;
   readonly resourcesDir: string;
@@ -58,17 +58,19 @@ export async function startRegistry(wanted: TestRegistryOptions = {}): Promise<T
     transports.push(transport);
     return transport;
   };
+  const stop = async (): Promise<void> => {
+    for (const transport of transports) transport.close();
+    await composition.stop();
+    await rm(resourcesDir, { recursive: true, force: true });
+    if (!server) await rm(stateDir, { recursive: true, force: true });
+  };
   return {
     address: composition.address,
     composition,
     resourcesDir,
     as,
     client: (who) => createClient(Registry, as(who)),
-    async stop() {
-      for (const transport of transports) transport.close();
-      await composition.stop();
-      await rm(resourcesDir, { recursive: true, force: true });
-      if (!server) await rm(stateDir, { recursive: true, force: true });
-    },
+    stop,
+    [Symbol.asyncDispose]: stop,
   };
 }
