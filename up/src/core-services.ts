@@ -22,7 +22,10 @@ export const coreServices: readonly CoreService[] = [
     name: "registry",
     load: async ({ natsUrl, stateDir }) => {
       const { createRegistryApp, loadNatsKeys } = await import("@patchbay/registry");
-      const nats = natsUrl ? { servers: [natsUrl], keys: await loadNatsKeys(stateDir) } : undefined;
+      const nats =
+        natsUrl !== undefined && natsUrl !== ""
+          ? { servers: [natsUrl], keys: await loadNatsKeys(stateDir) }
+          : undefined;
       return (context) => createRegistryApp(context, { nats });
     },
     main: main("registry"),

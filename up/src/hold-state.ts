@@ -10,7 +10,7 @@ export class MeshRunningError extends Error {
   readonly address: string | undefined;
 
   constructor(pid: number, address: string | undefined) {
-    const where = address ? `, at ${address}` : ", and is still starting";
+    const where = address === undefined || address === "" ? ", and is still starting" : `, at ${address}`;
     super(
       `A mesh is already running for this user: process ${pid}${where}.\n` +
         "Use it (`mesh stat`), stop it (`mesh down`), or start another beside it with its own MESH_STATE_DIR.",

@@ -188,7 +188,7 @@ async function runOnSomePort(run: RunServicesOptions, options: StartMeshOptions)
     return await start(run);
   } catch (error) {
     if (!isErrno(error, "EADDRINUSE")) throw error;
-    if (options.port && !options.orFreePort) throw portTaken(environment.host, environment.port);
+    if ((options.port ?? 0) !== 0 && !options.orFreePort) throw portTaken(environment.host, environment.port);
     return start({ ...run, environment: { ...environment, port: await freePort(environment.host) } });
   }
 }

@@ -37,7 +37,7 @@ export class NatsServerMissingError extends Error {
  */
 export async function findNatsServer(options: FindNatsOptions): Promise<NatsServer> {
   const url = options.env.MESH_NATS_URL;
-  if (url) return { kind: "foreign", url };
+  if (url !== undefined && url !== "") return { kind: "foreign", url };
   const { found, refused } = await onPath(options.env);
   if (found) return { kind: "program", ...found, origin: "PATH", refused };
   const cached = await runnable(cachedPath(options.toolsDir), options.env);
@@ -85,7 +85,7 @@ function missing(refused: string, failures: string): string {
   const tried = failures.split("\n").map((line) => `  - ${line}`);
   return [
     "The mesh keeps its events in NATS and found no nats-server that it can use.",
-    ...(refused ? [refused] : []),
+    ...(refused === "" ? [] : [refused]),
     "Tried to install one:",
     ...tried,
     "Any one of these helps; then run the same command again:",

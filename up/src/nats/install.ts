@@ -112,5 +112,5 @@ async function place(file: string, toolsDir: string): Promise<string> {
 function failureOf(name: string, { code, output }: CommandResult): string {
   if (code === undefined && output.includes("ENOENT")) return `${name}: not there`;
   const last = output.trimEnd().split("\n").at(-1)?.trim() ?? "";
-  return `${name}: ${code === undefined ? "ran out of time" : `ended with code ${code}`}${last && `, "${last.slice(0, 160)}"`}`;
+  return `${name}: ${code === undefined ? "ran out of time" : `ended with code ${code}`}${last === "" ? "" : `, "${last.slice(0, 160)}"`}`;
 }

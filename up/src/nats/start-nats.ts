@@ -90,7 +90,7 @@ async function startProgram(server: NatsServer & { kind: "program" }, starting: 
   } catch (error) {
     await stop();
     const why = supervised.lastExit();
-    const look = `${error instanceof Error ? error.message : String(error)}${why && ` (it ended with ${why})`}; see ${options.log.path}`;
+    const look = `${error instanceof Error ? error.message : String(error)}${why === "" ? "" : ` (it ended with ${why})`}; see ${options.log.path}`;
     throw new Error(look, { cause: error });
   }
   const pid = async (): Promise<number | undefined> => supervisor?.commandPid;
