@@ -12,7 +12,7 @@ export interface MeshConnection extends Disposable {
   readonly run: RunFile;
   readonly stateDir: string;
   readonly registry: Client<typeof Registry>;
-  /** What the registry knows at this moment. */
+  /** The current registrations. */
   list(kinds?: readonly Kind[]): Promise<ListResponse>;
   /** A client of a core service's living replica. Throws CliError when none is registered. */
   service<T extends DescService>(name: string, type: T): Promise<Client<T>>;

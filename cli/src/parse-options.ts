@@ -23,7 +23,7 @@ export function authorizationOption(): Option {
     .env("MESH_DEFAULT_AUTHORIZATION");
 }
 
-/** An authority; of an address that somebody copied, what names the server. */
+/** An authority; of a pasted URL, its host and port. */
 export function parseAuthorityText(text: string): string {
   const [, scheme, host] = /^(https?):\/\/([^/?#]+)/i.exec(text) ?? [];
   const authority = host ?? text;

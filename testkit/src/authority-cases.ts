@@ -1,4 +1,4 @@
-/** What everybody in the mesh has to make of one spelling. */
+/** What every parser of authorities in the mesh has to make of one spelling. */
 export interface AuthorityCase {
   readonly text: string;
   /** In which single labels are taken; absent: "default". */

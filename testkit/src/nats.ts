@@ -31,7 +31,7 @@ const READY_MS = 60_000;
 const JETSTREAM = "jetstream: enabled";
 
 /**
- * Starts a nats-server of its own on a free port in a temporary folder. `config` is the text of its configuration
+ * Starts a separate nats-server on a free port in a temporary folder. `config` is the text of its configuration
  * without address, log and store; default: JetStream, no accounts.
  */
 export async function startNats(config: string = JETSTREAM): Promise<TestNats> {
@@ -68,7 +68,7 @@ class NatsServer implements TestNats {
   }
 
   async restart(): Promise<void> {
-    // Counted before the start: a quick server is ready before anybody looks.
+    // Counted before the start: a quick server is ready before the first look.
     const before = (await this.log()).split("Server is ready").length;
     this.#supervisor = spawnSupervised(natsServerPath(), ["-c", join(this.dir, "nats.conf")], {
       stdio: ["ignore", "ignore", "ignore"],

@@ -17,7 +17,7 @@ export async function freePort(): Promise<number> {
       await listenOn(server, port);
       return port;
     } catch {
-      // Somebody has it.
+      // Taken.
     } finally {
       server.close();
     }
@@ -38,7 +38,7 @@ export function portOf(server: Server): number {
 
 /**
  * A port of the loopback address that refuses connections for as long as this process lives: it is the near end of a connection, so
- * that the system gives it to nobody else, and nothing listens on it.
+ * that the system gives it to no other socket, and nothing listens on it.
  */
 export async function closedPort(): Promise<number> {
   const server = createServer();

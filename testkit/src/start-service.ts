@@ -69,7 +69,7 @@ export interface RunningService extends AsyncDisposable {
   stop(): Promise<void>;
 }
 
-/** Builds a service as a process does, and serves it on a port of its own. */
+/** Builds a service as a process does, and serves it on its own port. */
 export async function startService(
   name: string,
   createApp: CreateApp,

@@ -1,11 +1,11 @@
 import { createServer, type Server } from "node:net";
 
-/** A port of `host` that is free at this moment: the wanted one if it is, else any. 0 asks for any. */
+/** A free port of `host`: `wanted` if it is free, else any. 0 asks for any. */
 export async function freePort(host: string, wanted = 0): Promise<number> {
   return (await tryPort(host, wanted)) ?? (await freePort(host, 0));
 }
 
-/** The port, when nobody listens on it. */
+/** The port if it is free, undefined if it is taken or may not be bound. */
 export async function tryPort(host: string, port: number): Promise<number | undefined> {
   const server = createServer();
   try {

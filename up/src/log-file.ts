@@ -34,7 +34,7 @@ export function openLogFile({ dir, name, maxBytes = 5 * 1024 * 1024 }: LogFileOp
         if (size > maxBytes) turn();
         size += writeSync(fd, text);
       } catch {
-        // Nobody can be told; the next line tries again.
+        // There is nowhere left to report this; the next line tries again.
       }
     },
     close() {

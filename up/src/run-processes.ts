@@ -10,11 +10,11 @@ import { type Supervised, supervise } from "./supervise.ts";
 import { untilReady } from "./until-ready.ts";
 
 const READY_WITHIN_MS = 20_000;
-/** A service that stops gets this head start before the next in line is told. */
+/** How long a stopping service has before the next one is stopped too. */
 const TURN_MS = 300;
 const KILL_AFTER_MS = 2_000;
 
-/** Runs each core service as a process of its own, from its own main.ts, and starts again those that end. */
+/** Runs each core service in its own process, from its own main.ts, and restarts those that exit. */
 export async function runProcesses(options: RunServicesOptions): Promise<RunningServices> {
   const { environment } = options;
   const address = `http://${environment.host}:${environment.port}`;
@@ -49,7 +49,7 @@ function spawnService(service: CoreService, { options, address, file }: Spawning
       MESH_STATE_DIR: environment.stateDir,
       MESH_RESOURCES: environment.resourcesDir,
       MESH_HOST: environment.host,
-      // The registry keeps its port over restarts, because everybody knows it; the others announce theirs there.
+      // The registry keeps its port over restarts, since all others are configured with it; they announce theirs there.
       MESH_PORT: isRegistry ? String(environment.port) : "0",
       MESH_REGISTRY: address,
       MESH_NATS_URL: environment.natsUrl,
@@ -67,7 +67,7 @@ function spawnService(service: CoreService, { options, address, file }: Spawning
   return child;
 }
 
-/** The last one started goes first; nobody waits for a slow one longer than its turn. */
+/** Stops in reverse start order; a slow service delays the next one by at most TURN_MS. */
 async function stopInReverse(supervised: readonly Supervised[]): Promise<void> {
   const stopping: Promise<void>[] = [];
   for (const each of [...supervised].reverse()) {

@@ -62,7 +62,7 @@ export interface Mesh extends AsyncDisposable {
   stop(): Promise<void>;
 }
 
-/** The port was asked for by name and somebody has it. */
+/** The port was asked for explicitly and is taken. */
 export class PortTakenError extends Error {
   override readonly name = "PortTakenError";
 }
@@ -138,7 +138,7 @@ async function start(paths: Layout, options: StartMeshOptions, stack: AsyncDispo
   return { address, token, stateDir: paths.dir, mode, settings, services, nats, stop, [Symbol.asyncDispose]: stop };
 }
 
-/** A process that is told to end at once leaves no file behind that says it runs. Returns how to take that back. */
+/** Removes the files that say that the mesh runs when the process exits without a stop. Returns how to cancel that. */
 function forgetAtExit(paths: Layout): () => void {
   const forget = (): void => {
     for (const path of [runFilePath(paths.dir), paths.natsUrl, paths.lock]) rmSync(path, { force: true });
@@ -180,7 +180,7 @@ function portTaken(host: string, port: number): PortTakenError {
   return new PortTakenError(`Port ${port} of ${host} is taken. Give another one, or none to take any free port.`);
 }
 
-/** Somebody may take the port between the look at it and the listening. */
+/** Another program may take the port after it was found free and before the registry listens. */
 async function runOnSomePort(run: RunServicesOptions, options: StartMeshOptions): Promise<RunningServices> {
   const start = options.mode === "processes" ? runProcesses : runSingle;
   const { environment } = run;

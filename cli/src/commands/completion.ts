@@ -47,7 +47,7 @@ export function completion(shell: string, commands: readonly Words[]): string[] 
   return shell === "zsh" ? ["autoload -U +X bashcompinit && bashcompinit", ...bash(commands)] : bash(commands);
 }
 
-// The shell's own placeholders, apart so that nobody takes them for ours.
+// Placeholders of the shell, split so that they do not read as those of a template literal.
 const CURRENT = "$" + "{COMP_WORDS[COMP_CWORD]}";
 const COMMAND = "$" + "{COMP_WORDS[1]}";
 

@@ -7,7 +7,7 @@ import { type AuthorizationOption, authorizationOption, parsePort, parseTime } f
 import { createSteps } from "../steps.ts";
 import { listenForStop } from "../stop-request.ts";
 
-/** Where `mesh up` listens unless somebody else does. */
+/** Where `mesh up` listens unless the port is taken. */
 export const DEFAULT_PORT = 4140;
 
 interface UpOptions extends OutputOption, AuthorizationOption {
@@ -67,7 +67,7 @@ export function addressWithToken(mesh: Mesh): string {
   return `${mesh.address}/?token=${mesh.token}`;
 }
 
-/** Says so when somebody else has the usual port. */
+/** A note when the default port is taken. */
 export function otherPort(mesh: Mesh): string[] {
   const { port } = new URL(mesh.address);
   return port === String(DEFAULT_PORT)

@@ -33,7 +33,7 @@ export function startDemoFleet(mesh: Mesh): Supervised & { closeLog(): void } {
         // Ctrl-C is for the process that stops everything in its order.
         detached: true,
       });
-      // Told to end at once, nobody waits for the demo's last reports.
+      // When this process exits at once, it does not wait for the demo's last reports.
       const endAtOnce = (): void => void child.kill("SIGKILL");
       process.once("exit", endAtOnce);
       child.once("exit", () => process.off("exit", endAtOnce));

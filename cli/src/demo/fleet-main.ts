@@ -1,4 +1,4 @@
-// The demo application as a process of its own: its programs, and a sidecar for each. Ends with the process that started it.
+// The demo application in its own process: its programs, and a sidecar for each. Ends with the process that started it.
 import { demoServices } from "@patchbay/demo";
 import { exitWithParent, listenForStop } from "@patchbay/process";
 import { readEnvironment } from "@patchbay/runtime";

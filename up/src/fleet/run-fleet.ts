@@ -7,7 +7,7 @@ import { type LogFile, openLogFile } from "../log-file.ts";
 import type { FleetOptions, FleetProgram } from "./fleet-program.ts";
 import { type Member, startMember } from "./member.ts";
 
-/** Programs that run in the mesh, each behind a sidecar of its own. */
+/** Programs that run in the mesh, each behind its own sidecar. */
 export interface Fleet {
   /** Those that only call end first, then the others, then the sidecars with their last reports. At most 2 s. */
   stop(): Promise<void>;

@@ -3,7 +3,7 @@ import { delimiter, join } from "node:path";
 import { binaryName, cachedPath, installNatsServer } from "./install.ts";
 import { INSTALLED_VERSION, isNewEnough, MINIMUM_VERSION, natsVersion } from "./version.ts";
 
-/** The nats-server to use: somebody else's, reached by its address, or a program to start. */
+/** The nats-server to use: an external one at a URL, or a program to start. */
 export type NatsServer =
   | { readonly kind: "foreign"; readonly url: string }
   | {
@@ -20,7 +20,7 @@ export interface FindNatsOptions {
   readonly env: NodeJS.ProcessEnv;
   readonly toolsDir: string;
   readonly progress?: (text: string) => void;
-  /** Gives up: whoever waits for an installation may have changed their mind. */
+  /** Aborts an installation, between attempts and while one runs. */
   readonly signal?: AbortSignal;
   /** For tests: hashes of the wheels that may be unpacked. */
   readonly wheelHashes?: ReadonlySet<string>;

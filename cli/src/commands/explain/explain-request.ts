@@ -28,7 +28,7 @@ export async function explainRequest(text: string, options: ExplainRequestOption
     process.exitCode = exitCodes.failure;
 }
 
-/** A caller without namespace is one of `-n`, and a single label is meant in the caller's namespace. */
+/** A caller without a namespace gets that of `-n`; an authority of one label is resolved in the caller's namespace. */
 export function inNamespace(request: WrittenRequest, namespace: string): WrittenRequest {
   const { source, authority } = request;
   if (source !== "") return /^[^./]+$/.test(source) ? { ...request, source: `${source}.${namespace}` } : request;

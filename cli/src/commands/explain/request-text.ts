@@ -7,7 +7,7 @@ export interface WrittenRequest {
   readonly authority: string;
   /** With its query. */
   readonly path: string;
-  /** "web", "web.staging", a SPIFFE ID; empty: nobody proven. */
+  /** "web", "web.staging", a SPIFFE ID; empty: a caller without proven identity. */
   readonly source: string;
   readonly headers: Readonly<Record<string, string>>;
 }

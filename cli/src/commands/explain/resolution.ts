@@ -95,7 +95,7 @@ function identityText(identity: string): string {
   return identity === "" ? "plain text" : identity.replace(/^spiffe:\/\/[^/]*\/ns\/([^/]+)\/sa\//, "$1/");
 }
 
-/** Whether somebody serves what was asked for. */
+/** Whether any branch has an endpoint. */
 export function isServed(response: ResolveResponse): boolean {
   return response.branches.some((branch) => branch.outcome === Outcome.ENDPOINTS && branch.endpoints.length > 0);
 }

@@ -153,7 +153,7 @@ export function looksIll({ now, ejections, refused, overloads, retriesDenied }: 
   return ejections + refused + overloads + retriesDenied + (now?.ejected ?? 0) > 0;
 }
 
-/** Whether a decision kept somebody from something, or was made without the plugin that should have made it. */
+/** Whether a decision refused a request, or was made without the plugin that should have made it. */
 export function refuses({ verdict }: DecisionJson): boolean {
   return verdict !== "allowed" && verdict !== "audited";
 }

@@ -78,7 +78,7 @@ export function statTable(rows: readonly StatJsonRow[], by: StatBy, width: numbe
   return table({ columns, rows: cells, width });
 }
 
-/** Connections whose bytes are only carried have no latency. */
+/** Opaque TCP connections have no latency. */
 function latencies({ latencyMs: { p50, p95, p99 } }: StatJsonRow): string[] {
   return [p50, p95, p99].map((ms) => (p99 === 0 ? "-" : latency(ms)));
 }

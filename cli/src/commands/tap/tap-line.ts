@@ -57,7 +57,7 @@ function latencyOf({ latency: took }: Request): number | undefined {
   return took && preciseMs(took);
 }
 
-/** Prints requests as lines whose columns stay where they are as far as they can. */
+/** Prints requests as lines whose columns stay aligned as far as possible. */
 export interface TapPrinter {
   /** `width`: of a terminal; undefined: nothing is shortened. */
   lines(request: Request, width: number | undefined): string[];
@@ -68,7 +68,7 @@ const CALL = 30;
 /** Time, status, latency, sizes and the gaps between. */
 const FIXED = 12 + 7 + 7 + 13 + 6;
 
-/** `callersOnly`: whoever reads knows that all are seen by the callers' proxies. */
+/** `callersOnly`: all requests are reported by the callers' proxies, so that lines need not say so. */
 export function createTapPrinter(callersOnly = false): TapPrinter {
   let pairWidth = 0;
   return {

@@ -41,7 +41,7 @@ const OPTIONS: Readonly<Record<string, string>> = {
   show_headers: "--show-headers",
 };
 
-/** What the tap service is asked for. Throws CliError when that cannot be meant. */
+/** The request to the tap service. Throws CliError when the selector is invalid. */
 export function tapRequest(service: string | undefined, options: TapOptions): WatchRequest {
   const selector = selectorOf(service, options);
   const compiled = compileSelector(selector);

@@ -18,7 +18,7 @@ import { type TapOptions, tapRequest, VIEWS } from "./tap-request.ts";
 
 const MAX_RPS = 1_000;
 const MAX_SECONDS = 3_600;
-/** A reader who sees nothing for this long is told what may be. */
+/** After this long without a request, the possible reasons are printed. */
 const SILENT_MS = 5_000;
 /** Between two sentences about what is not shown. */
 const NOTICE_MS = 10_000;
