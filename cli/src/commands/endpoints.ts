@@ -25,7 +25,7 @@ interface EndpointsOptions extends OutputOption {
 
 export function endpointsCommand(): Command {
   return new Command("endpoints")
-    .description("who serves an authority at this moment")
+    .description("show the endpoints that serve an authority")
     .argument("<authority>", "such as users, users:8080 or users.demo.svc.cluster.local", parseAuthorityText)
     .option("--watch", "print each change until Ctrl-C")
     .option("-n, --namespace <name>", "namespace of the asking client", DEFAULT_NAMESPACE)

@@ -1,5 +1,8 @@
 import { type DescMessage, fromBinary, type JsonValue, toJson } from "@bufbuild/protobuf";
 import { errorMessage } from "@patchbay/model";
+import { OutcomeSchema } from "@patchbay/proto/mesh/common/v1/endpoint_pb";
+import { ObjectiveStateSchema } from "@patchbay/proto/mesh/common/v1/objective_pb";
+import { State } from "@patchbay/proto/mesh/common/v1/state_pb";
 import {
   EndpointChangedSchema,
   ObjectiveChangedSchema,
@@ -7,8 +10,10 @@ import {
 } from "@patchbay/proto/mesh/event/v1/event_pb";
 import { ReportSchema } from "@patchbay/proto/mesh/telemetry/v1/report_pb";
 import { type EventClass, type ReplayedEvent, readCloudEvent } from "@patchbay/wire";
+import { enumName } from "../../output/enum-name.ts";
 import { lineWidth, paint } from "../../output/output.ts";
 import { shorten } from "../../output/text-width.ts";
+import { stateName } from "../../states.ts";
 
 const schemas: Readonly<Record<EventClass, DescMessage>> = {
   report: ReportSchema,
@@ -69,18 +74,20 @@ const sentences: Readonly<Record<EventClass, (data: Uint8Array) => string>> = {
     return `${report.strings[report.reporter] || "-"} #${report.sequence}: ${requests} requests${bad}`;
   },
   endpoint(data) {
-    const { authority, outcome, endpoints, resolver: link } = fromBinary(EndpointChangedSchema, data);
+    const { authority, outcome, endpoints, resolver } = fromBinary(EndpointChangedSchema, data);
     const answer =
-      endpoints.length > 0 ? endpoints.map(({ address, port }) => `${address}:${port}`).join(" ") : outcome;
-    return `${authority}: ${answer}, by ${link || "nobody"}`;
+      endpoints.length > 0
+        ? endpoints.map(({ address, port }) => `${address}:${port}`).join(" ")
+        : enumName(OutcomeSchema, outcome);
+    return `${authority}: ${answer}, by ${resolver || "no resolver"}`;
   },
   plugin(data) {
     const { name, instance, state, previous, reason } = fromBinary(PluginStateChangedSchema, data);
-    return `${name} (${instance}) ${previous || "new"} -> ${state}${reason && `: ${reason}`}`;
+    return `${name} (${instance}) ${previous === State.UNSPECIFIED ? "new" : stateName(previous)} -> ${stateName(state)}${reason && `: ${reason}`}`;
   },
   slo(data) {
     const { namespace, name, state, shortBurn, longBurn, threshold } = fromBinary(ObjectiveChangedSchema, data);
     const burn = `burns ${shortBurn.toFixed(1)} and ${longBurn.toFixed(1)} times its budget's pace`;
-    return `${namespace}/${name} is ${state}: ${burn}, alerts at ${threshold}`;
+    return `${namespace}/${name} is ${enumName(ObjectiveStateSchema, state)}: ${burn}, alerts at ${threshold}`;
   },
 };
