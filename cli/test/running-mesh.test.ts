@@ -195,7 +195,7 @@ describe("commands against a running mesh", () => {
     const held = await json("endpoints", "greeter");
     const { resolution, steps } = await json("explain", "greeter");
     assert.deepEqual(resolution, held);
-    assert.equal(steps.find((step: { effect: string }) => step.effect === "stop").link, "workloads");
+    assert.equal(steps.find((step: { effect: string }) => step.effect === "stop").resolver, "workloads");
     const { stdout } = await mesh.run("explain", "greeter");
     assert.match(stdout, /workloads +1 endpoint .*stop/);
   });

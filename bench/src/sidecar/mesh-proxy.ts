@@ -32,7 +32,7 @@ function createFixedRouter(endpoints: readonly Endpoint[]): Router {
   if (authority === undefined) throw new Error("not an authority");
   const target = createTarget(authority, { ...BALANCER_DEFAULTS, random: Math.random, now: () => performance.now() });
   const weighted = endpoints.map((endpoint) => ({ endpoint, weight: 1 }));
-  const branch = { weight: 1, authority: authority.key, outcome: Outcome.ENDPOINTS, link: "", reason: "" };
+  const branch = { weight: 1, authority: authority.key, outcome: Outcome.ENDPOINTS, resolver: "", reason: "" };
   target.update({ incomplete: false, branches: [{ ...branch, endpoints: weighted }] });
   const known = new Map([["users", target]]);
   return { route: (text) => Promise.resolve((known.get(text) ?? target).route()) };

@@ -88,7 +88,7 @@ function createSources(context: AppContext, { watches, metrics }: Parts): Source
         calls,
         staleForMs: settings.staleForMs,
         controlPlanePorts: ports,
-        onViolation: (resolver, rule) => metrics.violations.inc({ link: resolver, rule }),
+        onViolation: (resolver, rule) => metrics.violations.inc({ resolver, rule }),
         onChange: (resolvers) => watches.setResolvers([...fixed, ...resolvers]),
       });
       stops.push(plugins.stop, calls.stop, statics.stop, workloads.stop);

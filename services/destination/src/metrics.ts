@@ -4,7 +4,7 @@ import type { Watches } from "./engine/watches.ts";
 export interface Metrics {
   readonly updatesSent: Counter;
   readonly stuckReaders: Counter;
-  readonly violations: Counter<"link" | "rule">;
+  readonly violations: Counter<"resolver" | "rule">;
   readonly eventsPublished: Counter;
   readonly eventsDropped: Counter<"reason">;
 }
@@ -28,13 +28,13 @@ export function createMetrics(registry: Registry, watches: () => Watches): Metri
     },
   });
   new Gauge({
-    name: "destination_link_questions",
+    name: "destination_resolver_queries",
     help: "Authorities that a resolver is being asked for.",
-    labelNames: ["link"],
+    labelNames: ["resolver"],
     registers,
     collect() {
       this.reset();
-      for (const { resolver, watched } of watches().resolvers()) this.set({ link: resolver.spec.name }, watched);
+      for (const { resolver, watched } of watches().resolvers()) this.set({ resolver: resolver.spec.name }, watched);
     },
   });
   return counters(registers);
@@ -55,7 +55,7 @@ function counters(registers: Registry[]): Metrics {
     violations: new Counter({
       name: "destination_answer_violations_total",
       help: "Answers of plugins that broke a rule and counted as failed.",
-      labelNames: ["link", "rule"],
+      labelNames: ["resolver", "rule"],
       registers,
     }),
     eventsPublished: new Counter({

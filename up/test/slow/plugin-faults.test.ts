@@ -152,7 +152,7 @@ async function watchFall(operator: Operator, own: Load): Promise<Step[]> {
   await eventually(async () => {
     const failed = own.failures.length;
     const { steps } = await operator.explain("old.names");
-    const step = steps.find(({ resolver: link }) => link === "plugin/names");
+    const step = steps.find(({ resolver }) => resolver === "plugin/names");
     const last = seen.at(-1);
     if (step && (step.answer !== last?.answer || step.stale !== last.stale)) seen.push(step);
     assert.doesNotMatch(step?.detail ?? "", /Resolution note/, "what the gRPC library adds for itself is left out");

@@ -4,7 +4,7 @@ import { Destination } from "@patchbay/proto/mesh/destination/v1/destination_pb"
 import type { MeshConnection } from "../../connect.ts";
 import { type Finding, ill, well } from "./finding.ts";
 
-/** The link of the chain that reads resource files, and says of them what cannot be used. */
+/** The resolver of the chain that reads resource files, and says of them what cannot be used. */
 const READER = "static-services";
 
 /** Every resource file about static services can be used as it is. */

@@ -42,11 +42,11 @@ Examples:
   mesh explain hello.my-resolver
   mesh explain --request 'GET users/cart from web'
   mesh tap users -n 1 -o json | mesh explain --request -
-  mesh explain users -o json | jq '.steps[] | {link, answer, effect}'
+  mesh explain users -o json | jq '.steps[] | {resolver, answer, effect}'
 
-Each line is a link of the chain in the order in which its answer counts: what
+Each line is a resolver of the chain in the order in which its answer counts: what
 it said, how long that took, since when it says so, and what the chain did with
-it. The result below is what proxies hold at this moment. With --request: the
+it. The result below is what proxies hold now. With --request: the
 route, each policy and limit with the reason, and who could serve it; a service
 without namespace is meant in the caller's, as its proxy takes it. Exit code
 1 when nobody serves the authority, or the request would be refused.`,
@@ -79,11 +79,11 @@ function explanationJson(response: ExplainResponse): object {
 }
 
 function stepJson(step: Step): object {
-  const { authority, depth, resolver: link, instance, endpoints, stale, cached, detail, why } = step;
+  const { authority, depth, resolver, instance, endpoints, stale, cached, detail, why } = step;
   const answer = enumName(AnswerSchema, step.answer);
   const effect = enumName(EffectSchema, step.effect);
   const times = { ageMs: milliseconds(step.age), tookMs: milliseconds(step.took) };
-  return { authority, depth, link, instance, answer, endpoints, ...times, stale, cached, detail, effect, why };
+  return { authority, depth, resolver, instance, answer, endpoints, ...times, stale, cached, detail, effect, why };
 }
 
 function milliseconds(duration: Duration | undefined): number | undefined {

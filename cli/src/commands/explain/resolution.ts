@@ -17,9 +17,9 @@ export function resolutionJson(response: ResolveResponse): object {
 }
 
 function branchJson(branch: Branch): object {
-  const { weight, authority, resolver: link, reason, stale } = branch;
+  const { weight, authority, resolver, reason, stale } = branch;
   const outcome = enumName(OutcomeSchema, branch.outcome);
-  return { weight, authority, outcome, link, reason, stale, endpoints: branch.endpoints.map(endpointJson) };
+  return { weight, authority, outcome, resolver, reason, stale, endpoints: branch.endpoints.map(endpointJson) };
 }
 
 function endpointJson(endpoint: Endpoint): object {
@@ -42,14 +42,14 @@ const columns: readonly Column[] = [
 /** An answer for people: a heading per branch, then its endpoints. */
 export function resolutionLines(response: ResolveResponse, width: number): string[] {
   const lines = response.branches.flatMap((branch) => branchLines(branch, { response, width }));
-  const waiting = response.incomplete ? [paint("warn", "Incomplete: some link has not answered yet.")] : [];
+  const waiting = response.incomplete ? [paint("warn", "Incomplete: some resolver has not answered yet.")] : [];
   return [paint("bold", response.authority), ...lines, ...waiting];
 }
 
 function branchLines(branch: Branch, { response, width }: { response: ResolveResponse; width: number }): string[] {
   const share = response.branches.length > 1 ? `weight ${branch.weight}, ` : "";
   const led = branch.authority !== response.authority ? `as ${branch.authority}, ` : "";
-  const stale = branch.stale ? paint("warn", " (stale: the last answer of a link or proxy that is away)") : "";
+  const stale = branch.stale ? paint("warn", " (stale: the last answer of a resolver or proxy that is away)") : "";
   const decided = branch.resolver ? `, decided by ${branch.resolver}` : "";
   const heading = `${share}${led}${outcomeText(branch)}${decided}`;
   const reason = branch.reason ? [`  ${branch.reason}`] : [];

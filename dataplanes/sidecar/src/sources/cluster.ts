@@ -52,7 +52,7 @@ export function createCluster(options: ClusterOptions): Cluster {
     held = mergeResolution(held, resolution);
     refusal = undefined;
     target.update(held);
-    // An incomplete answer without endpoints is no answer yet: a link that is still asked may know the name.
+    // An incomplete answer without endpoints is no answer yet: a resolver that is still asked may know the name.
     if (!held.incomplete || hasEndpoints(held)) settle();
   }
 

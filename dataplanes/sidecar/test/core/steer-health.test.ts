@@ -29,7 +29,7 @@ function users(...authorities: string[]): Target {
     authority: each,
     outcome: Outcome.ENDPOINTS,
     endpoints: endpoints(4).slice(index * 2, index * 2 + 2),
-    link: "",
+    resolver: "",
     reason: "",
   }));
   target.update({ branches, incomplete: false });

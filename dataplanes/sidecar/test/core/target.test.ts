@@ -16,7 +16,7 @@ function branch(change: Partial<Branch> = {}): Branch {
     authority: USERS,
     outcome: Outcome.ENDPOINTS,
     endpoints: endpoints(2),
-    link: "workloads",
+    resolver: "workloads",
     reason: "",
     ...change,
   };
@@ -68,13 +68,13 @@ describe("routes of a target", () => {
   });
 
   test("an undecided chain is no endpoint", () => {
-    const failed = branch({ outcome: Outcome.FAILED, endpoints: [], link: "plugin/x", reason: "timed out" });
+    const failed = branch({ outcome: Outcome.FAILED, endpoints: [], resolver: "plugin/x", reason: "timed out" });
     assert.match(mesh(routeAfter("users", complete(failed))).reason, /could not decide who serves users: timed out/);
   });
 
   test("an unknown dotted name or address is egress, an unknown single label is refused with a hint", () => {
     const absent = (authority: string) =>
-      complete(branch({ authority, outcome: Outcome.ABSENT, endpoints: [], link: "" }));
+      complete(branch({ authority, outcome: Outcome.ABSENT, endpoints: [], resolver: "" }));
     assert.deepEqual(routeAfter("example.com:443", absent("example.com:443")), { kind: "egress", target: "egress" });
     assert.deepEqual(routeAfter("10.1.2.3", absent("10.1.2.3:80")), { kind: "egress", target: "egress" });
     const refused = routeAfter("users", absent(USERS));

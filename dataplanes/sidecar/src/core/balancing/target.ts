@@ -136,5 +136,5 @@ function whyNone(authority: Authority, shares: readonly Share[], maxOutstanding:
     branch.outcome === Outcome.FAILED
       ? `destination could not decide who serves ${name}`
       : `nobody serves ${name} at this moment`;
-  return `${what}${said}${branch.link === "" ? "" : ` (said by ${branch.link})`}. See why: mesh explain ${authority.shortHost}`;
+  return `${what}${said}${branch.resolver === "" ? "" : ` (said by ${branch.resolver})`}. See why: mesh explain ${authority.shortHost}`;
 }

@@ -9,7 +9,7 @@ export { Outcome };
 /** What destination said about one authority. */
 export interface Resolution {
   readonly branches: readonly Branch[];
-  /** Some link had not answered: it only adds to what is known. */
+  /** Some resolver had not answered: it only adds to what is known. */
   readonly incomplete: boolean;
 }
 
@@ -19,7 +19,7 @@ export interface Branch {
   readonly authority: string;
   readonly outcome: Outcome;
   readonly endpoints: readonly WeightedEndpoint[];
-  readonly link: string;
+  readonly resolver: string;
   readonly reason: string;
 }
 
@@ -39,8 +39,8 @@ function branchOf(branch: WireBranch): Branch {
       },
       weight: Math.max(1, endpoint.weight),
     }));
-  const { weight, authority, outcome, resolver: link, reason } = branch;
-  return { weight, authority, outcome, endpoints, link, reason };
+  const { weight, authority, outcome, resolver, reason } = branch;
+  return { weight, authority, outcome, endpoints, resolver, reason };
 }
 
 function protocolOf(protocol: Protocol): EndpointProtocol {
