@@ -124,7 +124,7 @@ describe("publishing", { concurrency: true }, () => {
 
   test("says why when the stream refuses: no space, too large, nobody takes it, not a header", async () => {
     const { publish, bus, name } = await world(
-      { limits: { deadlineMs: 300 } },
+      { limits: { deadlineMs: 2_000 } },
       { discard: "new", maxBytes: 300, maxEventBytes: 100 },
     );
     await publish("one");
