@@ -44,11 +44,11 @@ Examples:
   mesh tap users -n 1 -o json | mesh explain --request -
   mesh explain users -o json | jq '.steps[] | {resolver, answer, effect}'
 
-Each line is a resolver of the chain in the order in which its answer counts: what
-it said, how long that took, since when it says so, and what the chain did with
-it. The result below is what proxies hold now. With --request: the
-route, each policy and limit with the reason, and who could serve it; a service
-without namespace is meant in the caller's, as its proxy takes it. Exit code
+Each line is a resolver of the chain in the order in which its answer counts:
+what it said, how long that took, since when it says so, and what the chain did
+with it. The result below is what proxies hold now. With --request: the route,
+each policy and limit with the reason, and the endpoints that could serve it; a
+service without namespace is taken in the caller's, as its proxy does. Exit code
 1 when nobody serves the authority, or the request would be refused.`,
     )
     .action(explain);
