@@ -82,6 +82,8 @@ class Reader {
     });
     const stop = () => messages.stop();
     this.#signal.addEventListener("abort", stop, { once: true });
+    // Stopped meanwhile: an aborted signal tells nobody any more.
+    if (this.#signal.aborted) stop();
     try {
       this.#report(undefined);
       await this.#follow(messages);

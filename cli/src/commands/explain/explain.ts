@@ -91,7 +91,7 @@ function milliseconds(duration: Duration | undefined): number | undefined {
 }
 
 const columns: readonly Column[] = [
-  { title: "LINK", flexible: true },
+  { title: "RESOLVER", flexible: true },
   { title: "ANSWER", flexible: true },
   { title: "TOOK", align: "right" },
   { title: "AGE", align: "right" },
