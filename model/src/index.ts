@@ -93,6 +93,7 @@ export {
   hookNameOf,
   PLANNED_HOOKS,
 } from "./plugin/hook-kinds.ts";
+export { isRecord } from "./record.ts";
 export { DURATION_HINT, durationText, parseDuration } from "./text/duration.ts";
 export { errorMessage } from "./text/error-message.ts";
 export { nearest, suggestion } from "./text/nearest.ts";

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { isRecord } from "./model/record.ts";
+import { isRecord } from "@patchbay/model";
 
 /** This package's version, such as `"0.1.0"`. */
 export const sdkVersion: string = readVersion();

@@ -10,13 +10,15 @@ import {
   PluginStateChangedSchema,
 } from "@patchbay/proto/mesh/event/v1/event_pb";
 import type { EventClass, ReplayedEvent } from "@patchbay/wire";
-import { describeEvent } from "../../src/commands/events/event-text.ts";
+import { describeEvent, eventJson } from "../../src/commands/events/event-text.ts";
+
+function eventOf<Desc extends DescMessage>(schema: Desc, init: MessageInitShape<Desc>): ReplayedEvent {
+  return { data: toBinary(schema, create(schema, init)), subject: "", time: 0, seq: 1, headers: new Map() };
+}
 
 function tell<Desc extends DescMessage>(kind: EventClass, schema: Desc, init: MessageInitShape<Desc>): string {
-  const data = toBinary(schema, create(schema, init));
-  const event: ReplayedEvent = { data, subject: "", time: 0, seq: 1, headers: new Map() };
   // After the time of day and the class.
-  return describeEvent(kind, event).slice("00:00:00 endpoint ".length);
+  return describeEvent(kind, eventOf(schema, init)).slice("00:00:00 endpoint ".length);
 }
 
 describe("an event in one line", () => {
@@ -44,5 +46,24 @@ describe("an event in one line", () => {
       tell("slo", ObjectiveChangedSchema, { ...init, state: ObjectiveState.BURNING }),
       /^demo\/pays is burning: burns 20/,
     );
+  });
+});
+
+describe("an event for scripts", () => {
+  const dataOf = <Desc extends DescMessage>(kind: EventClass, schema: Desc, init: MessageInitShape<Desc>): unknown =>
+    (eventJson(kind, eventOf(schema, init)) as { data: unknown }).data;
+
+  it("has the names of states and outcomes that the other commands print", () => {
+    assert.partialDeepStrictEqual(dataOf("plugin", PluginStateChangedSchema, { name: "geo", state: State.READY }), {
+      name: "geo",
+      state: "ready",
+      previous: "",
+    });
+    assert.partialDeepStrictEqual(dataOf("endpoint", EndpointChangedSchema, { outcome: Outcome.ABSENT }), {
+      outcome: "absent",
+    });
+    assert.partialDeepStrictEqual(dataOf("slo", ObjectiveChangedSchema, { state: ObjectiveState.NO_DATA }), {
+      state: "no-data",
+    });
   });
 });

@@ -1,4 +1,4 @@
-import { suggestion } from "@patchbay/model";
+import { isRecord, suggestion } from "@patchbay/model";
 import type { Origin } from "@patchbay/proto/mesh/common/v1/origin_pb";
 import { type Document, isNode, isScalar, LineCounter, parseAllDocuments, visit } from "yaml";
 import { few, fileOrigin, type Problem } from "./resource.ts";
@@ -112,8 +112,4 @@ function toValue(document: Document.Parsed): unknown {
   } catch (error) {
     return error instanceof Error ? error : new Error(String(error));
   }
-}
-
-export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

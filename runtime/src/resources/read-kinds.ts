@@ -1,7 +1,7 @@
-import { DEFAULT_NAMESPACE, DNS_LABEL_PATTERN, suggestion } from "@patchbay/model";
+import { DEFAULT_NAMESPACE, DNS_LABEL_PATTERN, isRecord, suggestion } from "@patchbay/model";
 import { Ajv, type ErrorObject, type ValidateFunction } from "ajv";
 import { KIND_NAMES } from "./kinds.ts";
-import { isRecord, type ParsedDocument, type ParsedText, parseText } from "./parse-text.ts";
+import { type ParsedDocument, type ParsedText, parseText } from "./parse-text.ts";
 import { few, type Metadata, type Problem, type Resource, type ResourceKind } from "./resource.ts";
 
 interface ReadResources {

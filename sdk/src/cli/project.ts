@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join, relative, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { isRecord } from "../model/record.ts";
+import { isRecord } from "@patchbay/model";
 import { CliError } from "./cli-error.ts";
 
 const USUAL_ENTRIES = ["src/plugin.ts", "src/plugin.js", "plugin.ts", "plugin.js"];

@@ -1,7 +1,7 @@
 import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
+import { isRecord } from "@patchbay/model";
 import { Ajv2020, type ErrorObject, type ValidateFunction } from "ajv/dist/2020.js";
 import { PluginMistake } from "../errors/mistake.ts";
-import { isRecord } from "../model/record.ts";
 import type { ConfigSchema, StandardIssue, StandardJsonSchema } from "../public/config.ts";
 
 /** Checks configuration for one plugin. */

@@ -1,8 +1,8 @@
 import { pathToFileURL } from "node:url";
+import { isRecord } from "@patchbay/model";
 import { describeThrown, PluginMistake, show } from "../errors/mistake.ts";
 import { shortPath } from "../errors/place.ts";
 import { internalsOf } from "../model/definition.ts";
-import { isRecord } from "../model/record.ts";
 import type { Plugin } from "../public/plugin.ts";
 
 /** Imports the file whose default export is the plugin. Throws a PluginMistake with the place in the author's file. */

@@ -1,9 +1,9 @@
+import { isRecord } from "@patchbay/model";
 import { PluginMistake, show } from "../errors/mistake.ts";
 import { placeOfCaller } from "../errors/place.ts";
 import type { Answer, SplitTarget } from "../public/answer.ts";
 import { parseAuthority } from "./authority.ts";
 import { readEndpoints } from "./endpoint-check.ts";
-import { isRecord } from "./record.ts";
 
 /** Where an answer came from, for the message when it is wrong. */
 export interface AnswerSource {

@@ -1,8 +1,8 @@
+import { isRecord } from "@patchbay/model";
 import { PluginMistake, show } from "../errors/mistake.ts";
 import { placeOfCaller } from "../errors/place.ts";
 import type { Decision, Lease, Vary } from "../public/decision.ts";
 import type { AnswerSource } from "./answer-check.ts";
-import { isRecord } from "./record.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 

@@ -1,9 +1,8 @@
-import { DECISION_HOOKS, HOOK_NAMES } from "@patchbay/model";
+import { DECISION_HOOKS, HOOK_NAMES, isRecord } from "@patchbay/model";
 import { PluginMistake, show } from "../errors/mistake.ts";
 import { suggestion } from "../errors/suggest.ts";
 import { EVENT_NAMES } from "./events.ts";
 import { checkOptions } from "./options-check.ts";
-import { isRecord } from "./record.ts";
 
 const KEYS = ["name", "version", "config", "hooks", "on", "options"];
 const SEMVER = /^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$/;

@@ -1,9 +1,9 @@
+import { isRecord } from "@patchbay/model";
 import { placeOfCaller } from "../errors/place.ts";
 import type { ConfigSchema } from "../public/config.ts";
 import type { EventHandler, Hooks, Plugin, PluginDefinition } from "../public/plugin.ts";
 import { checkDefinition } from "./definition-check.ts";
 import type { EventName, EventOf } from "./events.ts";
-import { isRecord } from "./record.ts";
 
 // A registered symbol: a plugin is recognised also when another copy of this package made it.
 const pluginBrand = Symbol.for("mesh-sdk.plugin");

@@ -1,9 +1,8 @@
-import { isPort, isSpiffeId, parseIp, splitHostPort, whyNeverEndpoint } from "@patchbay/model";
+import { isPort, isRecord, isSpiffeId, parseIp, splitHostPort, whyNeverEndpoint } from "@patchbay/model";
 import { PluginMistake, show } from "../errors/mistake.ts";
 import { placeOfCaller } from "../errors/place.ts";
 import { suggestion } from "../errors/suggest.ts";
 import type { Endpoint } from "../public/answer.ts";
-import { isRecord } from "./record.ts";
 
 const MAX_ENDPOINTS = 10_000;
 const PROTOCOLS = ["http1", "http2", "opaque"];

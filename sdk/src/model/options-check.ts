@@ -1,9 +1,8 @@
-import { DECISION_HOOKS, HOOK_KINDS, type HookKind, hookKind, MAX_CHAIN_ORDER } from "@patchbay/model";
+import { DECISION_HOOKS, HOOK_KINDS, type HookKind, hookKind, isRecord, MAX_CHAIN_ORDER } from "@patchbay/model";
 import { show } from "../errors/mistake.ts";
 import { suggestion } from "../errors/suggest.ts";
 import { isDuration, readDuration } from "./duration.ts";
 import { EVENT_NAMES } from "./events.ts";
-import { isRecord } from "./record.ts";
 
 interface Rule {
   readonly test: (value: unknown) => boolean;

@@ -1,6 +1,6 @@
 import { globSync, readFileSync } from "node:fs";
 import { join, sep } from "node:path";
-import { isRecord } from "../model/record.ts";
+import { isRecord } from "@patchbay/model";
 import { rewriteImports, toJavaScript } from "./javascript.ts";
 import { collectSources, resolveTarget, targetOf } from "./sources.ts";
 import type { ArchiveFile } from "./tar.ts";

@@ -1,8 +1,7 @@
 import { Code, ConnectError } from "@connectrpc/connect";
-import { DEFAULT_NAMESPACE } from "@patchbay/model";
+import { DEFAULT_NAMESPACE, isRecord } from "@patchbay/model";
 import { readDevelopmentKey, readRunFile, stateDir } from "@patchbay/process";
 import { createTokenSource, newInstanceId } from "@patchbay/wire";
-import { isRecord } from "../model/record.ts";
 
 /** Where the registry is and how the plugin proves itself there. */
 export interface MeshAccess {

@@ -1,12 +1,12 @@
 import { ConnectError } from "@connectrpc/connect";
-import { errorMessage } from "@patchbay/model";
+import { errorMessage, isRecord } from "@patchbay/model";
 import { Health } from "@patchbay/proto/grpc/health/v1/health_pb";
-import { State, StateSchema } from "@patchbay/proto/mesh/common/v1/state_pb";
+import { State } from "@patchbay/proto/mesh/common/v1/state_pb";
 import type { Accepted, Notice } from "@patchbay/proto/mesh/registry/v1/registry_pb";
 import { healthRoutes, holdLease, type Lease } from "@patchbay/wire";
 import { createEventSubscription, type EventSubscription } from "../events/event-subscription.ts";
 import type { PluginHost } from "../host/host.ts";
-import { isRecord } from "../model/record.ts";
+import { stateName } from "../model/events.ts";
 import type { Log } from "../public/log.ts";
 import type { Served } from "../public/serve.ts";
 import { decisionRoutes } from "../server/decision-routes.ts";
@@ -228,7 +228,7 @@ class ServedPlugin implements ServedHost {
 
   #notice({ state, reason }: Notice): void {
     if (state === State.READY) this.#ready.resolve();
-    const name = StateSchema.value[state]?.localName.toLowerCase() ?? "unknown";
+    const name = stateName(state);
     if (this.#held === `${name} ${reason}`) return;
     this.#held = `${name} ${reason}`;
     this.#options.observer.onState(name, reason);

@@ -1,5 +1,13 @@
-import { type DescMessage, fromBinary, type JsonValue, toJson } from "@bufbuild/protobuf";
-import { errorMessage } from "@patchbay/model";
+import {
+  type DescMessage,
+  fromBinary,
+  type JsonObject,
+  type JsonValue,
+  type Message,
+  toJson,
+} from "@bufbuild/protobuf";
+import { reflect } from "@bufbuild/protobuf/reflect";
+import { errorMessage, isRecord } from "@patchbay/model";
 import { OutcomeSchema } from "@patchbay/proto/mesh/common/v1/endpoint_pb";
 import { ObjectiveStateSchema } from "@patchbay/proto/mesh/common/v1/objective_pb";
 import { State } from "@patchbay/proto/mesh/common/v1/state_pb";
@@ -10,7 +18,7 @@ import {
 } from "@patchbay/proto/mesh/event/v1/event_pb";
 import { ReportSchema } from "@patchbay/proto/mesh/telemetry/v1/report_pb";
 import { type EventClass, type ReplayedEvent, readCloudEvent } from "@patchbay/wire";
-import { enumName } from "../../output/enum-name.ts";
+import { enumName, enumToken } from "../../output/enum-name.ts";
 import { lineWidth, paint } from "../../output/output.ts";
 import { shorten } from "../../output/text-width.ts";
 import { stateName } from "../../states.ts";
@@ -40,10 +48,21 @@ export function eventJson(eventClass: EventClass, event: ReplayedEvent): object 
 function decode(eventClass: EventClass, data: Uint8Array): JsonValue {
   try {
     const schema = schemas[eventClass];
-    return toJson(schema, fromBinary(schema, data), { alwaysEmitImplicit: true });
+    return withTokens(schema, fromBinary(schema, data));
   } catch (error) {
     return { undecodable: errorMessage(error), base64: Buffer.from(data).toString("base64") };
   }
+}
+
+/** As protobuf writes JSON, except for the enums: "ready" as in the other commands, and not "STATE_READY"; "" for none. */
+function withTokens(schema: DescMessage, message: Message): JsonObject {
+  const json = toJson(schema, message, { alwaysEmitImplicit: true });
+  const enums = schema.fields.flatMap((field) => {
+    if (field.fieldKind !== "enum") return [];
+    const value: unknown = reflect(schema, message).get(field);
+    return [[field.jsonName, typeof value === "number" && value !== 0 ? enumToken(field.enum, value) : ""]];
+  });
+  return { ...(isRecord(json) ? json : {}), ...Object.fromEntries(enums) };
 }
 
 /** An event for people, in one line. */
@@ -88,6 +107,6 @@ const sentences: Readonly<Record<EventClass, (data: Uint8Array) => string>> = {
   slo(data) {
     const { namespace, name, state, shortBurn, longBurn, threshold } = fromBinary(ObjectiveChangedSchema, data);
     const burn = `burns ${shortBurn.toFixed(1)} and ${longBurn.toFixed(1)} times its budget's pace`;
-    return `${namespace}/${name} is ${enumName(ObjectiveStateSchema, state)}: ${burn}, alerts at ${threshold}`;
+    return `${namespace}/${name} is ${enumToken(ObjectiveStateSchema, state)}: ${burn}, alerts at ${threshold}`;
   },
 };

@@ -10,7 +10,7 @@ import {
   type RouteDecision,
 } from "@patchbay/proto/mesh/policy/v1/policy_pb";
 import { AuthorizationActionSchema } from "@patchbay/proto/mesh/policy/v1/snapshot_pb";
-import { enumName } from "../../output/enum-name.ts";
+import { enumName, enumToken } from "../../output/enum-name.ts";
 import { paint } from "../../output/output.ts";
 import { wrap } from "../../output/table.ts";
 import { percent } from "../../output/units.ts";
@@ -90,7 +90,7 @@ export function requestLines({ request, decided, resolved, width }: ExplainedReq
 
 /** "allowed", "denied", "limited", "no-route", "ask". */
 function decisionName({ decision }: ExplainResponse): string {
-  return enumName(RequestDecisionSchema, decision).replaceAll(" ", "-");
+  return enumToken(RequestDecisionSchema, decision);
 }
 
 function verdictLines(decided: ExplainResponse, width: number): string[] {

@@ -1,3 +1,4 @@
+import { isRecord } from "@patchbay/model";
 import { REDACTED } from "@patchbay/rules";
 import { CliError, exitCodes } from "../../errors.ts";
 
@@ -59,10 +60,6 @@ function cannotRead(text: string): CliError {
     `"${first.slice(0, 80)}" is no request. Write it like 'GET users/cart from web', or give a line of \`mesh tap -o json\`.`,
     exitCodes.usage,
   );
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null;
 }
 
 function textOf(value: unknown): string {

@@ -2,7 +2,7 @@ import { durationMs, timestampDate } from "@bufbuild/protobuf/wkt";
 import { DEFAULT_NAMESPACE } from "@patchbay/model";
 import { ObjectiveState, ObjectiveStateSchema } from "@patchbay/proto/mesh/common/v1/objective_pb";
 import type { Objective, ObjectiveWindow } from "@patchbay/proto/mesh/policy/v1/policy_pb";
-import { enumName } from "../../output/enum-name.ts";
+import { enumToken } from "../../output/enum-name.ts";
 import { originJson } from "../../output/origin-json.ts";
 import { paint } from "../../output/output.ts";
 import { type Column, table, wrap } from "../../output/table.ts";
@@ -35,7 +35,7 @@ function boundMs({ latencyBound }: Objective): number {
 
 /** "ok", "burning", "no-data". */
 function stateOf({ state }: Objective): string {
-  return enumName(ObjectiveStateSchema, state).replaceAll(" ", "-");
+  return enumToken(ObjectiveStateSchema, state);
 }
 
 function windowJson(window: ObjectiveWindow): object {

@@ -2,7 +2,7 @@ import { timestampDate } from "@bufbuild/protobuf/wkt";
 import { preciseMs } from "@patchbay/model";
 import { VerdictSchema } from "@patchbay/proto/mesh/telemetry/v1/report_pb";
 import type { DecisionRow, HealthResponse, HealthRow } from "@patchbay/proto/mesh/telemetry/v1/telemetry_pb";
-import { enumName } from "../../output/enum-name.ts";
+import { enumToken } from "../../output/enum-name.ts";
 import { type Column, table } from "../../output/table.ts";
 import { compact } from "../../output/units.ts";
 
@@ -78,7 +78,7 @@ function targetJson(row: HealthRow): TargetJson {
 }
 
 function decisionJson({ target, policy, source, verdict, count }: DecisionRow): DecisionJson {
-  const name = enumName(VerdictSchema, verdict).replaceAll(" ", "-");
+  const name = enumToken(VerdictSchema, verdict);
   return { target, policy, source, verdict: name, count: Number(count) };
 }
 
