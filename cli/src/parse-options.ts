@@ -6,7 +6,9 @@ import { InvalidArgumentError, Option } from "commander";
 export function parseTime(text: string): number {
   const ms = parseDuration(text) ?? 0;
   if (ms > 0) return ms / 1_000;
-  throw new InvalidArgumentError("Give a time such as 30s, 5m or 1h30m: whole numbers with h, m, s or ms.");
+  throw new InvalidArgumentError(
+    "Give a time such as 30s, 5m or 1h30m: whole numbers with h, m, s or ms (1500ms for 1.5s).",
+  );
 }
 
 /** What happens to requests that no policy is about. */

@@ -36,7 +36,7 @@ export function gateBreaks(files: readonly SyntaxFacts[]): readonly string[] {
     ...file.functions
       .filter((one) => one.lines > 80)
       .map((one) => `${file.path}:${one.line}: ${one.name} has ${one.lines} lines; at most 80`),
-    ...file.anys.map((line) => `${file.path}:${line}: any`),
+    ...file.anys.map((line) => `${file.path}:${line}: the type "any"`),
     ...file.nonNulls.map((line) => `${file.path}:${line}: non-null "!"`),
     ...(file.path.startsWith("sdk/src/")
       ? file.undocumented.map((name) => `${file.path}: export ${name} has no doc comment`)

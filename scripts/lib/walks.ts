@@ -1,5 +1,5 @@
 /** One walk of ARCHITECTURE.md and the files that it passes. */
-export interface Walk {
+interface Walk {
   /** Such as "one authority". */
   readonly name: string;
   readonly files: readonly string[];

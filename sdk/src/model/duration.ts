@@ -7,7 +7,8 @@ import type { Duration } from "../public/duration.ts";
 export function readDuration(value: Duration, name: string): number {
   const ms = toMs(value);
   if (ms !== undefined) return ms;
-  const hint = 'Write milliseconds as a number, or whole numbers with h, m, s or ms, such as "2s" or "1m30s"';
+  const hint =
+    'Write milliseconds as a number, or whole numbers with h, m, s or ms, such as "2s", "1m30s", or "1500ms" for 1.5 s';
   throw new PluginMistake(`${name} is ${show(value)}, which is not a duration`, { hint, place: placeOfCaller() });
 }
 

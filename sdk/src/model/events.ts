@@ -62,7 +62,7 @@ function decodePluginChange(data: Uint8Array): PluginChange {
 }
 
 /** "ready", "degraded": of a later contract version "unknown". */
-function stateName(state: State): string {
+export function stateName(state: State): string {
   return StateSchema.value[state]?.localName.toLowerCase() ?? "unknown";
 }
 

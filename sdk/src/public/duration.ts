@@ -4,4 +4,4 @@
  */
 export type Duration = number | Part | `${Part}${Part}`;
 
-type Part = `${number}${"ms" | "s" | "m" | "h"}`;
+type Part = `${bigint}${"ms" | "s" | "m" | "h"}`;

@@ -1,3 +1,4 @@
+import { identityOf, joinHostPort } from "@patchbay/model";
 import {
   type Endpoint,
   Outcome,
@@ -55,7 +56,7 @@ function branchLines(branch: Branch, { response, width }: { response: ResolveRes
   const reason = branch.reason ? [`  ${branch.reason}`] : [];
   if (branch.endpoints.length === 0) return [`${heading}${stale}`, ...reason];
   const rows = branch.endpoints.map((endpoint) => [
-    addressText(endpoint),
+    joinHostPort(endpoint.address, endpoint.port),
     protocolName(endpoint),
     String(endpoint.weight || 1),
     endpoint.zone || "-",
@@ -86,13 +87,10 @@ function isMeshName(authority: string): boolean {
   return /\.svc\.cluster\.local(:\d+)?$/.test(authority);
 }
 
-/** IPv6 needs its brackets before a port. */
-function addressText({ address, port }: Endpoint): string {
-  return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
-}
-
 function identityText(identity: string): string {
-  return identity === "" ? "plain text" : identity.replace(/^spiffe:\/\/[^/]*\/ns\/([^/]+)\/sa\//, "$1/");
+  if (identity === "") return "plain text";
+  const { namespace, service } = identityOf(identity);
+  return service === "" ? identity : `${namespace}/${service}`;
 }
 
 /** Whether any branch has an endpoint. */
